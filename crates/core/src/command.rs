@@ -1,0 +1,195 @@
+//! Commands: an argv list, never a shell string.
+
+use std::{collections::VecDeque, fmt, process::Stdio, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process,
+};
+
+use crate::{Context, Error, ErrorKind, Result};
+
+/// How much of a command's standard error an error message carries, in bytes.
+const STDERR_TAIL: usize = 2048;
+
+/// A program and its arguments, as the operating system takes them. No shell reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct CommandLine(Vec<String>);
+
+impl CommandLine {
+    /// A command line. The first word is the program.
+    pub fn new(words: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        Self::try_from(words.into_iter().map(Into::into).collect::<Vec<_>>())
+    }
+
+    /// The program.
+    pub fn program(&self) -> &str {
+        &self.0[0]
+    }
+
+    /// The arguments.
+    pub fn arguments(&self) -> &[String] {
+        &self.0[1..]
+    }
+
+    /// Runs it with no standard input and gives back its standard output. It is killed when `cx`
+    /// is cancelled, after `limit`, and when the future is dropped.
+    ///
+    /// Fails with [`ErrorKind::Command`] when it cannot be started, exits with another code than 0
+    /// or is ended by a signal; the message ends with the last lines of its standard error.
+    pub async fn run(&self, cx: &Context, limit: Option<Duration>) -> Result<Vec<u8>> {
+        let mut child = process::Command::new(self.program())
+            .args(self.arguments())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| {
+                Error::new(ErrorKind::Command, "command.run", format!("cannot start {self}"))
+                    .caused_by(source)
+                    .remedy_is(format!("is {} installed and in PATH?", self.program()))
+            })?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let work = async {
+            let (out, errors, status) =
+                tokio::join!(read_all(stdout), read_tail(stderr), child.wait());
+            let status = status.map_err(|e| Error::io("command.run", "cannot wait", e))?;
+            Ok::<_, Error>((out, errors, status))
+        };
+        let timer = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let (out, errors, status) = tokio::select! {
+            result = work => result?,
+            () = cx.cancel().triggered() => return Err(Error::cancelled("command.run")),
+            () = timer => {
+                let limit = limit.unwrap_or_default().as_secs();
+                let message = format!("{self} did not end within {limit} s");
+                return Err(Error::new(ErrorKind::TimedOut, "command.run", message));
+            }
+        };
+        if status.success() {
+            return Ok(out);
+        }
+        let mut message = format!("{self} failed: {status}");
+        if !errors.is_empty() {
+            message.push_str("\n  ");
+            message.push_str(&errors.replace('\n', "\n  "));
+        }
+        Err(Error::new(ErrorKind::Command, "command.run", message))
+    }
+}
+
+async fn read_all(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Some(mut pipe) = pipe {
+        // A broken pipe ends the output; the exit status tells whether that was a failure.
+        let _ = pipe.read_to_end(&mut out).await;
+    }
+    out
+}
+
+/// The end of what `pipe` says, as text without control characters.
+async fn read_tail(pipe: Option<impl AsyncRead + Unpin>) -> String {
+    let mut tail = VecDeque::with_capacity(STDERR_TAIL);
+    if let Some(mut pipe) = pipe {
+        let mut buffer = [0; 1024];
+        while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+            tail.extend(&buffer[..n]);
+            tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
+        }
+    }
+    let text = String::from_utf8_lossy(tail.make_contiguous()).into_owned();
+    text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+/// For people: words that a shell would split or read otherwise are quoted.
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, word) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" ")?;
+            }
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                f.write_str(word)?;
+            } else {
+                write!(f, "'{}'", word.replace('\'', r"'\''"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<Vec<String>> for CommandLine {
+    type Error = Error;
+
+    fn try_from(words: Vec<String>) -> Result<Self> {
+        let invalid = |message: &str| {
+            Error::new(ErrorKind::InvalidInput, "command", message)
+                .remedy_is("write [\"program\", \"argument\", …]")
+        };
+        if words.first().is_none_or(String::is_empty) {
+            return Err(invalid("a command needs a program"));
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            return Err(invalid("a command cannot contain a NUL character"));
+        }
+        Ok(Self(words))
+    }
+}
+
+impl From<CommandLine> for Vec<String> {
+    fn from(command: CommandLine) -> Self {
+        command.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> CommandLine {
+        CommandLine::new(words.iter().copied()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn gives_back_the_output() {
+        let out = command(&["printf", "%s", "a b"]).run(&Context::new(), None).await.unwrap();
+        assert_eq!(out, b"a b");
+    }
+
+    #[tokio::test]
+    async fn a_failure_carries_the_exit_status_and_the_end_of_standard_error() {
+        let failing = command(&["sh", "-c", "echo lost >&2; exit 7"]);
+        let error = failing.run(&Context::new(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Command);
+        let text = error.to_string();
+        assert!(text.contains("exit status: 7") && text.contains("lost"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn is_killed_after_its_limit_and_when_cancelled() {
+        let sleeping = command(&["sleep", "60"]);
+        let limit = Some(Duration::from_millis(20));
+        let error = sleeping.run(&Context::new(), limit).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let cx = Context::new();
+        cx.cancel().trigger();
+        let error = sleeping.run(&cx, None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+
+    #[test]
+    fn prints_as_a_shell_would_read_it() {
+        assert_eq!(command(&["a", "b c", "d'e", ""]).to_string(), r"a 'b c' 'd'\''e' ''");
+        assert!(CommandLine::new(Vec::<String>::new()).is_err());
+    }
+}

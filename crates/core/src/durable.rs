@@ -1,0 +1,80 @@
+//! Files that survive a crash: write beside, fsync, rename, fsync the folder.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use crate::{Error, Result};
+
+/// Replaces the file at `path` by `bytes`, with permission bits `mode`. After a crash at any moment
+/// the path holds either the old bytes or the new ones, whole.
+pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let fail =
+        |e: io::Error| Error::io("file.write", format!("cannot write {}", path.display()), e);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| fail(io::Error::other(e)))?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{:016x}", u64::from_le_bytes(random)));
+    let staged = folder.join(name);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&staged, path)?;
+        File::open(folder)?.sync_all()
+    })();
+    written.map_err(|e| {
+        // Best effort: the error that matters is the first one.
+        let _ = fs::remove_file(&staged);
+        fail(e)
+    })
+}
+
+/// Makes the names in `folder` survive a crash.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|e| Error::io("folder.sync", format!("cannot sync {}", folder.display()), e))
+}
+
+/// Creates `folder` and its parents where they are missing, for the owner alone (0700).
+pub fn create_private_folder(folder: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|e| Error::io("folder.create", format!("cannot create {}", folder.display()), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn replaces_whole_and_leaves_no_litter() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        write_file(&path, b"old", 0o600).unwrap();
+        write_file(&path, b"new", 0o600).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_keeps_the_old_file_and_names_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        let error = write_file(&path, b"x", 0o600).unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert!(path.is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

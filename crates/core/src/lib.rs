@@ -1,0 +1,38 @@
+//! The vocabulary that every crate of Seaworthy speaks.
+//!
+//! - [`Error`]: what failed, on what, why, and what to do; its [`ErrorKind`]s are the C ABI's codes
+//! - [`Context`]: cancellation, [`Progress`] and the [`Clock`] of one operation
+//! - [`Name`], [`ByteSize`], [`ByteRate`], [`Span`], [`Schedule`], [`CommandLine`]: values as
+//!   people write them in the file
+//! - [`Secret`]: never printed; [`SecretRef`]: where the file says that it is
+//! - [`durable`] files and [`FileLock`]s
+//!
+//! It does no network I/O, starts no runtime, prints nothing and reads no global state.
+//!
+//! Feature `schema` adds JSON Schemas for the types that the file contains.
+
+mod clock;
+mod command;
+mod context;
+pub mod durable;
+mod error;
+mod lock;
+mod name;
+mod progress;
+mod schedule;
+mod secret;
+mod size;
+mod text;
+mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use command::CommandLine;
+pub use context::{Cancel, Context};
+pub use error::{Error, ErrorKind, Result};
+pub use lock::FileLock;
+pub use name::Name;
+pub use progress::{Event, Progress};
+pub use schedule::Schedule;
+pub use secret::{Secret, SecretRef};
+pub use size::{ByteRate, ByteSize};
+pub use time::{Civil, Span, TimeZone, Timestamp};

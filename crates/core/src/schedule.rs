@@ -1,0 +1,126 @@
+//! When a job is due: five cron fields, read in a time zone.
+
+use std::{fmt, str::FromStr};
+
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, ErrorKind, Result, TimeZone, Timestamp};
+
+/// A cron schedule of five fields: minute, hour, day of month, month, weekday, as in crontab(5).
+/// Day of month and weekday are alternatives.
+///
+/// ```
+/// use seaworthy_core::{Schedule, TimeZone};
+/// let nightly: Schedule = "30 2 * * *".parse()?;
+/// let paris = TimeZone::named("Europe/Paris")?;
+/// // 2:30 does not exist on that night: it runs at the first moment that does.
+/// let next = nightly.next_after("2026-03-28T12:00:00Z".parse()?, &paris).unwrap();
+/// assert_eq!(next.to_string(), "2026-03-29T01:00:00Z");
+/// # Ok::<(), seaworthy_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    text: String,
+    cron: Cron,
+}
+
+impl Schedule {
+    /// The first moment after `after` at which this schedule is due, by the clock of `zone`;
+    /// `None` for one that never comes, such as 30 February.
+    pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let zoned = after.0.to_zoned(zone.0.clone());
+        let next = self.cron.find_next_occurrence(&zoned, false).ok()?;
+        Some(Timestamp(next.timestamp()))
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = |message: String| {
+            Error::new(ErrorKind::InvalidInput, "schedule.parse", message)
+                .remedy_is("write five cron fields, such as \"30 2 * * *\" for every night at 2:30")
+        };
+        let fields = text.split_ascii_whitespace().count();
+        if fields != 5 {
+            return Err(invalid(format!("a schedule has five fields, {text:?} has {fields}")));
+        }
+        let parser =
+            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let cron = parser
+            .parse(text)
+            .map_err(|source| invalid(format!("{text:?} is not a schedule: {source}")))?;
+        Ok(Self { text: text.to_owned(), cron })
+    }
+}
+
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        crate::text::deserialize_from_str(deserializer, "five cron fields such as \"30 2 * * *\"")
+    }
+}
+
+#[cfg(feature = "schema")]
+crate::text::string_schema!(Schedule, "Schedule", "Five cron fields, such as 30 2 * * *");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(schedule: &str, after: &str, zone: &str) -> String {
+        let schedule: Schedule = schedule.parse().unwrap();
+        let zone = TimeZone::named(zone).unwrap();
+        schedule.next_after(after.parse().unwrap(), &zone).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_fold_runs_a_fixed_time_once() {
+        // 25 October 2026, 2:30 comes twice in Paris: first at UTC+2.
+        let first = next("30 2 * * *", "2026-10-24T12:00:00Z", "Europe/Paris");
+        assert_eq!(first, "2026-10-25T00:30:00Z");
+        assert_eq!(next("30 2 * * *", &first, "Europe/Paris"), "2026-10-26T01:30:00Z");
+    }
+
+    #[test]
+    fn day_of_month_and_weekday_are_alternatives() {
+        // The 13th or any Friday: Friday 4 December comes before Sunday 13 December.
+        assert_eq!(next("0 0 13 * 5", "2026-12-01T00:00:00Z", "UTC"), "2026-12-04T00:00:00Z");
+        assert_eq!(next("0 0 13 * 5", "2026-12-11T12:00:00Z", "UTC"), "2026-12-13T00:00:00Z");
+    }
+
+    #[test]
+    fn refuses_what_is_not_five_fields() {
+        for bad in ["", "* * * *", "* * * * * *", "60 0 * * *", "x 0 * * *", "@daily"] {
+            assert!(bad.parse::<Schedule>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_never_comes_is_never_due() {
+        let never: Schedule = "0 0 30 2 *".parse().unwrap();
+        assert_eq!(never.next_after(Timestamp::UNIX_EPOCH, &TimeZone::utc()), None);
+    }
+}
