@@ -1,7 +1,11 @@
 //! A payload: a source's bytes as a concatenation of independently compressed frames.
 
-mod codec;
+pub(crate) mod codec;
+mod reader;
 mod segment;
+pub(crate) mod upload;
+pub(crate) mod writer;
 
 pub use codec::{Codec, Compression, MAX_FRAME};
+pub use reader::{FrameDecoder, PayloadReader};
 pub use segment::{SEGMENT_SIZE, Segment, SegmentSender, SegmentSlot};

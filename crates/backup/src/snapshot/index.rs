@@ -27,6 +27,9 @@ pub enum Record {
     Database(DatabaseRecord),
     /// Something that is not in the payload as the user would expect.
     Loss(LossRecord),
+    /// Something that a later version added and that this one passes over.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A payload begins: the records up to the next of these speak of it.

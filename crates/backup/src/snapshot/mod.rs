@@ -3,12 +3,16 @@
 mod digest;
 mod id;
 pub mod index;
+pub(crate) mod index_file;
 mod info;
 mod manifest;
+mod stored;
 
 pub use digest::Digest256;
 pub use id::{HostId, SnapshotId};
+pub use index_file::{Index, Records};
 pub use info::{SnapshotInfo, SnapshotState};
 pub use manifest::{
     FORMAT, MANIFEST, Manifest, ManifestObject, ManifestSource, SnapshotKind, Suspicion,
 };
+pub use stored::Snapshot;

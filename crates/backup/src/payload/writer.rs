@@ -1,0 +1,105 @@
+//! The frame writer: puts compressed segments in order, into an object and the index.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::{Context, Error, Name, Result};
+
+use super::{
+    Compression,
+    segment::{Frame, FrameReceiver, segments},
+    upload::HashedUpload,
+};
+use crate::{
+    BackupSink, ObjectKey,
+    snapshot::{
+        ManifestObject, ManifestSource,
+        index::{FrameRecord, PayloadRecord, Record},
+        index_file::IndexWriter,
+    },
+    source::BackupSource,
+};
+
+/// Stores what `source` holds as one payload in `folder` and describes it in `index`.
+///
+/// When it fails, nothing of the payload is visible.
+pub(crate) async fn write_payload(
+    sink: &dyn BackupSink,
+    folder: &ObjectKey,
+    name: &Name,
+    source: &dyn BackupSource,
+    compression: Compression,
+    workers: usize,
+    index: &mut IndexWriter,
+    cx: &Context,
+) -> Result<(ManifestSource, ManifestObject)> {
+    let kind = source.payload();
+    let object = format!("{name}.{}{}", kind.as_str(), compression.codec.suffix());
+    let record = PayloadRecord::new(name.clone(), kind.as_str(), compression.codec);
+    index.push(&Record::Payload(record)).await?;
+
+    let mut upload = HashedUpload::begin(sink, folder, object.clone()).await?;
+    let (sender, receiver) = segments(compression, workers, cx);
+    let mut described = ManifestSource::new(name.clone(), kind.as_str(), object, compression.codec);
+    let write = write_frames(receiver, &mut upload, index, &mut described);
+    let (dumped, written) = tokio::join!(source.dump(sender, cx), write);
+    let summary = match (written, dumped) {
+        (Ok(()), Ok(summary)) => summary,
+        // The writer's failure is the cause; the source merely noticed that nobody listens.
+        (Err(error), _) | (Ok(()), Err(error)) => {
+            upload.abort().await;
+            return Err(in_source(name, error));
+        }
+    };
+    let object = upload.commit().await.map_err(|error| in_source(name, error))?;
+    described.stored = object.size;
+    described.summary = summary;
+    Ok((described, object))
+}
+
+fn in_source(name: &Name, error: Error) -> Error {
+    error.with("source", name)
+}
+
+async fn write_frames(
+    mut receiver: FrameReceiver,
+    upload: &mut HashedUpload,
+    index: &mut IndexWriter,
+    described: &mut ManifestSource,
+) -> Result<()> {
+    // At most as many frames wait here as there are slots.
+    let mut early: BTreeMap<u64, Option<Frame>> = BTreeMap::new();
+    let mut next = 0;
+    while let Some((place, frame)) = receiver.next().await {
+        early.insert(place, frame);
+        while let Some(frame) = early.remove(&next) {
+            next += 1;
+            if let Some(frame) = frame {
+                write_frame(frame, upload, index, described).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write_frame(
+    frame: Frame,
+    upload: &mut HashedUpload,
+    index: &mut IndexWriter,
+    described: &mut ManifestSource,
+) -> Result<()> {
+    let record = FrameRecord {
+        object: described.object.clone(),
+        offset: upload.size(),
+        stored: frame.stored.len() as u64,
+        plain_offset: described.plain,
+        plain: frame.plain_len,
+        sha256: frame.sha256,
+    };
+    index.push(&Record::Frame(record)).await?;
+    for entry in frame.entries {
+        index.push(&entry.into_record(described.plain)).await?;
+    }
+    described.frames += 1;
+    described.plain += frame.plain_len;
+    upload.write(frame.stored).await
+}

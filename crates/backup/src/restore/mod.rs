@@ -1,0 +1,94 @@
+//! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
+
+use std::{fmt::Debug, path::PathBuf};
+
+use async_trait::async_trait;
+use seaworthy_core::{Context, Result};
+use serde::Serialize;
+
+use crate::{
+    payload::PayloadReader,
+    snapshot::{Snapshot, index::PathBytes},
+};
+
+/// A place that one source of a snapshot is restored to: a folder, a database, a scratch place for
+/// a drill.
+///
+/// The engine calls [`prepare`](Self::prepare), [`load`](Self::load) and
+/// [`finish`](Self::finish) in this order, or [`abort`](Self::abort) after a failure. Nothing that
+/// was there before may be changed before `finish`, and even then it is moved aside, never
+/// overwritten.
+#[async_trait]
+pub trait RestoreTarget: Debug + Send + 'static {
+    /// Checks that the restore can work here and makes ready; changes nothing that was there.
+    async fn prepare(&mut self, snapshot: &Snapshot, cx: &Context) -> Result<()>;
+
+    /// Loads what `selection` asks for from `payload`, beside what was there.
+    async fn load(
+        &mut self,
+        payload: PayloadReader,
+        selection: &Selection,
+        cx: &Context,
+    ) -> Result<()>;
+
+    /// Puts what was loaded in its place.
+    async fn finish(self: Box<Self>, cx: &Context) -> Result<RestoreReport>;
+
+    /// Gives up and removes what was loaded; what was there before stays as it was.
+    async fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// What is to be restored of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    only: Vec<PathBytes>,
+}
+
+impl Selection {
+    /// Everything.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Only these paths and what lies below them. A leading slash is passed over.
+    pub fn only(paths: impl IntoIterator<Item = PathBytes>) -> Self {
+        let strip = |path: PathBytes| {
+            let start = path.0.iter().take_while(|byte| **byte == b'/').count();
+            PathBytes(path.0[start..].to_vec())
+        };
+        Self { only: paths.into_iter().map(strip).collect() }
+    }
+
+    /// Whether everything is asked for.
+    pub fn is_all(&self) -> bool {
+        self.only.is_empty()
+    }
+
+    /// The paths asked for, without leading slashes; none when everything is.
+    pub fn paths(&self) -> &[PathBytes] {
+        &self.only
+    }
+
+    /// Whether `path` is asked for.
+    pub fn contains(&self, path: &PathBytes) -> bool {
+        self.is_all() || self.only.iter().any(|wanted| path.is_within(&wanted.0))
+    }
+}
+
+/// What a restore of one source did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// Files or databases restored, without folders.
+    pub files: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// How many stored bytes were fetched for it.
+    pub fetched: u64,
+    /// Where the restored data lies.
+    pub placed: Vec<PathBuf>,
+    /// Where what was there before was moved to.
+    pub moved_aside: Vec<PathBuf>,
+    /// What could not be restored as it was, such as an owner that only root can set.
+    pub warnings: Vec<String>,
+}

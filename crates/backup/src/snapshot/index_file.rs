@@ -1,0 +1,279 @@
+//! The index as an object: written while the payloads are, read from a verified private copy.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+};
+
+use flate2::bufread::MultiGzDecoder;
+use futures_util::TryStreamExt;
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Digest256, Manifest, ManifestObject,
+    index::{FrameRecord, Record},
+};
+use crate::{
+    BackupSink, ObjectKey,
+    payload::{Codec, Compression, MAX_FRAME, codec::Compressor, upload::HashedUpload},
+};
+
+/// How much of the index is gathered before it is compressed, in bytes.
+const BATCH: usize = 1 << 20;
+
+/// The longest line of an index that is read, in bytes: two paths of the longest kind, escaped.
+const MAX_LINE: u64 = 256 << 10;
+
+/// Writes the index while the payloads are written.
+pub(crate) struct IndexWriter {
+    upload: HashedUpload,
+    /// Away while a blocking thread works with it.
+    compressor: Option<Compressor>,
+    lines: Vec<u8>,
+}
+
+impl IndexWriter {
+    pub(crate) async fn begin(
+        sink: &dyn BackupSink,
+        folder: &ObjectKey,
+        compression: Compression,
+    ) -> Result<Self> {
+        let name = format!("index.jsonl{}", compression.codec.suffix());
+        let upload = HashedUpload::begin(sink, folder, name).await?;
+        let compressor = Some(Compressor::new(compression)?);
+        Ok(Self { upload, compressor, lines: Vec::with_capacity(BATCH + 4096) })
+    }
+
+    pub(crate) async fn push(&mut self, record: &Record) -> Result<()> {
+        serde_json::to_writer(&mut self.lines, record).map_err(|source| {
+            Error::new(ErrorKind::Internal, "index.write", "cannot write an index record")
+                .caused_by(source)
+        })?;
+        self.lines.push(b'\n');
+        if self.lines.len() >= BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let broken = || Error::new(ErrorKind::Internal, "index.write", "the index writer broke");
+        let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH + 4096));
+        let mut compressor = self.compressor.take().ok_or_else(broken)?;
+        let compressing = tokio::task::spawn_blocking(move || {
+            let frame = compressor.compress(&lines);
+            (compressor, frame)
+        });
+        let (compressor, frame) = compressing.await.map_err(|e| broken().caused_by(e))?;
+        self.compressor = Some(compressor);
+        self.upload.write(frame?.into()).await
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<ManifestObject> {
+        self.flush().await?;
+        self.upload.commit().await
+    }
+
+    pub(crate) async fn abort(self) {
+        self.upload.abort().await;
+    }
+}
+
+/// The index of a snapshot: a private copy whose bytes were checked against the manifest.
+/// Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Index {
+    file: Arc<File>,
+    codec: Codec,
+    manifest: Arc<Manifest>,
+}
+
+impl Index {
+    /// Fetches the index that `manifest` names into an unnamed file in the folder `temp` and checks
+    /// its size and SHA-256.
+    pub(crate) async fn fetch(
+        sink: &dyn BackupSink,
+        folder: &ObjectKey,
+        manifest: Arc<Manifest>,
+        temp: &Path,
+        cx: &Context,
+    ) -> Result<Self> {
+        let name = &manifest.index;
+        let damaged = |why: String| {
+            let message = format!("the index of {}@{} {why}", manifest.job, manifest.id);
+            Error::new(ErrorKind::Damaged, "index.read", message).with("object", name).remedy_is(
+                format!(
+                    "`seaworthy verify {}@{} --rebuild-index` makes a new one from the payloads",
+                    manifest.job, manifest.id
+                ),
+            )
+        };
+        let vouched = manifest.object(name).ok_or_else(|| damaged("is not vouched for".into()))?;
+        let codec = [Codec::Zstd, Codec::Gzip, Codec::None]
+            .into_iter()
+            .find(|codec| *name == format!("index.jsonl{}", codec.suffix()))
+            .ok_or_else(|| damaged("has an unknown name".into()))?;
+        let fail = |e| {
+            let message = format!("cannot keep a copy of the index in {}", temp.display());
+            Error::io("index.read", message, e)
+        };
+        let mut file = tempfile::tempfile_in(temp).map_err(fail)?;
+        let mut hash = Sha256::new();
+        let mut size = 0;
+        let mut stream = match sink.read(&folder.join(name)?, None).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(damaged("is missing".into()).caused_by(error));
+            }
+            stream => stream?,
+        };
+        while let Some(chunk) = stream.try_next().await? {
+            cx.check("index.read")?;
+            size += chunk.len() as u64;
+            if size > vouched.size {
+                break;
+            }
+            hash.update(&chunk);
+            file.write_all(&chunk).map_err(fail)?;
+        }
+        if size != vouched.size {
+            return Err(damaged(format!("has another size than {} bytes", vouched.size)));
+        }
+        if Digest256::from(hash.finalize()) != vouched.sha256 {
+            return Err(damaged("does not have the SHA-256 that the manifest names".into()));
+        }
+        Ok(Self { file: Arc::new(file), codec, manifest: manifest.clone() })
+    }
+
+    /// The manifest of the snapshot.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Every record in order. Blocks on reading a local file.
+    pub fn records(&self) -> Result<Records> {
+        let copy = BufReader::with_capacity(128 << 10, ReadAt { file: self.file.clone(), at: 0 });
+        let lines: Box<dyn BufRead + Send> = match self.codec {
+            Codec::Zstd => {
+                let zstd = zstd::stream::read::Decoder::with_buffer(copy)
+                    .map_err(|e| Error::io("index.read", "cannot set up zstd", e))?;
+                Box::new(BufReader::with_capacity(128 << 10, zstd))
+            }
+            Codec::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(copy))),
+            Codec::None => Box::new(copy),
+        };
+        Ok(Records {
+            lines,
+            line: Vec::new(),
+            manifest: self.manifest.clone(),
+            payload: None,
+            wanted: None,
+            stored: 0,
+            plain: 0,
+        })
+    }
+
+    /// The records of the payload of `source`, in order, without its opening record.
+    pub fn records_of(&self, source: &Name) -> Result<Records> {
+        Ok(Records { wanted: Some(source.clone()), ..self.records()? })
+    }
+}
+
+/// Reads the records of an index in order and refuses what could not have been written.
+pub struct Records {
+    lines: Box<dyn BufRead + Send>,
+    line: Vec<u8>,
+    manifest: Arc<Manifest>,
+    /// Which of the manifest's sources the present payload belongs to.
+    payload: Option<usize>,
+    /// Only this source's records are given.
+    wanted: Option<Name>,
+    /// Stored and plain bytes of the present payload so far: where the next frame must begin.
+    stored: u64,
+    plain: u64,
+}
+
+impl Records {
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        loop {
+            self.line.clear();
+            let mut limited = (&mut self.lines).take(MAX_LINE);
+            let read = limited.read_until(b'\n', &mut self.line);
+            if read.map_err(|e| self.damaged(&e.to_string()))? == 0 {
+                return Ok(None);
+            }
+            let record =
+                serde_json::from_slice(&self.line).map_err(|e| self.damaged(&e.to_string()))?;
+            match &record {
+                Record::Payload(payload) => {
+                    let sources = &self.manifest.sources;
+                    let position = sources.iter().position(|s| s.name == payload.source);
+                    let known = position.ok_or_else(|| self.damaged("a source is unknown"))?;
+                    (self.payload, self.stored, self.plain) = (Some(known), 0, 0);
+                    if self.wanted.is_some() {
+                        continue;
+                    }
+                }
+                Record::Frame(frame) => self.check_frame(frame)?,
+                _ => {}
+            }
+            let present = self.payload.and_then(|at| self.manifest.sources.get(at));
+            let present = present.ok_or_else(|| self.damaged("a payload's record is missing"))?;
+            if self.wanted.as_ref().is_none_or(|wanted| *wanted == present.name) {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// Frames lie end to end in an object that the manifest vouches for.
+    fn check_frame(&mut self, frame: &FrameRecord) -> Result<()> {
+        let object = self.manifest.object(&frame.object);
+        let object_size = object.ok_or_else(|| self.damaged("an object is unknown"))?.size;
+        let end = frame.offset.checked_add(frame.stored);
+        let fits = frame.plain <= MAX_FRAME
+            && frame.stored <= 2 * MAX_FRAME
+            && frame.offset == self.stored
+            && frame.plain_offset == self.plain
+            && end.is_some_and(|end| end <= object_size);
+        if !fits {
+            return Err(self.damaged("a frame lies where it cannot"));
+        }
+        self.stored += frame.stored;
+        self.plain = self.plain.saturating_add(frame.plain);
+        Ok(())
+    }
+
+    fn damaged(&self, why: &str) -> Error {
+        let message =
+            format!("the index of {}@{} is damaged: {why}", self.manifest.job, self.manifest.id);
+        Error::new(ErrorKind::Damaged, "index.read", message)
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_record().transpose()
+    }
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+/// Reads a shared file from a position of its own.
+struct ReadAt {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for ReadAt {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read_at(buffer, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}

@@ -1,0 +1,65 @@
+//! A snapshot in a sink, opened for reading.
+
+use std::{path::Path, sync::Arc};
+
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
+
+use super::{Manifest, SnapshotId, index_file::Index};
+use crate::{BackupSink, ObjectKey, payload::PayloadReader};
+
+/// A stored snapshot whose manifest was read and proved.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    sink: Arc<dyn BackupSink>,
+    folder: ObjectKey,
+    manifest: Arc<Manifest>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(sink: Arc<dyn BackupSink>, folder: ObjectKey, manifest: Manifest) -> Self {
+        Self { sink, folder, manifest: Arc::new(manifest) }
+    }
+
+    /// The job that made it.
+    pub fn job(&self) -> &Name {
+        &self.manifest.job
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &SnapshotId {
+        &self.manifest.id
+    }
+
+    /// What its manifest says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The sink that it lies in.
+    pub fn sink(&self) -> &Arc<dyn BackupSink> {
+        &self.sink
+    }
+
+    /// Its folder in the sink.
+    pub fn folder(&self) -> &ObjectKey {
+        &self.folder
+    }
+
+    /// Fetches its index into an unnamed file in the folder `temp` and proves it.
+    pub async fn index(&self, temp: &Path, cx: &Context) -> Result<Index> {
+        Index::fetch(&*self.sink, &self.folder, self.manifest.clone(), temp, cx).await
+    }
+
+    /// A reader of the payload of `source`, for so many workers.
+    pub fn payload(&self, index: &Index, source: &Name, workers: usize) -> Result<PayloadReader> {
+        let sources = &self.manifest.sources;
+        let found = sources.iter().find(|s| s.name == *source).ok_or_else(|| {
+            let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
+            let message = format!("{}@{} holds no source {source}", self.job(), self.id());
+            Error::new(ErrorKind::NotFound, "snapshot.payload", message)
+                .remedy_is(format!("it holds {}", names.join(", ")))
+        })?;
+        let (sink, folder) = (self.sink.clone(), self.folder.clone());
+        Ok(PayloadReader::new(sink, folder, index.clone(), found.clone(), workers))
+    }
+}
