@@ -2,11 +2,13 @@
 
 pub mod payload;
 pub mod restore;
+pub mod retention;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
 
 pub use restore::{RestoreReport, RestoreTarget, Selection};
+pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};
 pub use source::{BackupSource, PayloadKind, SourceSummary};
