@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
     retention::latest,
+    sink::ObjectInfo,
     snapshot::{
         CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotKind,
         SnapshotState,
         check::{CHECKS, MAX_CHECK, standing_failure},
         manifest::MAX_MANIFEST,
     },
-    sink::ObjectInfo,
 };
 
 /// The object that marks a snapshot as pinned.

@@ -13,8 +13,7 @@ use crate::{
     retention::RetentionPolicy,
     snapshot::{
         CheckKind, CheckOutcome, CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject,
-        ManifestSource, SnapshotId, SnapshotKind, SnapshotState, Suspicion,
-        index::LossRecord,
+        ManifestSource, SnapshotId, SnapshotKind, SnapshotState, Suspicion, index::LossRecord,
         index_file::IndexWriter,
     },
     state::{JobState, StateFolder},

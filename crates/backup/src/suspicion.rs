@@ -5,7 +5,10 @@ use crate::snapshot::{Manifest, ManifestSource, Suspicion};
 /// What is suspicious about `sources`, compared with the last good snapshot.
 ///
 /// What the last good snapshot had as well (the user accepted it) is not suspicious again.
-pub(crate) fn suspicions(sources: &[ManifestSource], last_good: Option<&Manifest>) -> Vec<Suspicion> {
+pub(crate) fn suspicions(
+    sources: &[ManifestSource],
+    last_good: Option<&Manifest>,
+) -> Vec<Suspicion> {
     let mut found = Vec::new();
     for now in sources {
         let before = last_good.and_then(|m| m.sources.iter().find(|s| s.name == now.name));

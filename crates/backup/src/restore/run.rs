@@ -70,10 +70,15 @@ pub async fn restore(
                     // The error that stopped us matters more.
                     let _ = later.target.abort().await;
                 }
-                let placed = reports.iter().flat_map(|r| &r.placed).map(|p| p.display().to_string());
+                let placed =
+                    reports.iter().flat_map(|r| &r.placed).map(|p| p.display().to_string());
                 let placed: Vec<_> = placed.collect();
-                let error = Error::new(error.kind(), "restore.finish", format!("{source} was loaded but could not be put in its place"))
-                    .caused_by(error);
+                let error = Error::new(
+                    error.kind(),
+                    "restore.finish",
+                    format!("{source} was loaded but could not be put in its place"),
+                )
+                .caused_by(error);
                 return Err(if placed.is_empty() {
                     error
                 } else {

@@ -179,9 +179,7 @@ impl Pass {
                 let _credit = credit;
                 let checked = check(&group.frame, &stored)
                     .and_then(|()| payload.decoder())
-                    .and_then(|mut decoder| {
-                        decoder.decode(&group.frame, &stored, &mut Vec::new())
-                    });
+                    .and_then(|mut decoder| decoder.decode(&group.frame, &stored, &mut Vec::new()));
                 match checked {
                     Ok(()) => Ok(None),
                     Err(error) if error.kind() == ErrorKind::Damaged => {
