@@ -88,16 +88,24 @@ fn a_day_is_a_day_of_the_time_zone() {
 fn a_day_of_23_hours_and_one_of_25_are_one_day_each() {
     let daily = policy(Keep::new().daily(9), "Europe/Paris");
     // 29 March 2026 begins at 23:00Z and ends at 22:00Z.
-    let spring =
-        at(&["2026-03-28T22:59:59Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59Z", "2026-03-29T22:00:00Z"]);
+    let spring = at(&[
+        "2026-03-28T22:59:59Z",
+        "2026-03-28T23:00:00Z",
+        "2026-03-29T21:59:59Z",
+        "2026-03-29T22:00:00Z",
+    ]);
     let plan_spring = plan(&daily, &spring, time("2026-03-30T00:00:00Z"));
     assert_eq!(
         kept(&plan_spring),
         ["2026-03-29T22:00:00Z", "2026-03-29T21:59:59Z", "2026-03-28T22:59:59Z"]
     );
     // 25 October 2026 begins at 22:00Z and ends at 23:00Z.
-    let autumn =
-        at(&["2026-10-24T21:59:59Z", "2026-10-24T22:00:00Z", "2026-10-25T22:59:59Z", "2026-10-25T23:00:00Z"]);
+    let autumn = at(&[
+        "2026-10-24T21:59:59Z",
+        "2026-10-24T22:00:00Z",
+        "2026-10-25T22:59:59Z",
+        "2026-10-25T23:00:00Z",
+    ]);
     let plan_autumn = plan(&daily, &autumn, time("2026-10-26T00:00:00Z"));
     assert_eq!(
         kept(&plan_autumn),
@@ -108,8 +116,12 @@ fn a_day_of_23_hours_and_one_of_25_are_one_day_each() {
 #[test]
 fn the_two_hours_of_a_fold_are_two() {
     // 2:10 and 2:50 in summer time, then both again in winter time.
-    let snapshots =
-        at(&["2026-10-25T00:10:00Z", "2026-10-25T00:50:00Z", "2026-10-25T01:10:00Z", "2026-10-25T01:50:00Z"]);
+    let snapshots = at(&[
+        "2026-10-25T00:10:00Z",
+        "2026-10-25T00:50:00Z",
+        "2026-10-25T01:10:00Z",
+        "2026-10-25T01:50:00Z",
+    ]);
     let hourly = policy(Keep::new().hourly(24), "Europe/Paris");
     let plan = plan(&hourly, &snapshots, time("2026-10-25T02:00:00Z"));
     assert_eq!(
