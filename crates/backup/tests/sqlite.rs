@@ -1,5 +1,7 @@
 //! SQLite databases, live, corrupt, locked, and back again.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},

@@ -1,5 +1,6 @@
 //! Where data comes from: the [`BackupSource`] trait and the sources of this crate.
 
+mod scan;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::SegmentSender;
 
+pub(crate) use scan::EntryScanner;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::with_suffix;
 #[cfg(feature = "sqlite")]
