@@ -2,7 +2,11 @@
 
 mod ext;
 mod key;
+#[cfg(feature = "local")]
+mod local;
 mod memory;
+#[cfg(feature = "local")]
+mod object_store;
 
 use std::{
     fmt::{Debug, Display},
@@ -18,6 +22,9 @@ use seaworthy_core::{Result, Timestamp};
 pub use ext::BackupSinkExt;
 pub use key::ObjectKey;
 pub use memory::MemorySink;
+
+#[cfg(feature = "local")]
+pub use self::object_store::{ObjectStoreSink, StorePreset};
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
