@@ -227,10 +227,10 @@ impl BackupSink for ObjectStoreSink {
         if !self.0.preset.capabilities.delete {
             return Err(self.0.unsupported("sink.delete", "delete"));
         }
-        match self.0.store.delete(&path).await {
-            Ok(()) => Ok(()),
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.0.error("sink.delete", "delete", key, error)),
+        let deleted = self.0.store.delete(&path).await;
+        match deleted.map_err(|e| self.0.error("sink.delete", "delete", key, e)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 }

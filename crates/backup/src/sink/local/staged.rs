@@ -6,7 +6,10 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use object_store::PutPayload;
@@ -28,7 +31,8 @@ pub(super) enum Replace {
 /// A file on its way. It is removed when it is dropped unpublished.
 #[derive(Debug)]
 pub(super) struct StagedFile {
-    file: File,
+    /// `None` once it is discarded. Several parts may be written at once.
+    file: RwLock<Option<File>>,
     path: PathBuf,
     place: PathBuf,
     root: PathBuf,
@@ -49,6 +53,7 @@ impl StagedFile {
             match options.write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
                     let (place, root) = (place.to_owned(), root.to_owned());
+                    let file = RwLock::new(Some(file));
                     return Ok(Self { file, path, place, root, over: AtomicBool::new(false) });
                 }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -61,18 +66,25 @@ impl StagedFile {
         Err(io::Error::other(format!("no free name beside it after {TRIES} tries")))
     }
 
+    fn with_file<T>(&self, work: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+        let file = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        file.as_ref().map_or_else(|| Err(io::Error::other("the upload is over")), work)
+    }
+
     pub(super) fn write_at(&self, bytes: &PutPayload, mut at: u64) -> io::Result<()> {
-        for chunk in bytes {
-            self.file.write_all_at(chunk, at)?;
-            at += chunk.len() as u64;
-        }
-        Ok(())
+        self.with_file(|file| {
+            for chunk in bytes {
+                file.write_all_at(chunk, at)?;
+                at += chunk.len() as u64;
+            }
+            Ok(())
+        })
     }
 
     /// Makes the file durable and puts it in its place.
     pub(super) fn publish(&self, replace: Replace) -> io::Result<()> {
-        let published =
-            self.file.sync_all().and_then(|()| rename(&self.path, &self.place, replace));
+        let synced = self.with_file(File::sync_all);
+        let published = synced.and_then(|()| rename(&self.path, &self.place, replace));
         match published {
             Ok(()) => self.over.store(true, Ordering::Release),
             // The first error is the one that matters.
@@ -81,8 +93,16 @@ impl StagedFile {
         published
     }
 
-    /// Removes the file, and folders that this empties.
+    /// Removes the file, and folders that this empties, and waits for parts on their way: only
+    /// then is its space free again.
     pub(super) fn discard(&self) -> io::Result<()> {
+        let unlinked = self.unlink();
+        self.file.write().unwrap_or_else(PoisonError::into_inner).take();
+        unlinked
+    }
+
+    /// Removes the file's name, and folders that this empties. Does not wait for anything.
+    pub(super) fn unlink(&self) -> io::Result<()> {
         if self.over.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
@@ -94,7 +114,7 @@ impl StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        let _ = self.discard();
+        let _ = self.unlink();
     }
 }
 

@@ -322,7 +322,7 @@ impl Drop for LocalUpload {
     fn drop(&mut self) {
         // At once, though a part may still be on its way into the nameless file.
         if let Some(staged) = self.staged.take() {
-            let _ = staged.discard();
+            let _ = staged.unlink();
         }
     }
 }

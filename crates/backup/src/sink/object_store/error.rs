@@ -26,7 +26,8 @@ impl Inner {
         let mapped = match (system_error(&error), kind(&error)) {
             // The store's own verdict is more exact than that of the system.
             (Some(system), Some(kind)) => Error::new(kind, operation, message).caused_by(system),
-            (Some(system), None) if system.kind() == io::ErrorKind::NotADirectory => {
+            // A folder, or below an object: no object can be there.
+            (Some(system), None) if is_misplaced(&system) => {
                 let writing = matches!(operation, "sink.write" | "sink.commit");
                 let kind = if writing { ErrorKind::InvalidInput } else { ErrorKind::NotFound };
                 Error::new(kind, operation, message).caused_by(system)
@@ -47,6 +48,10 @@ impl Inner {
             _ => mapped,
         }
     }
+}
+
+fn is_misplaced(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
 }
 
 /// The kind that the store itself tells; `None` for its catch-all.
@@ -74,10 +79,14 @@ fn kind(error: &StoreError) -> Option<ErrorKind> {
 fn system_error(error: &StoreError) -> Option<io::Error> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(at) = next {
-        if let Some(code) = at.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return Some(io::Error::from_raw_os_error(code));
-        }
-        next = at.source();
+        next = match at.downcast_ref::<io::Error>() {
+            Some(io) => match io.raw_os_error() {
+                Some(code) => return Some(io::Error::from_raw_os_error(code)),
+                // What it wraps is no `source` of it.
+                None => io.get_ref().map(|inner| inner as _),
+            },
+            None => at.source(),
+        };
     }
     None
 }
