@@ -1,5 +1,7 @@
 //! The conformance suite on the sinks of this crate.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use seaworthy_backup::{

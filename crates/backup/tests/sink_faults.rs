@@ -1,5 +1,7 @@
 //! The fault wrapper does what it says.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use bytes::Bytes;

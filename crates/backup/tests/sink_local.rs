@@ -1,5 +1,7 @@
 //! What only a folder has: permissions, half-written files, full and read-only disks.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
