@@ -1,5 +1,8 @@
 //! Where data comes from: the [`BackupSource`] trait and the sources of this crate.
 
+#[cfg(feature = "files")]
+pub(crate) mod files;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -7,6 +10,9 @@ use seaworthy_core::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::payload::SegmentSender;
+
+#[cfg(feature = "files")]
+pub use files::FilesSource;
 
 /// Something that can be backed up: folders, a database, a command's output.
 #[async_trait]
