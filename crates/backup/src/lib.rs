@@ -12,6 +12,8 @@ pub mod source;
 
 #[cfg(feature = "files")]
 pub use archive::TarScanner;
+#[cfg(feature = "files")]
+pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};

@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc};
 use seaworthy_core::{Context, Name, Result, Timestamp};
 
 use crate::{
-    BackupSink, BackupSinkExt, BackupSource, FilesSource, HostId, Manifest, MemorySink, ObjectKey,
-    Snapshot, SnapshotId, SourceSummary,
+    BackupSink, BackupSinkExt, BackupSource, FilesSource, FilesTarget, HostId, Manifest,
+    MemorySink, ObjectKey, RestoreReport, RestoreTarget, Selection, Snapshot, SnapshotId,
+    SourceSummary,
     payload::{Codec, Compression, PayloadReader, writer::write_payload},
     snapshot::{
         FORMAT, SnapshotKind,
@@ -119,4 +120,34 @@ impl Stored {
     pub(super) async fn plain(&self) -> Vec<u8> {
         zstd::decode_all(&*self.compressed().await).unwrap()
     }
+}
+
+/// Restores as the engine does: an error aborts.
+pub(super) async fn try_restore(
+    stored: &Stored,
+    target: FilesTarget,
+    selection: &Selection,
+) -> Result<RestoreReport> {
+    let cx = Context::new();
+    let mut target = Box::new(target);
+    let loaded = match target.prepare(&stored.snapshot, &cx).await {
+        Ok(()) => target.load(stored.reader.clone(), selection, &cx).await,
+        Err(error) => Err(error),
+    };
+    match loaded {
+        Ok(()) => target.finish(&cx).await,
+        Err(error) => {
+            target.abort().await.unwrap();
+            Err(error)
+        }
+    }
+}
+
+pub(super) async fn restore(stored: &Stored, to: &Path) -> RestoreReport {
+    try_restore(stored, FilesTarget::to_folder(to), &Selection::all()).await.unwrap()
+}
+
+/// Where `path` comes to lie when it is restored to `folder`.
+pub(super) fn below(folder: &Path, path: &Path) -> std::path::PathBuf {
+    folder.join(path.strip_prefix("/").unwrap())
 }

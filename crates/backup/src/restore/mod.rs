@@ -1,5 +1,8 @@
 //! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
 
+#[cfg(feature = "files")]
+mod files;
+
 use std::{fmt::Debug, path::PathBuf};
 
 use async_trait::async_trait;
@@ -10,6 +13,9 @@ use crate::{
     payload::PayloadReader,
     snapshot::{Snapshot, index::PathBytes},
 };
+
+#[cfg(feature = "files")]
+pub use files::FilesTarget;
 
 /// A place that one source of a snapshot is restored to: a folder, a database, a scratch place for
 /// a drill.
