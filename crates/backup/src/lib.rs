@@ -2,7 +2,8 @@
 
 #[cfg(feature = "files")]
 mod archive;
-#[cfg(all(test, feature = "files"))]
+#[cfg(test)]
+#[cfg(feature = "files")]
 mod files_tests;
 pub mod payload;
 pub mod restore;
