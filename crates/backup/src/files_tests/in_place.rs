@@ -132,3 +132,42 @@ fn a_swap_that_fails_undoes_the_others() {
         assert_eq!(fs::read(a.join("file")).unwrap(), b"live");
     });
 }
+
+/// Ends the mount even when the test fails.
+struct Mounted<'p>(&'p Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let ended = std::process::Command::new("umount").arg(self.0).status();
+        assert!(ended.is_ok_and(|status| status.success()));
+    }
+}
+
+#[test]
+fn of_a_mount_point_the_children_are_moved() {
+    let base = tempdir().unwrap();
+    let live = base.path().join("live");
+    fs::create_dir(&live).unwrap();
+    let mut mount = std::process::Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=64m", "none"]).arg(&live);
+    assert!(mount.status().unwrap().success());
+    let _mounted = Mounted(&live);
+    fs::create_dir(live.join("folder")).unwrap();
+    fs::write(live.join("folder/file"), "old").unwrap();
+    rustix::fs::chmod(&live, rustix::fs::Mode::from_raw_mode(0o751)).unwrap();
+    let before = look(&live);
+    run(async {
+        let stored = store(&files(&live), 2).await;
+        fs::write(live.join("folder/file"), "live").unwrap();
+        rustix::fs::chmod(&live, rustix::fs::Mode::from_raw_mode(0o700)).unwrap();
+        let target = FilesTarget::in_place([&live], "1");
+        let report = try_restore(&stored, target, &Selection::all()).await.unwrap();
+        let aside = live.join(".before-restore-1");
+        assert_eq!(report.moved_aside, [aside.clone()]);
+        assert_eq!(fs::read(aside.join("folder/file")).unwrap(), b"live");
+        let mut after = look(&live);
+        after.retain(|name, _| !name.starts_with(b".before-restore-1"));
+        assert!(after == before);
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
+    });
+}

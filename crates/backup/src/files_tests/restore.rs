@@ -207,3 +207,29 @@ fn a_damaged_frame_fails_the_restore_and_leaves_nothing() {
         }
     });
 }
+
+#[test]
+fn access_control_lists_come_back() {
+    let (tree, out) = (tempdir().unwrap(), tempdir().unwrap());
+    fs::write(tree.path().join("file"), "x").unwrap();
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    let anybody = u32::MAX;
+    for (tag, rights, id) in
+        [(1_u16, 6_u16, anybody), (2, 4, 1234), (4, 4, anybody), (16, 6, anybody), (32, 0, anybody)]
+    {
+        list.extend_from_slice(&tag.to_le_bytes());
+        list.extend_from_slice(&rights.to_le_bytes());
+        list.extend_from_slice(&id.to_le_bytes());
+    }
+    let flags = rustix::fs::XattrFlags::empty();
+    let set = |path: &Path, name: &str| rustix::fs::setxattr(path, name, &list, flags).unwrap();
+    set(&tree.path().join("file"), "system.posix_acl_access");
+    set(tree.path(), "system.posix_acl_default");
+    let before = look(tree.path());
+    run(async {
+        let stored = store(&files(tree.path()), 2).await;
+        let report = restore(&stored, out.path()).await;
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    });
+    assert!(look(&below(out.path(), tree.path())) == before);
+}

@@ -52,7 +52,8 @@ pub async fn restore(
 ) -> Result<Vec<RestoreReport>> {
     let mut restorations = restorations;
     if let Err(error) = load_all(snapshot, &mut restorations, options, cx).await {
-        for restoration in restorations {
+        // The last one first: it may lie in a folder that the first one made.
+        for restoration in restorations.into_iter().rev() {
             if let Err(abort) = restoration.target.abort().await {
                 let source = restoration.source;
                 tracing::warn!(%source, error = abort.chain(), "cannot remove what was loaded");

@@ -126,6 +126,7 @@ impl InPlace {
             names.insert(0, name.as_encoded_bytes().to_vec());
             start.pop();
         }
+        let mut start = start.canonicalize().unwrap_or(start);
         names.extend(below.split(|b| *b == b'/').filter(|n| !n.is_empty()).map(<[u8]>::to_vec));
         let Some(last) = names.pop() else {
             return Err(Error::new(ErrorKind::Internal, "restore", "a path has no name"));
@@ -149,6 +150,7 @@ impl InPlace {
 
     pub(super) fn finish(self, report: &mut RestoreReport) -> Result<()> {
         let Self { swaps, is_partial, .. } = self;
+        let metas: Vec<_> = swaps.iter().map(Swap::metadata).collect();
         let mut done = swap::Done::default();
         let swapped = swap::all(&swaps, is_partial, &mut done, report);
         if let Err(error) = swapped {
@@ -164,7 +166,7 @@ impl InPlace {
                 Err(worse) => Err(worse.caused_by(error)),
             };
         }
-        swaps.iter().try_for_each(Swap::remove)
+        swaps.iter().zip(metas).try_for_each(|(swap, meta)| swap.complete(meta, report))
     }
 
     pub(super) fn abort(self) -> Result<()> {

@@ -98,6 +98,25 @@ impl Swap {
         self.staging.join(LOADED)
     }
 
+    /// What the archive says of a mount point. To be asked before its children are moved.
+    pub(super) fn metadata(&self) -> Option<fs::Metadata> {
+        fs::metadata(self.loaded()).ok().filter(|_| self.is_mount)
+    }
+
+    /// Ends a swap that went well: removes the staging folder, and gives a mount point, which
+    /// stays, its `meta`.
+    pub(super) fn complete(
+        &self,
+        meta: Option<fs::Metadata>,
+        report: &mut RestoreReport,
+    ) -> Result<()> {
+        self.remove()?;
+        if let Some(Err(error)) = meta.map(|meta| copy_metadata(&meta, &self.live)) {
+            report.warnings.push(error.chain());
+        }
+        Ok(())
+    }
+
     /// Removes the staging folder and what is left in it.
     pub(super) fn remove(&self) -> Result<()> {
         let message = || format!("cannot remove {}", self.staging.display());
@@ -140,8 +159,7 @@ impl Swap {
                 done.rename(&path, &to.join(path.file_name().unwrap_or_default()))?;
             }
         }
-        // The mount point itself stays, with what the archive says of it.
-        copy_metadata(&self.loaded(), &self.live)
+        Ok(())
     }
 }
 
@@ -151,10 +169,9 @@ fn sibling(before: &[u8], name: &[u8], behind: &str) -> PathBytes {
     PathBytes([before, &name[..name.len().min(room)], behind.as_bytes()].concat())
 }
 
-fn copy_metadata(from: &Path, to: &Path) -> Result<()> {
+fn copy_metadata(meta: &fs::Metadata, to: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     let fail = |e| Error::io("restore", format!("cannot set the mode of {}", to.display()), e);
-    let meta = fs::metadata(from).map_err(fail)?;
     let folder = open_folder(to)?;
     let (uid, gid) = (meta.uid(), meta.gid());
     std::os::unix::fs::fchown(&folder, Some(uid), Some(gid)).map_err(fail)?;

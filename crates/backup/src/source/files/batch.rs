@@ -11,7 +11,7 @@ use super::{
     large::{Large, Piece},
     walk::{Item, Walker, attributes_lost, lost},
 };
-use crate::payload::SEGMENT_SIZE;
+use crate::{archive::EntryMeta, payload::SEGMENT_SIZE};
 
 /// Files up to this size are read whole.
 pub(super) const SMALL: u64 = SEGMENT_SIZE as u64;
@@ -59,7 +59,7 @@ impl Walker {
         while batch.items.len() < MAX_ITEMS {
             let Some(item) = self.next_item() else { break };
             let (bytes, opens) = match &item {
-                Item::Known(meta) => (1024 + 2 * meta.path.0.len() as u64, 0),
+                Item::Known(meta) => (weight(meta), 0),
                 Item::Loss(_) => (0, 0),
                 Item::Opened { stat, .. } => (2048 + stat.st_size.cast_unsigned(), 1),
                 Item::Listed { folder, size, .. } => {
@@ -133,4 +133,11 @@ impl Walker {
         }
         Ok(Ok(Arc::new(large)))
     }
+}
+
+/// About how many bytes the headers of `meta` take.
+fn weight(meta: &EntryMeta) -> u64 {
+    let link = meta.link.as_ref().map_or(0, |link| link.0.len());
+    let xattrs: usize = meta.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    (1024 + 2 * meta.path.0.len() + link + xattrs) as u64
 }

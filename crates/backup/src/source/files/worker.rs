@@ -15,10 +15,13 @@ use super::{
 };
 use crate::{
     archive::write_headers,
-    payload::{Segment, SegmentSender},
+    payload::{SEGMENT_SIZE, Segment, SegmentSender},
     snapshot::index::{Entry, FileType, Loss},
     source::SourceSummary,
 };
+
+/// No further file is read into a segment that holds more than this.
+const MOST: usize = 4 * SEGMENT_SIZE;
 
 /// What the workers of a run share.
 #[derive(Debug)]
@@ -101,6 +104,10 @@ fn read(shared: &Shared, batch: Batch, segment: &mut Segment) -> Result<()> {
             Item::Loss(loss) => entries.push(Entry::Loss(loss)),
             Item::Opened { file, path, .. } => {
                 small::read(data, entries, &file, &path, true, &shared.hooks)?;
+            }
+            // Attributes may be far larger than the files that have them.
+            item @ Item::Listed { .. } if data.len() > MOST => {
+                shared.walker.lock().unwrap_or_else(PoisonError::into_inner).put_back(item);
             }
             Item::Listed { folder, name, path, .. } => {
                 let hooks = &shared.hooks;
