@@ -163,7 +163,7 @@ fn of_a_mount_point_the_children_are_moved() {
         let target = FilesTarget::in_place([&live], "1");
         let report = try_restore(&stored, target, &Selection::all()).await.unwrap();
         let aside = live.join(".before-restore-1");
-        assert_eq!(report.moved_aside, [aside.clone()]);
+        assert_eq!(report.moved_aside, std::slice::from_ref(&aside));
         assert_eq!(fs::read(aside.join("folder/file")).unwrap(), b"live");
         let mut after = look(&live);
         after.retain(|name, _| !name.starts_with(b".before-restore-1"));

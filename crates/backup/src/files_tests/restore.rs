@@ -33,7 +33,7 @@ fn everything_comes_back_as_it_was() {
             report
         });
         assert_eq!(report.warnings, Vec::<String>::new());
-        assert_eq!(report.placed, [to.clone()]);
+        assert_eq!(report.placed, std::slice::from_ref(&to));
         let after = look(&below(&to, tree.path()));
         assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
         for (name, seen) in &before {

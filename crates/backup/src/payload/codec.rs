@@ -5,7 +5,10 @@ use std::io::{Read, Write};
 use flate2::{Compression as GzipLevel, bufread::GzDecoder, write::GzEncoder};
 use seaworthy_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
-use zstd::{bulk, zstd_safe::CParameter};
+use zstd::{
+    bulk,
+    zstd_safe::{self, CParameter},
+};
 
 /// The most plain data that one frame may hold, in bytes: bounds what a reader allocates.
 pub const MAX_FRAME: u64 = 64 << 20;
@@ -93,17 +96,24 @@ impl Compressor {
         Ok(Self { compression, zstd })
     }
 
-    /// One whole frame that holds `plain`.
-    pub(crate) fn compress(&mut self, plain: &[u8]) -> Result<Vec<u8>> {
+    /// Replaces the contents of `stored` by one whole frame that holds `plain`.
+    pub(crate) fn compress(&mut self, plain: &[u8], stored: &mut Vec<u8>) -> Result<()> {
         let fail = |e| Error::io("compress", "cannot compress a frame", e);
+        stored.clear();
         match (&mut self.zstd, self.compression.codec) {
-            (Some(zstd), _) => zstd.compress(plain).map_err(fail),
+            (Some(zstd), _) => {
+                stored.reserve(zstd_safe::compress_bound(plain.len()));
+                zstd.compress_to_buffer(plain, stored).map(drop).map_err(fail)
+            }
             (None, Codec::Gzip) => {
                 let level = GzipLevel::new(self.compression.level.unsigned_abs());
-                let mut gzip = GzEncoder::new(Vec::with_capacity(plain.len() / 2), level);
-                gzip.write_all(plain).and_then(|()| gzip.finish()).map_err(fail)
+                let mut gzip = GzEncoder::new(stored, level);
+                gzip.write_all(plain).and_then(|()| gzip.try_finish()).map_err(fail)
             }
-            (None, _) => Ok(plain.to_vec()),
+            (None, _) => {
+                stored.extend_from_slice(plain);
+                Ok(())
+            }
         }
     }
 }
@@ -175,7 +185,8 @@ mod tests {
                 let mut decompressor = Decompressor::new(codec).unwrap();
                 let mut out = vec![1, 2, 3];
                 for _ in 0..2 {
-                    let stored = compressor.compress(&plain).unwrap();
+                    let mut stored = vec![4, 5];
+                    compressor.compress(&plain, &mut stored).unwrap();
                     decompressor.decompress(&stored, plain.len(), &mut out).unwrap();
                     prop_assert_eq!(&out, &plain);
                 }
@@ -187,7 +198,8 @@ mod tests {
     fn a_frame_of_another_size_is_damaged() {
         for codec in CODECS {
             let mut compressor = Compressor::new(Compression::new(codec, None).unwrap()).unwrap();
-            let stored = compressor.compress(&[7; 1000]).unwrap();
+            let mut stored = Vec::new();
+            compressor.compress(&[7; 1000], &mut stored).unwrap();
             let mut decompressor = Decompressor::new(codec).unwrap();
             for size in [0, 999, 1001] {
                 let error = decompressor.decompress(&stored, size, &mut Vec::new()).unwrap_err();

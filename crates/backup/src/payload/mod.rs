@@ -1,5 +1,6 @@
 //! A payload: a source's bytes as a concatenation of independently compressed frames.
 
+pub(crate) mod buffers;
 pub(crate) mod codec;
 pub(crate) mod reader;
 mod segment;

@@ -13,7 +13,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Codec, Compression, codec::Compressor};
+use super::{Codec, Compression, buffers::Buffers, codec::Compressor};
 use crate::snapshot::{Digest256, index::Entry};
 
 /// How much plain data a source should put into one segment, in bytes.
@@ -45,7 +45,9 @@ struct Shared {
     frames: mpsc::UnboundedSender<(u64, Option<Frame>)>,
     compression: Compression,
     compressors: Mutex<Vec<Compressor>>,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    /// For plain segments and, apart from them, for compressed ones.
+    plain: Buffers,
+    stored: Buffers,
     workers: usize,
     cx: Context,
 }
@@ -80,7 +82,8 @@ pub(crate) fn segments(
         frames,
         compression,
         compressors: Mutex::default(),
-        buffers: Mutex::default(),
+        plain: Buffers::default(),
+        stored: Buffers::default(),
         workers,
         cx: cx.clone(),
     };
@@ -146,8 +149,10 @@ impl SegmentSender {
 
     /// An empty buffer with room for a segment, reused from an earlier one where there is one.
     pub fn buffer(&self) -> Vec<u8> {
-        let reused = self.0.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        reused.unwrap_or_else(|| Vec::with_capacity(SEGMENT_SIZE + (64 << 10)))
+        let mut buffer = self.0.plain.take();
+        buffer.clear();
+        buffer.reserve(SEGMENT_SIZE + (64 << 10));
+        buffer
     }
 
     /// Whether the run was cancelled; long reads look at it between steps.
@@ -155,16 +160,22 @@ impl SegmentSender {
         self.0.cx.cancel()
     }
 
-    fn compress(&self, plain: &[u8]) -> Result<Vec<u8>> {
+    /// The frame that holds `plain`, which is used up.
+    fn compress(&self, plain: Vec<u8>) -> Result<Bytes> {
         let shared = &self.0;
+        if shared.compression.codec == Codec::None {
+            return Ok(shared.plain.lend(plain));
+        }
         let idle = shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut compressor = match idle {
             Some(compressor) => compressor,
             None => Compressor::new(shared.compression)?,
         };
-        let stored = compressor.compress(plain)?;
+        let mut stored = shared.stored.take();
+        compressor.compress(&plain, &mut stored)?;
         shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
-        Ok(stored)
+        shared.plain.give(plain);
+        Ok(shared.stored.lend(stored))
     }
 }
 
@@ -188,28 +199,15 @@ impl SegmentSlot {
             return Ok(());
         }
         let plain_len = segment.data.len() as u64;
-        let stored = if plain_len == 0 {
-            Vec::new()
-        } else if shared.compression.codec == Codec::None {
-            std::mem::take(&mut segment.data)
-        } else {
-            self.sender.compress(&segment.data)?
+        let stored = match plain_len {
+            0 => Bytes::new(),
+            _ => self.sender.compress(std::mem::take(&mut segment.data))?,
         };
         let sha256 = Digest256::from(Sha256::digest(&stored));
-        if segment.data.capacity() > 0 {
-            segment.data.clear();
-            let mut buffers = shared.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-            buffers.push(std::mem::take(&mut segment.data));
-        }
         let items = segment.entries.len() as u64;
         if let Some(credit) = self.credit.take() {
-            let frame = Frame {
-                stored: stored.into(),
-                plain_len,
-                sha256,
-                entries: segment.entries,
-                _credit: credit,
-            };
+            let frame =
+                Frame { stored, plain_len, sha256, entries: segment.entries, _credit: credit };
             shared.frames.send((self.place, Some(frame))).map_err(|_| closed())?;
         }
         shared.cx.emit(Event::Advanced { bytes: segment.progress_bytes, items });

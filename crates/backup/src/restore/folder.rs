@@ -1,38 +1,121 @@
-//! A folder that is to receive a restore.
+//! A fresh folder that is to receive a restore.
 
 use std::{
     fs, io,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use rustix::fs::{CWD, Mode, OFlags, openat, syncfs};
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// Makes sure that `folder` exists and is empty. Where it had to be created, it is given back, so
-/// that a failed restore can remove it again.
-pub(crate) fn prepare_folder(folder: &Path) -> Result<Option<PathBuf>> {
-    let fail = |e| {
-        let message = format!("cannot restore to {}", folder.display());
-        Error::io("restore.prepare", message, e)
-    };
-    match fs::read_dir(folder) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(None),
-            Some(_) => {
-                let message = format!("{} is not empty", folder.display());
-                Err(Error::new(ErrorKind::NotEmpty, "restore.prepare", message)
-                    .remedy_is("name a new or empty folder; nothing is ever overwritten"))
+/// A folder that is empty or not there yet.
+#[derive(Debug)]
+pub(crate) struct FreshFolder {
+    path: PathBuf,
+    /// The folders that were made for it, the outermost first.
+    made: Vec<PathBuf>,
+    root: Option<Arc<OwnedFd>>,
+    /// The permissions it gets in the end.
+    mode: u32,
+}
+
+impl FreshFolder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, made: Vec::new(), root: None, mode: 0o755 }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fails unless it is absent or empty.
+    pub(crate) fn check(&self) -> Result<()> {
+        let path = self.path.display();
+        let taken = |kind, what: &str| {
+            Error::new(kind, "restore", format!("{path} {what}"))
+                .remedy_is("name a folder that is empty or does not exist yet")
+        };
+        match fs::read_dir(&self.path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(taken(ErrorKind::NotEmpty, "is not empty")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Err(taken(ErrorKind::AlreadyExists, "is no folder"))
             }
-        },
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(folder).map_err(fail)?;
-            Ok(Some(folder.to_owned()))
+            Err(error) => Err(Error::io("restore", format!("cannot read {path}"), error)),
         }
-        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
-            let message = format!("{} is not a folder", folder.display());
-            Err(Error::new(ErrorKind::NotEmpty, "restore.prepare", message)
-                .remedy_is("name a new or empty folder"))
+    }
+
+    /// Makes it and opens it; nobody else may look in until the end.
+    pub(crate) fn open(&mut self) -> Result<Arc<OwnedFd>> {
+        self.check()?;
+        let fail = |error| {
+            Error::io("restore", format!("cannot make the folder {}", self.path.display()), error)
+        };
+        let missing: Vec<&Path> = self.path.ancestors().take_while(|p| is_missing(p)).collect();
+        for folder in missing.into_iter().rev() {
+            fs::create_dir(folder).map_err(fail)?;
+            self.made.push(folder.to_owned());
         }
-        Err(e) => Err(fail(e)),
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, &self.path, flags, Mode::empty()).map_err(|e| fail(e.into()))?;
+        let meta = fs::metadata(&self.path).map_err(fail)?;
+        self.mode = meta.permissions().mode() & 0o7777;
+        if self.made.last() == Some(&self.path) {
+            rustix::fs::fchmod(&root, Mode::RWXU).map_err(|e| fail(e.into()))?;
+        }
+        let root = Arc::new(root);
+        self.root = Some(root.clone());
+        Ok(root)
+    }
+
+    /// Makes what it holds durable and opens it to those who may look in.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let fail = |error: rustix::io::Errno| {
+            let message = format!("cannot make {} durable", self.path.display());
+            Error::io("restore", message, error.into())
+        };
+        if let Some(root) = &self.root {
+            if self.made.last() == Some(&self.path) {
+                rustix::fs::fchmod(root, Mode::from_raw_mode(self.mode)).map_err(fail)?;
+            }
+            syncfs(root).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was made.
+    pub(crate) fn abort(self) -> Result<()> {
+        let fail = |error| {
+            let message = format!("cannot remove what was restored to {}", self.path.display());
+            Error::io("restore", message, error)
+        };
+        if self.root.is_some() {
+            for entry in fs::read_dir(&self.path).map_err(fail)? {
+                remove(&entry.map_err(fail)?.path()).map_err(fail)?;
+            }
+        }
+        self.made.iter().rev().try_for_each(|folder| fs::remove_dir(folder).map_err(fail))
+    }
+}
+
+fn is_missing(path: &Path) -> bool {
+    !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err()
+}
+
+/// Removes a file or a folder with everything in it; an absent one is fine.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -40,15 +123,27 @@ pub(crate) fn prepare_folder(folder: &Path) -> Result<Option<PathBuf>> {
 mod tests {
     use super::*;
 
+    fn check(path: &Path) -> Result<()> {
+        FreshFolder::new(path.to_owned()).check()
+    }
+
     #[test]
     fn only_a_new_or_empty_folder_will_do() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(prepare_folder(folder.path()).unwrap(), None);
-        let new = folder.path().join("a/b");
-        assert_eq!(prepare_folder(&new).unwrap(), Some(new));
-        let kind = |path: &Path| prepare_folder(path).unwrap_err().kind();
-        assert_eq!(kind(folder.path()), ErrorKind::NotEmpty);
+        check(folder.path()).unwrap();
+        check(&folder.path().join("a/b")).unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
-        assert_eq!(kind(&folder.path().join("file")), ErrorKind::NotEmpty);
+        assert_eq!(check(folder.path()).unwrap_err().kind(), ErrorKind::NotEmpty);
+        assert!(check(&folder.path().join("file")).is_err());
+    }
+
+    #[test]
+    fn an_abort_removes_what_was_made_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fresh = FreshFolder::new(folder.path().join("a/b"));
+        fresh.open().unwrap();
+        fs::write(folder.path().join("a/b/loaded"), "").unwrap();
+        fresh.abort().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

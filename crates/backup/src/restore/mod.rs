@@ -21,7 +21,7 @@ use crate::{
 
 #[cfg(feature = "files")]
 pub use files::FilesTarget;
-pub(crate) use folder::prepare_folder;
+pub(crate) use folder::FreshFolder;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteTarget;

@@ -1,75 +1,94 @@
 //! Renames that are all done or all undone.
 
 use std::{
-    io,
+    fs,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat, renameat_with},
+    io::Errno,
+};
 use seaworthy_core::{Error, Result};
 
-/// Renames done so far, so that they can be undone.
+/// What was renamed and made so far, so that it can be undone.
 #[derive(Debug, Default)]
-pub(crate) struct Renames(Vec<(PathBuf, PathBuf)>);
+pub(crate) struct Renames(Vec<Step>);
+
+#[derive(Debug)]
+enum Step {
+    Made(PathBuf),
+    Renamed { from: PathBuf, to: PathBuf },
+}
 
 impl Renames {
     /// Renames `from` to `to`, where nothing may be.
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        rename_new(from, to).map_err(|e| {
-            let message = format!("cannot rename {} to {}", from.display(), to.display());
-            Error::io("restore.swap", message, e)
-        })?;
-        self.0.push((from.to_owned(), to.to_owned()));
+        rename(from, to)?;
+        self.0.push(Step::Renamed { from: from.to_owned(), to: to.to_owned() });
         Ok(())
     }
 
-    /// Undoes every rename, the last one first. The error names those that could not be undone.
-    pub(crate) fn undo(self) -> Result<()> {
-        let mut stuck = Vec::new();
-        let mut cause = None;
-        for (from, to) in self.0.into_iter().rev() {
-            if let Err(e) = rename_new(&to, &from) {
-                stuck.push(format!("{} is now {}", from.display(), to.display()));
-                cause = Some(e);
-            }
-        }
-        match cause {
-            None => Ok(()),
-            Some(e) => Err(Error::io("restore.swap", stuck.join(", "), e)
-                .remedy_is("rename them back by hand")),
-        }
+    /// Makes the folder `path` with permission bits `mode`, less the process's umask.
+    pub(crate) fn make_folder(&mut self, path: &Path, mode: u32) -> Result<()> {
+        fs::DirBuilder::new().mode(mode).create(path).map_err(|e| {
+            Error::io("restore", format!("cannot make the folder {}", path.display()), e)
+        })?;
+        self.0.push(Step::Made(path.to_owned()));
+        Ok(())
     }
 
-    /// Undoes every rename because of `error`, which is given back with what could not be undone.
+    /// Goes back to how it was because of `error`, which is given back. Where something could not
+    /// be undone, it says what lies where.
     pub(crate) fn undo_after(self, error: Error) -> Error {
-        match self.undo() {
-            Ok(()) => error,
-            Err(stuck) => {
-                let note = stuck.to_string();
-                error.with("not undone", note).remedy_is("rename them back by hand")
+        let mut stuck = Vec::new();
+        for step in self.0.into_iter().rev() {
+            match step {
+                Step::Made(folder) if fs::remove_dir(&folder).is_err() => {
+                    stuck.push(format!("{} was made", folder.display()));
+                }
+                Step::Renamed { from, to } if rename(&to, &from).is_err() => {
+                    stuck.push(format!("{} is now {}", from.display(), to.display()));
+                }
+                _ => {}
             }
         }
+        if stuck.is_empty() {
+            return error;
+        }
+        let message = format!("not everything could be put back: {}", stuck.join(", "));
+        Error::new(error.kind(), "restore", message)
+            .caused_by(error)
+            .remedy_is("rename them back by hand; nothing was overwritten")
     }
 }
 
 /// Renames without ever replacing what has the new name.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems cannot promise it: look first instead.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            if to.symlink_metadata().is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            std::fs::rename(from, to)
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // This file system cannot promise it, so look first.
+        Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
+            renameat(CWD, from, CWD, to)
         }
-        done => Ok(done?),
-    }
+        Err(Errno::INVAL | Errno::NOSYS) => Err(Errno::EXIST),
+        renamed => renamed,
+    };
+    renamed.map_err(|errno| {
+        let message = format!("cannot rename {} to {}", from.display(), to.display());
+        let error = Error::io("restore", message, errno.into());
+        match errno {
+            Errno::BUSY | Errno::XDEV => error
+                .remedy_is("restore to a folder with --to, and move the files from there by hand"),
+            _ => error,
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use seaworthy_core::ErrorKind;
 
     #[test]
     fn nothing_is_ever_replaced_and_an_undo_restores_every_name() {
@@ -79,13 +98,28 @@ mod tests {
             fs::write(at(name), name).unwrap();
         }
         let mut renames = Renames::default();
-        renames.rename(&at("a"), &at("c")).unwrap();
+        renames.make_folder(&at("new"), 0o700).unwrap();
+        renames.rename(&at("a"), &at("new/c")).unwrap();
         renames.rename(&at("b"), &at("a")).unwrap();
-        let error = renames.rename(&at("c"), &at("taken")).unwrap_err();
-        assert_eq!(error.kind(), seaworthy_core::ErrorKind::AlreadyExists);
-        renames.undo().unwrap();
+        let error = renames.rename(&at("new/c"), &at("taken")).unwrap_err();
+        let error = renames.undo_after(error);
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert!(!at("new").exists());
         for name in ["a", "b", "taken"] {
             assert_eq!(fs::read_to_string(at(name)).unwrap(), name);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "").unwrap();
+        let mut renames = Renames::default();
+        renames.rename(&at("a"), &at("b")).unwrap();
+        fs::write(at("a"), "in the way").unwrap();
+        let cause = Error::new(ErrorKind::Io, "test", "the cause");
+        let text = renames.undo_after(cause).chain();
+        assert!(text.contains("is now") && text.ends_with("the cause"), "{text}");
     }
 }

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result, durable};
 use tokio::task::JoinSet;
 
-use super::{RestoreReport, RestoreTarget, Selection, renames::Renames};
+use super::{
+    FreshFolder, RestoreReport, RestoreTarget, Selection, folder::remove, renames::Renames,
+};
 use crate::{
     payload::PayloadReader,
     snapshot::{
@@ -27,15 +29,13 @@ use crate::{
 pub struct SqliteTarget {
     place: Place,
     staged: Option<PathBuf>,
-    /// A folder that `prepare` created.
-    created: Option<PathBuf>,
     report: RestoreReport,
 }
 
 #[derive(Debug)]
 enum Place {
     /// A file of the database's own name in this folder.
-    Folder(PathBuf),
+    Folder(FreshFolder),
     /// This path; what is there is moved aside under a name that ends with the stamp.
     Path { path: PathBuf, stamp: String },
 }
@@ -43,7 +43,7 @@ enum Place {
 impl SqliteTarget {
     /// Restores into `folder`, which must be empty or absent, under the database's own name.
     pub fn to_folder(folder: impl Into<PathBuf>) -> Self {
-        Self::new(Place::Folder(folder.into()))
+        Self::new(Place::Folder(FreshFolder::new(folder.into())))
     }
 
     /// Restores to `path`. What is there is moved aside, to `<path>.before-restore-<stamp>`.
@@ -52,7 +52,7 @@ impl SqliteTarget {
     }
 
     fn new(place: Place) -> Self {
-        Self { place, staged: None, created: None, report: RestoreReport::default() }
+        Self { place, staged: None, report: RestoreReport::default() }
     }
 
     /// Where the database is loaded, and where it goes in the end.
@@ -61,7 +61,7 @@ impl SqliteTarget {
             Place::Path { path, stamp } => (path.clone(), stamp.as_str()),
             Place::Folder(folder) => {
                 let name = record.path.as_path().file_name().unwrap_or("database.sqlite".as_ref());
-                (folder.join(name), "loading")
+                (folder.path().join(name), "loading")
             }
         };
         let name = path.file_name().ok_or_else(|| {
@@ -108,7 +108,7 @@ impl SqliteTarget {
 impl RestoreTarget for SqliteTarget {
     async fn prepare(&mut self, _: &Snapshot, _: &Context) -> Result<()> {
         match &self.place {
-            Place::Folder(folder) => self.created = super::prepare_folder(folder)?,
+            Place::Folder(folder) => folder.check()?,
             Place::Path { path, .. } => {
                 let folder = path.parent().unwrap_or(Path::new("/"));
                 if !folder.is_dir() {
@@ -141,6 +141,9 @@ impl RestoreTarget for SqliteTarget {
             let message = format!("the index names no database in {}", payload.source().object);
             Error::new(ErrorKind::Damaged, "sqlite.restore", message)
         })?;
+        if let Place::Folder(folder) = &mut self.place {
+            folder.open()?;
+        }
         let (staged, _) = self.paths(&record)?;
         let fail = |e| {
             let message = format!("cannot write {}", staged.display());
@@ -174,26 +177,27 @@ impl RestoreTarget for SqliteTarget {
         };
         let mut renames = Renames::default();
         if let Err(error) = self.swap(&staged, &path, &mut renames) {
-            // A failed restore leaves the staged copy to nobody.
+            let error = renames.undo_after(error);
+            // The error that stopped us matters more than a copy that stays.
             let _ = fs::remove_file(&staged);
-            return Err(renames.undo_after(error));
+            return Err(error);
+        }
+        if let Place::Folder(folder) = &self.place {
+            folder.finish()?;
         }
         Ok(self.report)
     }
 
     async fn abort(self: Box<Self>) -> Result<()> {
-        if let Some(staged) = &self.staged {
-            fs::remove_file(staged).map_err(|e| {
-                let message = format!("cannot remove {}", staged.display());
-                Error::io("sqlite.restore", message, e)
-            })?;
-        }
-        match &self.created {
-            Some(folder) => fs::remove_dir(folder).map_err(|e| {
-                let message = format!("cannot remove {}", folder.display());
-                Error::io("sqlite.restore", message, e)
-            }),
-            None => Ok(()),
+        match self.place {
+            Place::Folder(folder) => folder.abort(),
+            Place::Path { .. } => match &self.staged {
+                Some(staged) => remove(staged).map_err(|e| {
+                    let message = format!("cannot remove {}", staged.display());
+                    Error::io("sqlite.restore", message, e)
+                }),
+                None => Ok(()),
+            },
         }
     }
 }

@@ -79,8 +79,9 @@ impl IndexWriter {
         let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH + 4096));
         let mut compressor = self.compressor.take().ok_or_else(broken)?;
         let compressing = tokio::task::spawn_blocking(move || {
-            let frame = compressor.compress(&lines);
-            (compressor, frame)
+            let mut frame = Vec::new();
+            let compressed = compressor.compress(&lines, &mut frame);
+            (compressor, compressed.map(|()| frame))
         });
         let (compressor, frame) = compressing.await.map_err(|e| broken().caused_by(e))?;
         self.compressor = Some(compressor);

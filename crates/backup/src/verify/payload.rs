@@ -1,6 +1,8 @@
 //! Verifying one payload, frame by frame.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
 
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use sha2::{Digest, Sha256};
@@ -12,7 +14,7 @@ use tokio::{
 
 use super::{Finding, Tally, VerifyOptions};
 use crate::{
-    payload::{PayloadReader, reader::check},
+    payload::{FrameDecoder, PayloadReader, buffers::Buffers, reader::check},
     sink::{BlockingReader, ByteStream, ObjectKey},
     snapshot::{
         Digest256, ManifestObject, Snapshot,
@@ -49,6 +51,8 @@ pub(super) async fn verify(
         payload,
         object: object.clone(),
         credits: Arc::new(Semaphore::new(options.workers.max(1) + 2)),
+        idle: Arc::default(),
+        buffers: Buffers::default(),
         cx: cx.clone(),
     };
     let sample = options.sample;
@@ -72,8 +76,13 @@ struct Pass {
     payload: PayloadReader,
     object: ManifestObject,
     credits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Idle>>>,
+    buffers: Buffers,
     cx: Context,
 }
+
+/// A decoder that waits for its next frame, and the memory that it decodes into.
+type Idle = (FrameDecoder, Vec<u8>);
 
 /// What is wrong with a frame, if anything.
 type Checked = Result<Option<Finding>>;
@@ -98,7 +107,8 @@ impl Pass {
             let group = group?;
             self.cx.check("verify")?;
             let wanted = group.frame.stored;
-            let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+            let mut bytes = self.buffers.take();
+            bytes.clear();
             stored.read_up_to(wanted, &mut bytes)?;
             hash.update(&bytes);
             size += bytes.len() as u64;
@@ -108,7 +118,7 @@ impl Pass {
                 tally.findings.push(finding(&group, "the object ends before it"));
                 continue;
             }
-            self.check_aside(group, bytes, &mut workers)?;
+            self.check_aside(group, self.buffers.lend(bytes), &mut workers)?;
             while let Some(checked) = workers.try_join_next() {
                 tally.add_frame(checked)?;
             }
@@ -146,7 +156,7 @@ impl Pass {
                 Ok(bytes) => {
                     tally.bytes += bytes.len() as u64;
                     self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
-                    self.check_aside(group, bytes.into(), &mut workers)?;
+                    self.check_aside(group, bytes, &mut workers)?;
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
                     tally.frames += 1;
@@ -163,20 +173,17 @@ impl Pass {
     fn check_aside(
         &self,
         group: Group,
-        stored: Vec<u8>,
+        stored: Bytes,
         workers: &mut JoinSet<Checked>,
     ) -> Result<()> {
         let runtime = Handle::current();
         let credit = runtime.block_on(self.credits.clone().acquire_owned());
         let credit = credit.map_err(|_| Error::cancelled("verify"))?;
-        let payload = self.payload.clone();
+        let (payload, idle) = (self.payload.clone(), self.idle.clone());
         workers.spawn_blocking_on(
             move || {
                 let _credit = credit;
-                let checked = check(&group.frame, &stored)
-                    .and_then(|()| payload.decoder())
-                    .and_then(|mut decoder| decoder.decode(&group.frame, &stored, &mut Vec::new()));
-                match checked {
+                match check_frame(&payload, &idle, &group, &stored) {
                     Ok(()) => Ok(None),
                     Err(error) if error.kind() == ErrorKind::Damaged => {
                         Ok(Some(finding(&group, &error.chain())))
@@ -188,6 +195,24 @@ impl Pass {
         );
         Ok(())
     }
+}
+
+/// Checks the stored bytes of a frame and decodes it.
+fn check_frame(
+    payload: &PayloadReader,
+    idle: &Mutex<Vec<Idle>>,
+    group: &Group,
+    stored: &[u8],
+) -> Result<()> {
+    check(&group.frame, stored)?;
+    let reused = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let (mut decoder, mut plain) = match reused {
+        Some(reused) => reused,
+        None => (payload.decoder()?, Vec::new()),
+    };
+    decoder.decode(&group.frame, stored, &mut plain)?;
+    idle.lock().unwrap_or_else(PoisonError::into_inner).push((decoder, plain));
+    Ok(())
 }
 
 fn finish(mut workers: JoinSet<Checked>, tally: &mut Tally) -> Result<()> {

@@ -18,7 +18,7 @@ use super::{
     swap::{self, Swap},
 };
 use crate::{
-    restore::{RestoreReport, Selection},
+    restore::{RestoreReport, Selection, renames::Renames},
     snapshot::index::PathBytes,
 };
 
@@ -151,20 +151,17 @@ impl InPlace {
     pub(super) fn finish(self, report: &mut RestoreReport) -> Result<()> {
         let Self { swaps, is_partial, .. } = self;
         let metas: Vec<_> = swaps.iter().map(Swap::metadata).collect();
-        let mut done = swap::Done::default();
+        let mut done = Renames::default();
         let swapped = swap::all(&swaps, is_partial, &mut done, report);
         if let Err(error) = swapped {
             report.placed.clear();
             report.moved_aside.clear();
-            let undone = done.undo();
+            let error = done.undo_after(error);
             for swap in &swaps {
                 // The first error is the one that matters.
                 let _ = swap.remove();
             }
-            return match undone {
-                Ok(()) => Err(error),
-                Err(worse) => Err(worse.caused_by(error)),
-            };
+            return Err(error);
         }
         swaps.iter().zip(metas).try_for_each(|(swap, meta)| swap.complete(meta, report))
     }

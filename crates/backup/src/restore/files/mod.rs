@@ -4,7 +4,6 @@ mod complete;
 mod confine;
 mod deferred;
 mod extract;
-mod folder;
 mod in_place;
 mod large;
 mod metadata;
@@ -22,12 +21,11 @@ use seaworthy_core::{Context, Error, ErrorKind, Result};
 
 use crate::{
     payload::PayloadReader,
-    restore::{RestoreReport, RestoreTarget, Selection},
-    snapshot::Snapshot,
+    restore::{FreshFolder, RestoreReport, RestoreTarget, Selection},
+    snapshot::{Snapshot, index::PathBytes},
 };
 
 use extract::Shared;
-use folder::FreshFolder;
 use in_place::InPlace;
 use plan::{Place, Scope};
 
@@ -66,7 +64,11 @@ impl FilesTarget {
 
     fn places(&mut self, selection: &Selection) -> Result<Vec<Place>> {
         match &mut self.kind {
-            Kind::Folder(folder) => folder.open(),
+            Kind::Folder(folder) => {
+                let (part, root, path) =
+                    (PathBytes(Vec::new()), folder.open()?, folder.path().to_owned());
+                Ok(vec![Place { part, root, called: Vec::new(), path }])
+            }
             Kind::InPlace(in_place) => in_place.open(selection),
         }
     }
@@ -124,7 +126,10 @@ impl RestoreTarget for FilesTarget {
         blocking(move || {
             let Self { kind, mut report } = *self;
             match kind {
-                Kind::Folder(folder) => folder.finish(&mut report)?,
+                Kind::Folder(folder) => {
+                    folder.finish()?;
+                    report.placed.push(folder.path().to_owned());
+                }
                 Kind::InPlace(in_place) => in_place.finish(&mut report)?,
             }
             Ok(report)

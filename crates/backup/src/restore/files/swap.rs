@@ -8,17 +8,19 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, RenameFlags, fsync, renameat_with, syncfs},
+    fs::{fsync, syncfs},
     io::Errno,
 };
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use super::{
-    folder::remove,
     in_place::{is_mount_point, open_folder},
     plan::Place,
 };
-use crate::{restore::RestoreReport, snapshot::index::PathBytes};
+use crate::{
+    restore::{RestoreReport, folder::remove, renames::Renames},
+    snapshot::index::PathBytes,
+};
 
 /// What the restored part is called in its staging folder.
 const LOADED: &str = "loaded";
@@ -123,12 +125,9 @@ impl Swap {
         remove(&self.staging).map_err(|e| Error::io("restore", message(), e))
     }
 
-    fn swap(&self, done: &mut Done, report: &mut RestoreReport) -> Result<()> {
+    fn swap(&self, done: &mut Renames, report: &mut RestoreReport) -> Result<()> {
         for folder in &self.missing {
-            fs::create_dir(folder).map_err(|e| {
-                Error::io("restore", format!("cannot make the folder {}", folder.display()), e)
-            })?;
-            done.0.push(Step::Made(folder.clone()));
+            done.make_folder(folder, 0o777)?;
         }
         if self.is_mount && self.loaded().is_dir() {
             self.swap_children(done)?;
@@ -144,11 +143,8 @@ impl Swap {
         Ok(())
     }
 
-    fn swap_children(&self, done: &mut Done) -> Result<()> {
-        fs::DirBuilder::new().mode(0o700).create(&self.aside).map_err(|e| {
-            Error::io("restore", format!("cannot make the folder {}", self.aside.display()), e)
-        })?;
-        done.0.push(Step::Made(self.aside.clone()));
+    fn swap_children(&self, done: &mut Renames) -> Result<()> {
+        done.make_folder(&self.aside, 0o700)?;
         for (from, to) in [(&self.live, &self.aside), (&self.loaded(), &self.live)] {
             let list = |e| Error::io("restore", format!("cannot read {}", from.display()), e);
             for entry in fs::read_dir(from).map_err(list)? {
@@ -185,7 +181,7 @@ fn copy_metadata(meta: &fs::Metadata, to: &Path) -> Result<()> {
 pub(super) fn all(
     swaps: &[Swap],
     is_partial: bool,
-    done: &mut Done,
+    done: &mut Renames,
     report: &mut RestoreReport,
 ) -> Result<()> {
     let sync = |swap: &Swap, e: Errno| {
@@ -212,56 +208,4 @@ pub(super) fn all(
         fsync(open_folder(parent)?).map_err(|e| sync(swap, e))?;
     }
     Ok(())
-}
-
-/// What was done so far.
-#[derive(Debug, Default)]
-pub(super) struct Done(Vec<Step>);
-
-#[derive(Debug)]
-enum Step {
-    Made(PathBuf),
-    Renamed { from: PathBuf, to: PathBuf },
-}
-
-impl Done {
-    fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        rename(from, to)?;
-        self.0.push(Step::Renamed { from: from.to_owned(), to: to.to_owned() });
-        Ok(())
-    }
-
-    /// Goes back to how it was.
-    pub(super) fn undo(self) -> Result<()> {
-        for step in self.0.into_iter().rev() {
-            match step {
-                Step::Made(folder) => fs::remove_dir(&folder).map_err(|e| {
-                    Error::io("restore", format!("cannot remove {}", folder.display()), e)
-                })?,
-                Step::Renamed { from, to } => rename(&to, &from)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Renames without ever replacing anything.
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // This file system cannot promise it, so look first.
-        Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
-            rustix::fs::renameat(CWD, from, CWD, to)
-        }
-        Err(Errno::INVAL | Errno::NOSYS) => Err(Errno::EXIST),
-        renamed => renamed,
-    };
-    renamed.map_err(|errno| {
-        let message = format!("cannot move {} to {}", from.display(), to.display());
-        let error = Error::io("restore", message, errno.into());
-        match errno {
-            Errno::BUSY | Errno::XDEV => error
-                .remedy_is("restore to a folder with --to, and move the files from there by hand"),
-            _ => error,
-        }
-    })
 }

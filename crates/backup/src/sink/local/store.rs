@@ -23,6 +23,8 @@ use object_store::{
 };
 use seaworthy_core::{Error, ErrorKind};
 
+use crate::payload::buffers::Buffers;
+
 use super::{
     staged::{self, Replace, StagedFile},
     walk,
@@ -34,11 +36,12 @@ const READ_STEP: u64 = 4 << 20;
 #[derive(Clone, Debug)]
 pub(in crate::sink) struct LocalStore {
     root: Arc<Path>,
+    buffers: Buffers,
 }
 
 impl LocalStore {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), buffers: Buffers::default() }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -117,13 +120,19 @@ fn stored() -> PutResult {
 }
 
 /// The bytes of `file` from `at` to `end`; fewer where it ends before.
-fn read_file(file: File, at: u64, end: u64) -> BoxStream<'static, io::Result<Bytes>> {
-    stream::try_unfold((file, at), move |(file, at)| async move {
+fn read_file(
+    file: File,
+    at: u64,
+    end: u64,
+    buffers: Buffers,
+) -> BoxStream<'static, io::Result<Bytes>> {
+    stream::try_unfold((file, at, buffers), move |(file, at, buffers)| async move {
         if at >= end {
             return Ok(None);
         }
         blocking(move || {
-            let mut bytes = vec![0; usize::try_from((end - at).min(READ_STEP)).unwrap_or(1)];
+            let mut bytes = buffers.take();
+            bytes.resize(usize::try_from((end - at).min(READ_STEP)).unwrap_or(1), 0);
             let mut filled = 0;
             while filled < bytes.len() {
                 match file.read_at(&mut bytes[filled..], at + filled as u64) {
@@ -135,7 +144,7 @@ fn read_file(file: File, at: u64, end: u64) -> BoxStream<'static, io::Result<Byt
             }
             bytes.truncate(filled);
             let next = at + filled as u64;
-            Ok((filled > 0).then(|| (Bytes::from(bytes), (file, next))))
+            Ok((filled > 0).then(|| (buffers.lend(bytes), (file, next, buffers))))
         })
         .await
     })
@@ -201,8 +210,8 @@ impl ObjectStore for LocalStore {
             })?,
         };
         let location = location.clone();
-        let bytes =
-            read_file(file, range.start, range.end).map_err(move |e| failed(&location)(e)).boxed();
+        let bytes = read_file(file, range.start, range.end, self.buffers.clone());
+        let bytes = bytes.map_err(move |e| failed(&location)(e)).boxed();
         Ok(GetResult {
             payload: GetResultPayload::Stream(bytes),
             meta,
