@@ -1,5 +1,6 @@
 //! Backups that are proved to restore.
 
+pub mod config;
 pub mod payload;
 pub mod restore;
 pub mod sink;
