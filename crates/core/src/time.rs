@@ -60,10 +60,21 @@ impl Timestamp {
         self.0.to_zoned(zone.0.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    /// `span` earlier, by the calendar of `zone`.
+    /// `span` earlier, by the calendar of `zone`. Where the clock on the wall skips that time, as
+    /// much before the gap as it would be into it: never too late.
     pub fn minus(self, span: Span, zone: &TimeZone) -> Self {
-        let zoned = self.0.to_zoned(zone.0.clone());
-        Self(zoned.checked_sub(span.0).map_or(jiff::Timestamp::MIN, |zoned| zoned.timestamp()))
+        let [years, weeks, days, ..] = span.parts();
+        let calendar = jiff::Span::new().years(years).weeks(weeks).days(days);
+        let clock = span.0.years(0).weeks(0).days(0);
+        let day = || -> std::result::Result<jiff::Zoned, jiff::Error> {
+            let zoned = self.0.to_zoned(zone.0.clone());
+            if calendar.is_zero() {
+                return zoned.checked_sub(clock);
+            }
+            let civil = zoned.datetime().checked_sub(calendar)?;
+            zone.0.to_ambiguous_zoned(civil).earlier()?.checked_sub(clock)
+        };
+        Self(day().map_or(jiff::Timestamp::MIN, |zoned| zoned.timestamp()))
     }
 
     /// `span` later, by the calendar of `zone`.
@@ -338,6 +349,20 @@ mod tests {
         // Noon in Paris, UTC+2; a day before noon was UTC+1.
         assert_eq!(after.minus(Span::days(1), &zone).to_string(), "2026-03-28T11:00:00Z");
         assert_eq!(after.minus(Span::hours(24), &zone).to_string(), "2026-03-28T10:00:00Z");
+    }
+
+    #[test]
+    fn a_time_that_the_clock_skips_counts_as_before_the_gap() {
+        let zone = TimeZone::named("Europe/Paris").unwrap();
+        let after: Timestamp = "2026-03-30T00:30:00Z".parse().unwrap();
+        // 2:30 in Paris; the night before, 2:30 was skipped.
+        assert_eq!(after.minus(Span::days(1), &zone).to_string(), "2026-03-29T00:30:00Z");
+        // Apia had no 30 December 2011.
+        let zone = TimeZone::named("Pacific/Apia").unwrap();
+        let after: Timestamp = "2011-12-30T20:00:00Z".parse().unwrap();
+        assert_eq!(after.minus(Span::days(1), &zone).to_string(), "2011-12-29T20:00:00Z");
+        assert_eq!(after.minus(Span::days(2), &zone).to_string(), "2011-12-29T20:00:00Z");
+        assert_eq!(after.minus(Span::days(3), &zone).to_string(), "2011-12-28T20:00:00Z");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A payload: a source's bytes as a concatenation of independently compressed frames.
 
 pub(crate) mod codec;
-mod reader;
+pub(crate) mod reader;
 mod segment;
 pub(crate) mod upload;
 pub(crate) mod writer;

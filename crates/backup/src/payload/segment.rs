@@ -22,7 +22,7 @@ pub const SEGMENT_SIZE: usize = 4 << 20;
 /// Plain bytes of a payload that become one frame, and the index entries that begin in them.
 #[derive(Debug, Default)]
 pub struct Segment {
-    /// The plain bytes; about [`SEGMENT_SIZE`] of them.
+    /// The plain bytes; about [`SEGMENT_SIZE`] of them, or none where there are only losses.
     pub data: Vec<u8>,
     /// What begins in this segment, in payload order; [`Entry`] offsets count from the segment's
     /// first byte.
@@ -184,12 +184,13 @@ impl SegmentSlot {
     /// Compresses `segment` on this thread, which must be a blocking one, and hands it on.
     pub fn fill(mut self, mut segment: Segment) -> Result<()> {
         let shared = self.sender.0.clone();
-        if segment.data.is_empty() {
-            debug_assert!(segment.entries.is_empty(), "an entry has bytes");
+        if segment.data.is_empty() && segment.entries.is_empty() {
             return Ok(());
         }
         let plain_len = segment.data.len() as u64;
-        let stored = if shared.compression.codec == Codec::None {
+        let stored = if plain_len == 0 {
+            Vec::new()
+        } else if shared.compression.codec == Codec::None {
             std::mem::take(&mut segment.data)
         } else {
             self.sender.compress(&segment.data)?

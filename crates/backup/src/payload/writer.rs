@@ -87,19 +87,24 @@ async fn write_frame(
     index: &mut IndexWriter,
     described: &mut ManifestSource,
 ) -> Result<()> {
-    let record = FrameRecord {
-        object: described.object.clone(),
-        offset: upload.size(),
-        stored: frame.stored.len() as u64,
-        plain_offset: described.plain,
-        plain: frame.plain_len,
-        sha256: frame.sha256,
-    };
-    index.push(&Record::Frame(record)).await?;
+    if frame.plain_len > 0 {
+        let record = FrameRecord {
+            object: described.object.clone(),
+            offset: upload.size(),
+            stored: frame.stored.len() as u64,
+            plain_offset: described.plain,
+            plain: frame.plain_len,
+            sha256: frame.sha256,
+        };
+        index.push(&Record::Frame(record)).await?;
+        described.frames += 1;
+    }
     for entry in frame.entries {
         index.push(&entry.into_record(described.plain)).await?;
     }
-    described.frames += 1;
+    if frame.plain_len == 0 {
+        return Ok(());
+    }
     described.plain += frame.plain_len;
     upload.write(frame.stored).await
 }

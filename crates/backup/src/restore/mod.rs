@@ -1,5 +1,7 @@
 //! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
 
+mod run;
+
 use std::{fmt::Debug, path::PathBuf};
 
 use async_trait::async_trait;
@@ -10,6 +12,8 @@ use crate::{
     payload::PayloadReader,
     snapshot::{Snapshot, index::PathBytes},
 };
+
+pub use run::{Restoration, RestoreOptions, restore};
 
 /// A place that one source of a snapshot is restored to: a folder, a database, a scratch place for
 /// a drill.

@@ -50,8 +50,12 @@ pub trait BackupSink: Debug + Display + Send + Sync + 'static {
     /// no [`ObjectKey`]s are not ours and are passed over. A prefix that does not exist is empty.
     fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ObjectInfo>>;
 
-    /// Deletes an object so that it is really gone. An absent one is fine.
+    /// Deletes an object so that it is really and durably gone. An absent one is fine.
     async fn delete(&self, key: &ObjectKey) -> Result<()>;
+
+    /// Frees what unfinished uploads below `prefix` left behind, such as those of a run that was
+    /// killed, and says how many there were. To be called only while nobody uploads there.
+    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64>;
 }
 
 /// An object on its way into a sink.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Digest256, Manifest, ManifestObject,
-    index::{FrameRecord, Record},
+    index::{FrameRecord, Loss, LossRecord, Record},
 };
 use crate::{
     BackupSink, ObjectKey,
@@ -24,6 +24,9 @@ use crate::{
 
 /// How much of the index is gathered before it is compressed, in bytes.
 const BATCH: usize = 1 << 20;
+
+/// How many losses a run's report names.
+const LOSSES: usize = 100;
 
 /// The longest line of an index that is read, in bytes: two paths of the longest kind, escaped.
 const MAX_LINE: u64 = 256 << 10;
@@ -34,6 +37,8 @@ pub(crate) struct IndexWriter {
     /// Away while a blocking thread works with it.
     compressor: Option<Compressor>,
     lines: Vec<u8>,
+    /// The first losses, for the run's report; all of them stand in the index.
+    losses: Vec<LossRecord>,
 }
 
 impl IndexWriter {
@@ -45,10 +50,22 @@ impl IndexWriter {
         let name = format!("index.jsonl{}", compression.codec.suffix());
         let upload = HashedUpload::begin(sink, folder, name).await?;
         let compressor = Some(Compressor::new(compression)?);
-        Ok(Self { upload, compressor, lines: Vec::with_capacity(BATCH + 4096) })
+        let lines = Vec::with_capacity(BATCH + 4096);
+        Ok(Self { upload, compressor, lines, losses: Vec::new() })
+    }
+
+    /// The first losses that were recorded.
+    pub(crate) fn losses(&self) -> &[LossRecord] {
+        &self.losses
     }
 
     pub(crate) async fn push(&mut self, record: &Record) -> Result<()> {
+        match record {
+            Record::Loss(loss) if self.losses.len() < LOSSES && loss.loss != Loss::Socket => {
+                self.losses.push(loss.clone());
+            }
+            _ => {}
+        }
         serde_json::to_writer(&mut self.lines, record).map_err(|source| {
             Error::new(ErrorKind::Internal, "index.write", "cannot write an index record")
                 .caused_by(source)

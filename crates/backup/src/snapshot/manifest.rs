@@ -280,10 +280,10 @@ fn unseal(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    pub(crate) fn manifest() -> Manifest {
         let id = SnapshotId::from_parts(Timestamp::from_unix(1_700_000_000), [1, 2, 3]);
         Manifest {
             format: FORMAT,

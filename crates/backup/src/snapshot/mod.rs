@@ -1,13 +1,15 @@
 //! What a stored snapshot is made of: its name, manifest, index and worth.
 
+pub(crate) mod check;
 mod digest;
 mod id;
 pub mod index;
 pub(crate) mod index_file;
 mod info;
-mod manifest;
+pub(crate) mod manifest;
 mod stored;
 
+pub use check::{CheckKind, CheckOutcome, CheckRecord};
 pub use digest::Digest256;
 pub use id::{HostId, SnapshotId};
 pub use index_file::{Index, Records};

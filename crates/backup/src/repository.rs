@@ -1,0 +1,300 @@
+//! The snapshots of one job in one sink.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BackupSink, BackupSinkExt, ObjectKey, PutOptions,
+    retention::latest,
+    sink::ObjectInfo,
+    snapshot::{
+        CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotKind,
+        SnapshotState,
+        check::{CHECKS, MAX_CHECK, standing_failure},
+        manifest::MAX_MANIFEST,
+    },
+};
+
+/// The object that marks a snapshot as pinned.
+const PIN: &str = "pin.json";
+
+/// How many snapshots are looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// The snapshots of one job in one sink, as one host sees them. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    sink: Arc<dyn BackupSink>,
+    job: Name,
+    host: HostId,
+}
+
+impl Repository {
+    /// The snapshots of `job` in `sink`; `latest` means the latest of `host`.
+    pub fn new(sink: Arc<dyn BackupSink>, job: Name, host: HostId) -> Self {
+        Self { sink, job, host }
+    }
+
+    /// The sink.
+    pub fn sink(&self) -> &Arc<dyn BackupSink> {
+        &self.sink
+    }
+
+    /// The job.
+    pub fn job(&self) -> &Name {
+        &self.job
+    }
+
+    /// The host whose snapshots are ours.
+    pub fn host(&self) -> &HostId {
+        &self.host
+    }
+
+    /// The folder that holds the job's snapshots.
+    pub fn folder(&self) -> Result<ObjectKey> {
+        self.job.as_str().parse()
+    }
+
+    /// Every snapshot of the job, newest first, those of other hosts included.
+    pub async fn list(&self, cx: &Context) -> Result<Vec<SnapshotInfo>> {
+        Ok(self.survey(cx).await?.snapshots)
+    }
+
+    /// The snapshot that `name` means: `latest`, an id, or the beginning of just one id.
+    ///
+    /// Fails with [`ErrorKind::NotFound`] or [`ErrorKind::Ambiguous`].
+    pub async fn resolve(&self, name: &str, cx: &Context) -> Result<SnapshotInfo> {
+        let snapshots = self.list(cx).await?;
+        if name == "latest" {
+            let found = latest(&snapshots, &self.host, cx.now()).cloned();
+            return found.ok_or_else(|| self.no_latest(&snapshots));
+        }
+        let fail = |kind, message: String| {
+            Err(Error::new(kind, "snapshot.resolve", message)
+                .remedy_is(format!("`seaworthy snapshots {}` lists what there is", self.job)))
+        };
+        let mut found = snapshots.into_iter().filter(|s| s.id.as_str().starts_with(name));
+        match (found.next(), found.next()) {
+            (Some(only), None) if !name.is_empty() => Ok(only),
+            (Some(a), Some(b)) => {
+                let message =
+                    format!("{name:?} could mean {}@{} or {}@{}", self.job, a.id, self.job, b.id);
+                fail(ErrorKind::Ambiguous, message)
+            }
+            _ => {
+                let message = format!("{} has no snapshot {name:?} in {}", self.job, self.sink);
+                fail(ErrorKind::NotFound, message)
+            }
+        }
+    }
+
+    fn no_latest(&self, snapshots: &[SnapshotInfo]) -> Error {
+        let message = format!("{} has no good snapshot in {}", self.job, self.sink);
+        let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", message);
+        match snapshots.iter().find(|s| s.host.as_ref() == Some(&self.host)) {
+            Some(newest) => error.remedy_is(format!(
+                "the newest is {}: name it to use it all the same: {}@{}",
+                newest.state.name(),
+                self.job,
+                newest.id
+            )),
+            None => error.remedy_is(format!("`seaworthy backup {}` makes one", self.job)),
+        }
+    }
+
+    /// Reads and proves the manifest of the snapshot `id`.
+    pub async fn open(&self, id: &SnapshotId) -> Result<Snapshot> {
+        let folder = self.folder_of(id)?;
+        let bytes = self.sink.get(&folder.join(MANIFEST)?, MAX_MANIFEST).await?;
+        let manifest = Manifest::from_bytes(&bytes, &self.job, id)?;
+        Ok(Snapshot::new(self.sink.clone(), folder, manifest))
+    }
+
+    /// Protects the snapshot `id` from prune until it is unpinned.
+    pub async fn pin(&self, id: &SnapshotId, cx: &Context) -> Result<()> {
+        let pin = serde_json::to_vec(&Pin { pinned: cx.now(), host: self.host.clone() });
+        let pin = pin.map_err(|e| {
+            Error::new(ErrorKind::Internal, "pin", "cannot write a pin").caused_by(e)
+        })?;
+        let key = self.folder_of(id)?.join(PIN)?;
+        self.sink.put(&key, pin.into(), PutOptions::default()).await.map(drop)
+    }
+
+    /// Takes the protection of the snapshot `id` away. One that is not pinned is fine.
+    pub async fn unpin(&self, id: &SnapshotId) -> Result<()> {
+        self.sink.delete(&self.folder_of(id)?.join(PIN)?).await
+    }
+
+    /// Whether the snapshot `id` is pinned at this moment.
+    pub(crate) async fn is_pinned(&self, id: &SnapshotId) -> Result<bool> {
+        match self.sink.stat(&self.folder_of(id)?.join(PIN)?).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what a check of `snapshot` found in its folder.
+    pub async fn record_check(&self, id: &SnapshotId, record: &CheckRecord) -> Result<()> {
+        let name = format!("{CHECKS}/{}.json", record.time.compact());
+        let bytes = serde_json::to_vec_pretty(record).map_err(|e| {
+            Error::new(ErrorKind::Internal, "check.record", "cannot write a record").caused_by(e)
+        })?;
+        let key = self.folder_of(id)?.join(&name)?;
+        self.sink.put(&key, bytes.into(), PutOptions::default()).await.map(drop)
+    }
+
+    /// Where the snapshot `id` lies.
+    pub(crate) fn folder_of(&self, id: &SnapshotId) -> Result<ObjectKey> {
+        self.folder()?.join(id.as_str())
+    }
+
+    /// Looks at everything the job has in the sink.
+    pub(crate) async fn survey(&self, cx: &Context) -> Result<Survey> {
+        let root = self.folder()?;
+        let mut folders: BTreeMap<SnapshotId, Vec<ObjectInfo>> = BTreeMap::new();
+        let mut objects = self.sink.list(&root);
+        while let Some(object) = objects.try_next().await? {
+            cx.check("snapshot.list")?;
+            let below = object.key.strip_prefix(&root).unwrap_or_default();
+            // What is in no snapshot's folder is not ours.
+            if let Some(Ok(id)) = below.split('/').next().map(str::parse) {
+                folders.entry(id).or_default().push(object);
+            }
+        }
+        let has_manifest = |id: &SnapshotId, objects: &[ObjectInfo]| -> Result<bool> {
+            let manifest = self.folder_of(id)?.join(MANIFEST)?;
+            Ok(objects.iter().any(|object| object.key == manifest))
+        };
+        let mut remnants = Vec::new();
+        let mut whole = Vec::new();
+        for (id, objects) in folders.into_iter().rev() {
+            if has_manifest(&id, &objects)? {
+                whole.push((id, objects));
+            } else {
+                remnants.push(Remnant { id, objects });
+            }
+        }
+        let snapshots = stream::iter(whole)
+            .map(|(id, objects)| self.examine(id, objects))
+            .buffered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        Ok(Survey { snapshots, remnants })
+    }
+
+    /// Judges the snapshot whose folder holds `objects`.
+    async fn examine(&self, id: SnapshotId, objects: Vec<ObjectInfo>) -> Result<SnapshotInfo> {
+        let folder = self.folder_of(&id)?;
+        let mut info = SnapshotInfo::new(id.clone(), self.host.clone());
+        info.pinned = objects.iter().any(|o| o.key.strip_prefix(&folder) == Some(PIN));
+        info.stored = objects.iter().map(|object| object.size).sum();
+        let manifest = match self.open(&id).await {
+            Ok(snapshot) => snapshot.manifest().clone(),
+            Err(error) => {
+                info.host = None;
+                info.state = match error.kind() {
+                    ErrorKind::Damaged => SnapshotState::Damaged { why: error.chain() },
+                    ErrorKind::NewerFormat => SnapshotState::NewerFormat { why: error.chain() },
+                    _ => return Err(error),
+                };
+                return Ok(info);
+            }
+        };
+        info.host = Some(manifest.host.clone());
+        info.kind = manifest.kind;
+        info.plain = manifest.plain();
+        let missing = missing_object(&manifest, &folder, &objects);
+        let failed = match missing {
+            None => self.standing_failure(&folder, &objects).await?,
+            missing => missing,
+        };
+        info.state = match failed {
+            Some(why) => SnapshotState::Damaged { why },
+            None if manifest.suspicions.is_empty() || manifest.accepted => SnapshotState::Good,
+            None => SnapshotState::Suspect { suspicions: manifest.suspicions },
+        };
+        Ok(info)
+    }
+
+    async fn standing_failure(
+        &self,
+        folder: &ObjectKey,
+        objects: &[ObjectInfo],
+    ) -> Result<Option<String>> {
+        let checks = folder.join(CHECKS)?;
+        let mut keys: Vec<_> = objects.iter().map(|object| &object.key).collect();
+        keys.retain(|key| key.starts_with(&checks));
+        keys.sort();
+        let mut records = Vec::new();
+        for key in keys {
+            let bytes = match self.sink.get(key, MAX_CHECK).await {
+                // Deleted since the listing.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                bytes => bytes?,
+            };
+            match serde_json::from_slice::<CheckRecord>(&bytes) {
+                Ok(record) => records.push(record),
+                Err(_) => return Ok(Some(format!("the record {key} cannot be read"))),
+            }
+        }
+        Ok(standing_failure(&records))
+    }
+}
+
+/// What is wrong with the first object that is not there with its right size.
+fn missing_object(
+    manifest: &Manifest,
+    folder: &ObjectKey,
+    objects: &[ObjectInfo],
+) -> Option<String> {
+    manifest.objects.iter().find_map(|promised| {
+        let found = objects.iter().find(|o| o.key.strip_prefix(folder) == Some(&promised.name));
+        match found {
+            None => Some(format!("{} is missing", promised.name)),
+            Some(found) if found.size != promised.size => Some(format!(
+                "{} has {} bytes instead of {}",
+                promised.name, found.size, promised.size
+            )),
+            Some(_) => None,
+        }
+    })
+}
+
+/// What a job has in a sink.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// Newest first.
+    pub(crate) snapshots: Vec<SnapshotInfo>,
+    /// Folders without a manifest: of runs that are under way, or dead.
+    pub(crate) remnants: Vec<Remnant>,
+}
+
+impl Survey {
+    /// The newest snapshots of `host` that runs made, newest first.
+    pub(crate) fn backups_of<'a>(
+        &'a self,
+        host: &'a HostId,
+    ) -> impl Iterator<Item = &'a SnapshotInfo> {
+        let ours = move |s: &&SnapshotInfo| {
+            s.host.as_ref() == Some(host) && s.kind == SnapshotKind::Backup
+        };
+        self.snapshots.iter().filter(ours)
+    }
+}
+
+/// A folder without a manifest.
+#[derive(Debug)]
+pub(crate) struct Remnant {
+    pub(crate) id: SnapshotId,
+    pub(crate) objects: Vec<ObjectInfo>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pin {
+    pinned: Timestamp,
+    host: HostId,
+}

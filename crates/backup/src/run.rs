@@ -1,0 +1,454 @@
+//! One run of a job: from its sources to a snapshot in its sink, then verification and retention.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BackupSink, BackupSinkExt, BackupSource, ObjectKey, PutOptions, Repository,
+    payload::{Compression, writer::write_payload},
+    prune::{Prune, PruneReport},
+    retention::RetentionPolicy,
+    snapshot::{
+        CheckKind, CheckOutcome, CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject,
+        ManifestSource, SnapshotId, SnapshotKind, SnapshotState, Suspicion, index::LossRecord,
+        index_file::IndexWriter,
+    },
+    state::{JobState, StateFolder},
+    suspicion,
+    verify::{self, VerifyOptions, VerifyReport},
+};
+
+/// The name of the list of digests in a snapshot's folder, in sha256sum(1)'s own format.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+
+/// A backup job: what to back up, where to, and how.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use seaworthy_backup::{BackupJob, HostId, MemorySink, BackupSource};
+/// # use seaworthy_core::{Context, Name, Result};
+/// # async fn example(source: Arc<dyn BackupSource>) -> Result<()> {
+/// let host = HostId::from_machine_id("example");
+/// let job = BackupJob::new(Name::new("nightly")?, host, Arc::new(MemorySink::new()))
+///     .source(Name::new("uploads")?, source);
+/// let report = job.run(&Context::new()).await?;
+/// println!("{} bytes stored as {}", report.stored, report.id);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct BackupJob {
+    repository: Repository,
+    sources: Vec<(Name, Arc<dyn BackupSource>)>,
+    policy: Option<Arc<dyn RetentionPolicy>>,
+    state: Option<StateFolder>,
+    options: RunOptions,
+}
+
+/// How a job runs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// How payloads and the index are compressed.
+    pub compression: Compression,
+    /// How many threads read and compress at a time.
+    pub workers: usize,
+    /// How the stored snapshot is verified before retention is applied.
+    pub verify_after: VerifyAfter,
+    /// Whether a suspect result is taken as good.
+    pub accept: bool,
+    /// Why the snapshot is made.
+    pub kind: SnapshotKind,
+    /// Where temporary files go.
+    pub temp: PathBuf,
+}
+
+impl Default for RunOptions {
+    /// zstd at level 3, a worker per processor, everything read back, the system's folder for
+    /// temporary files.
+    fn default() -> Self {
+        Self {
+            compression: Compression::default(),
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            verify_after: VerifyAfter::default(),
+            accept: false,
+            kind: SnapshotKind::default(),
+            temp: std::env::temp_dir(),
+        }
+    }
+}
+
+/// How a run verifies what it stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum VerifyAfter {
+    /// Every byte is read back and checked.
+    #[default]
+    Read,
+    /// Each object is there with its right size.
+    Stat,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct BackupReport {
+    /// The job.
+    pub job: Name,
+    /// The snapshot's name.
+    pub id: SnapshotId,
+    /// The sink, for people.
+    pub sink: String,
+    /// The snapshot's folder in the sink.
+    pub folder: ObjectKey,
+    /// What each source gave.
+    pub sources: Vec<ManifestSource>,
+    /// The data before compression, in bytes.
+    pub plain: u64,
+    /// What is stored, in bytes.
+    pub stored: u64,
+    /// How long reading and storing took, in seconds, without verification and retention.
+    pub seconds: f64,
+    /// Why it may not be what the user wants.
+    pub suspicions: Vec<Suspicion>,
+    /// Whether these were overruled.
+    pub accepted: bool,
+    /// The first hundred items that are missing or a mixture.
+    pub losses: Vec<LossRecord>,
+    /// What verification found; `None` when it looked at sizes only.
+    pub verified: Option<VerifyReport>,
+    /// What retention did; `None` where it was not applied.
+    pub prune: Option<PruneReport>,
+}
+
+impl BackupReport {
+    /// Whether the snapshot is whole and plausible.
+    pub fn is_good(&self) -> bool {
+        (self.suspicions.is_empty() || self.accepted)
+            && self.verified.as_ref().is_none_or(VerifyReport::is_good)
+    }
+
+    /// Whether something that should be in the snapshot is missing from it.
+    pub fn has_losses(&self) -> bool {
+        self.sources.iter().any(|source| source.summary.unreadable > 0)
+    }
+}
+
+impl BackupJob {
+    /// A job that keeps everything, in `sink`, made by `host`.
+    pub fn new(name: Name, host: HostId, sink: Arc<dyn BackupSink>) -> Self {
+        Self {
+            repository: Repository::new(sink, name, host),
+            sources: Vec::new(),
+            policy: None,
+            state: None,
+            options: RunOptions::default(),
+        }
+    }
+
+    /// Adds a source. They run in the order in which they are added.
+    #[must_use]
+    pub fn source(mut self, name: Name, source: Arc<dyn BackupSource>) -> Self {
+        self.sources.push((name, source));
+        self
+    }
+
+    /// Applies `policy` after each good run.
+    #[must_use]
+    pub fn retention(mut self, policy: Arc<dyn RetentionPolicy>) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Keeps locks and journals in `state`. Without it two runs at a time are possible (harmless,
+    /// their snapshots have different names) and a killed run's remains stay for two days.
+    #[must_use]
+    pub fn state(mut self, state: StateFolder) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Changes how it runs.
+    #[must_use]
+    pub fn options(mut self, options: RunOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The job's snapshots.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Takes the job's lock, as [`run`](Self::run) does: for callers that do more under it, with
+    /// [`run_locked`](Self::run_locked). `purpose` is what others are told meanwhile.
+    pub fn lock(&self, purpose: &str) -> Result<JobLock> {
+        let state = self.job_state();
+        let lock = state.as_ref().map(|state| state.lock(purpose)).transpose()?;
+        Ok(JobLock { _lock: lock })
+    }
+
+    /// Makes one snapshot. When this fails, nothing of it is visible and nothing was removed.
+    pub async fn run(&self, cx: &Context) -> Result<BackupReport> {
+        let lock = self.lock(&format!("backup {}", self.repository.job()))?;
+        self.run_locked(&lock, cx).await
+    }
+
+    /// [`run`](Self::run) under a lock that the caller holds.
+    pub async fn run_locked(&self, _lock: &JobLock, cx: &Context) -> Result<BackupReport> {
+        if self.sources.is_empty() {
+            let message = format!("{} has no sources", self.repository.job());
+            return Err(Error::new(ErrorKind::InvalidInput, "backup.run", message));
+        }
+        let state = self.job_state();
+        let prune = Prune::new(self.repository.clone()).state(state.as_ref());
+        prune.reap_dead_runs(cx).await?;
+        let history = History::read(&self.repository, cx).await?;
+
+        let id = SnapshotId::new(cx.now())?;
+        if let Some(state) = &state {
+            state.begin_run(&id)?;
+        }
+        let mut report = match self.store(&id, &history, cx).await {
+            Ok(report) => report,
+            Err(error) => {
+                self.clean_up(&id, state.as_ref()).await;
+                return Err(error);
+            }
+        };
+        if let Some(state) = &state {
+            state.end_run(&id)?;
+        }
+        self.verify_after(&mut report, cx).await?;
+        if report.is_good() && self.options.kind == SnapshotKind::Backup {
+            if let Some(policy) = &self.policy {
+                report.prune = Some(prune.policy(&**policy).run_locked(cx).await?);
+            }
+        }
+        Ok(report)
+    }
+
+    fn job_state(&self) -> Option<JobState> {
+        let state = self.state.as_ref()?;
+        Some(state.job(&self.repository.sink().to_string(), self.repository.job()))
+    }
+
+    /// Stores payloads, index, digests and, last, the manifest.
+    async fn store(
+        &self,
+        id: &SnapshotId,
+        history: &History,
+        cx: &Context,
+    ) -> Result<BackupReport> {
+        let started = cx.now();
+        let sink = &**self.repository.sink();
+        let folder = self.repository.folder_of(id)?;
+        let mut index = IndexWriter::begin(sink, &folder, self.options.compression).await?;
+        let stored = self.store_payloads(&folder, &mut index, cx).await;
+        let losses = index.losses().to_vec();
+        let (sources, mut objects) = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                index.abort().await;
+                return Err(error);
+            }
+        };
+        let index = index.commit().await?;
+        let index_name = index.name.clone();
+        objects.push(index);
+        objects.push(write_sums(sink, &folder, &objects).await?);
+
+        let suspicions = if self.options.kind == SnapshotKind::Backup {
+            suspicion::suspicions(&sources, history.last_good.as_ref())
+        } else {
+            Vec::new()
+        };
+        let accepted =
+            !suspicions.is_empty() && (self.options.accept || history.third_alike(&suspicions));
+        let manifest = Manifest {
+            format: FORMAT,
+            job: self.repository.job().clone(),
+            id: id.clone(),
+            kind: self.options.kind,
+            host: self.repository.host().clone(),
+            started,
+            finished: cx.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sources,
+            index: index_name,
+            objects,
+            suspicions,
+            accepted,
+            unknown: serde_json::Map::new(),
+        };
+        cx.check("backup.run")?;
+        write_manifest(sink, &folder, &manifest).await?;
+        Ok(BackupReport {
+            job: manifest.job.clone(),
+            id: id.clone(),
+            sink: sink.to_string(),
+            folder,
+            plain: manifest.plain(),
+            stored: manifest.stored(),
+            seconds: manifest.finished.since(started).as_secs_f64(),
+            sources: manifest.sources,
+            suspicions: manifest.suspicions,
+            accepted,
+            losses,
+            verified: None,
+            prune: None,
+        })
+    }
+
+    async fn store_payloads(
+        &self,
+        folder: &ObjectKey,
+        index: &mut IndexWriter,
+        cx: &Context,
+    ) -> Result<(Vec<ManifestSource>, Vec<ManifestObject>)> {
+        let sink = &**self.repository.sink();
+        let (mut sources, mut objects) = (Vec::new(), Vec::new());
+        for (name, source) in &self.sources {
+            let task = format!("{}: {name}", self.repository.job());
+            let started = cx.now();
+            cx.emit(Event::Started { task: task.clone(), total_bytes: None });
+            let (described, object) = write_payload(
+                sink,
+                folder,
+                name,
+                &**source,
+                self.options.compression,
+                self.options.workers.max(1),
+                index,
+                cx,
+            )
+            .await?;
+            cx.emit(Event::Finished { task, elapsed: elapsed(started, cx) });
+            sources.push(described);
+            objects.push(object);
+        }
+        Ok((sources, objects))
+    }
+
+    /// Removes what a failed run stored. What cannot be removed now is reaped later.
+    async fn clean_up(&self, id: &SnapshotId, state: Option<&JobState>) {
+        let prune = Prune::new(self.repository.clone()).state(state);
+        if let Err(error) = prune.reap(id).await {
+            tracing::warn!(%id, error = error.chain(), "cannot remove a failed run's remains");
+        }
+    }
+
+    /// Verifies as the options say. What does not fit is recorded, so that it is never good.
+    async fn verify_after(&self, report: &mut BackupReport, cx: &Context) -> Result<()> {
+        let snapshot = self.repository.open(&report.id).await?;
+        match self.options.verify_after {
+            VerifyAfter::Read => {
+                let options = VerifyOptions {
+                    workers: self.options.workers,
+                    temp: self.options.temp.clone(),
+                    ..VerifyOptions::default()
+                };
+                let verified = verify::verify(&snapshot, &options, cx).await?;
+                if !verified.is_good() {
+                    self.repository.record_check(&report.id, &verified.to_record(cx.now())).await?;
+                }
+                report.verified = Some(verified);
+            }
+            VerifyAfter::Stat => {
+                for object in &snapshot.manifest().objects {
+                    let key = snapshot.folder().join(&object.name)?;
+                    let found = self.repository.sink().stat(&key).await?;
+                    if found.size != object.size {
+                        let finding = format!(
+                            "{} has {} bytes instead of {}",
+                            object.name, found.size, object.size
+                        );
+                        let record = CheckRecord {
+                            time: cx.now(),
+                            kind: CheckKind::Verify,
+                            outcome: CheckOutcome::Failed,
+                            complete: false,
+                            findings: vec![finding.clone()],
+                            version: env!("CARGO_PKG_VERSION").to_owned(),
+                        };
+                        self.repository.record_check(&report.id, &record).await?;
+                        return Err(Error::new(ErrorKind::Damaged, "backup.verify", finding));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lock of a job, held until dropped.
+#[derive(Debug)]
+pub struct JobLock {
+    _lock: Option<FileLock>,
+}
+
+/// What the runs before this one left.
+struct History {
+    last_good: Option<Manifest>,
+    /// The suspicions of the newest two snapshots, where both are suspect.
+    last_two: Option<[Vec<Suspicion>; 2]>,
+}
+
+impl History {
+    async fn read(repository: &Repository, cx: &Context) -> Result<Self> {
+        let survey = repository.survey(cx).await?;
+        let mut newest = survey.backups_of(repository.host());
+        let suspect = |state: &SnapshotState| match state {
+            SnapshotState::Suspect { suspicions } => Some(suspicions.clone()),
+            _ => None,
+        };
+        let mut next = || newest.next().and_then(|info| suspect(&info.state));
+        let last_two = next().zip(next()).map(|(a, b)| [a, b]);
+        let last_good = crate::retention::latest(&survey.snapshots, repository.host(), cx.now());
+        let last_good = match last_good {
+            Some(info) => Some(repository.open(&info.id).await?.manifest().clone()),
+            None => None,
+        };
+        Ok(Self { last_good, last_two })
+    }
+
+    /// Whether a run that ends with `suspicions` is the third in a row of its kind.
+    fn third_alike(&self, suspicions: &[Suspicion]) -> bool {
+        let last_two = self.last_two.as_ref();
+        last_two.is_some_and(|two| two.iter().all(|one| suspicion::alike(one, suspicions)))
+    }
+}
+
+/// Writes the list of digests that `sha256sum -c` reads.
+pub(crate) async fn write_sums(
+    sink: &dyn BackupSink,
+    folder: &ObjectKey,
+    objects: &[ManifestObject],
+) -> Result<ManifestObject> {
+    let lines: String = objects.iter().map(|o| format!("{}  {}\n", o.sha256, o.name)).collect();
+    let described = ManifestObject::new(
+        SUMS,
+        lines.len() as u64,
+        crate::snapshot::Digest256::of(lines.as_bytes()),
+    );
+    sink.put(&folder.join(SUMS)?, Bytes::from(lines), PutOptions::default()).await?;
+    Ok(described)
+}
+
+/// Writes the manifest, which makes the folder a snapshot.
+pub(crate) async fn write_manifest(
+    sink: &dyn BackupSink,
+    folder: &ObjectKey,
+    manifest: &Manifest,
+) -> Result<()> {
+    let bytes = Bytes::from(manifest.to_bytes()?);
+    sink.put(&folder.join(MANIFEST)?, bytes, PutOptions::default()).await.map(drop)
+}
+
+fn elapsed(started: Timestamp, cx: &Context) -> Duration {
+    cx.now().since(started)
+}

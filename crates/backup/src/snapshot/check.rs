@@ -1,0 +1,94 @@
+//! What later verifications found: one small object each, in a snapshot's `checks/`.
+
+use seaworthy_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The folder of these records in a snapshot's folder.
+pub(crate) const CHECKS: &str = "checks";
+
+/// The largest record that is read, in bytes.
+pub(crate) const MAX_CHECK: u64 = 1 << 20;
+
+/// What one verification or restore drill found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CheckRecord {
+    /// When it ended.
+    pub time: Timestamp,
+    /// What was done.
+    pub kind: CheckKind,
+    /// How it went.
+    pub outcome: CheckOutcome,
+    /// Whether everything was looked at, and not a sample.
+    pub complete: bool,
+    /// What was found to be wrong, in words; at most twenty of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+    /// The version of Seaworthy that looked.
+    pub version: String,
+}
+
+/// What was done to check a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CheckKind {
+    /// Its bytes were read back.
+    Verify,
+    /// It was restored into a throw-away place.
+    Drill,
+    /// Its index was made anew, after its payloads were read back whole.
+    Rebuild,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CheckOutcome {
+    /// Everything that was looked at is as it was written.
+    Ok,
+    /// Something is not.
+    Failed,
+    /// It could not be told.
+    Inconclusive,
+}
+
+/// The finding that makes a snapshot damaged, if the records (oldest first) leave one standing: a
+/// later complete check that went well clears the failures before it.
+pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
+    let last_failed = records.iter().rposition(|r| r.outcome == CheckOutcome::Failed)?;
+    let cleared = |r: &CheckRecord| r.complete && r.outcome == CheckOutcome::Ok;
+    if records[last_failed + 1..].iter().any(cleared) {
+        return None;
+    }
+    let record = &records[last_failed];
+    let finding = record.findings.first().map_or("a check failed", String::as_str);
+    Some(format!("{finding} (found {})", record.time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(outcome: CheckOutcome, complete: bool) -> CheckRecord {
+        CheckRecord {
+            time: Timestamp::UNIX_EPOCH,
+            kind: CheckKind::Verify,
+            outcome,
+            complete,
+            findings: vec!["x is damaged".into()],
+            version: "0".into(),
+        }
+    }
+
+    #[test]
+    fn only_a_later_complete_success_clears_a_failure() {
+        use CheckOutcome::{Failed, Inconclusive, Ok};
+        assert!(standing_failure(&[]).is_none());
+        assert!(standing_failure(&[record(Ok, true), record(Failed, false)]).is_some());
+        assert!(standing_failure(&[record(Failed, true), record(Ok, false)]).is_some());
+        assert!(standing_failure(&[record(Failed, true), record(Inconclusive, true)]).is_some());
+        assert!(standing_failure(&[record(Failed, true), record(Ok, true)]).is_none());
+    }
+}

@@ -1,0 +1,211 @@
+//! Proving a stored snapshot: every byte read back and checked, or a sample of them.
+
+mod payload;
+mod rebuild;
+
+use std::{path::PathBuf, time::Duration};
+
+use futures_util::TryStreamExt;
+use seaworthy_core::{Context, ErrorKind, Event, Result, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+pub use rebuild::{RebuildReport, rebuild_index};
+
+use crate::snapshot::{
+    CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, Snapshot, SnapshotId,
+};
+
+/// How many findings a record in the snapshot's folder names.
+const RECORDED_FINDINGS: usize = 20;
+
+/// How a snapshot is verified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    /// Which part of the frames to read, above 0 and at most 1; `None` reads every byte.
+    pub sample: Option<f64>,
+    /// How many threads check at a time.
+    pub workers: usize,
+    /// Where temporary files go.
+    pub temp: PathBuf,
+}
+
+impl Default for VerifyOptions {
+    /// Everything, a worker per processor, the system's folder for temporary files.
+    fn default() -> Self {
+        let run = crate::RunOptions::default();
+        Self { sample: None, workers: run.workers, temp: run.temp }
+    }
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// Whether every byte was read.
+    pub complete: bool,
+    /// How many frames were checked.
+    pub frames: u64,
+    /// How many stored bytes were read.
+    pub bytes: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The object.
+    pub object: String,
+    /// Where in the object, in bytes, where that is known.
+    pub at: Option<u64>,
+    /// What is wrong.
+    pub problem: String,
+    /// The first ten items whose bytes it concerns.
+    pub affects: Vec<String>,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.object)?;
+        if let Some(at) = self.at {
+            write!(f, " at byte {at}")?;
+        }
+        write!(f, ": {}", self.problem)?;
+        if !self.affects.is_empty() {
+            write!(f, "; it concerns {}", self.affects.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong with what was looked at.
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// The record of this verification, for the snapshot's `checks/`.
+    pub fn to_record(&self, time: Timestamp) -> CheckRecord {
+        let findings = self.findings.iter().take(RECORDED_FINDINGS).map(ToString::to_string);
+        CheckRecord {
+            time,
+            kind: CheckKind::Verify,
+            outcome: if self.is_good() { CheckOutcome::Ok } else { CheckOutcome::Failed },
+            complete: self.complete,
+            findings: findings.collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Reads `snapshot` back and checks it. What is wrong with the snapshot is in the report; an error
+/// means that it could not be told.
+pub async fn verify(
+    snapshot: &Snapshot,
+    options: &VerifyOptions,
+    cx: &Context,
+) -> Result<VerifyReport> {
+    let started = cx.now();
+    let task = format!("verify {}@{}", snapshot.job(), snapshot.id());
+    cx.emit(Event::Started {
+        task: task.clone(),
+        total_bytes: options.sample.is_none().then(|| snapshot.manifest().stored()),
+    });
+    let mut tally = Tally::default();
+    let index = match snapshot.index(&options.temp, cx).await {
+        Ok(index) => Some(index),
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            tally.find(&snapshot.manifest().index, None, error.chain());
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    for object in &snapshot.manifest().objects {
+        cx.check("verify")?;
+        let sources = &snapshot.manifest().sources;
+        let source = sources.iter().find(|source| source.object == object.name);
+        match (source, &index) {
+            (Some(source), Some(index)) => {
+                let payload = snapshot.payload(index, &source.name, options.workers.max(1))?;
+                payload::verify(snapshot, payload, object, options, &mut tally, cx).await?;
+            }
+            // The index proved itself when it was fetched.
+            (None, Some(_)) if object.name == snapshot.manifest().index => {
+                tally.bytes += object.size;
+            }
+            _ => verify_digest(snapshot, object, &mut tally, cx).await?,
+        }
+    }
+    let elapsed = cx.now().since(started);
+    cx.emit(Event::Finished { task, elapsed });
+    Ok(tally.into_report(snapshot.id().clone(), options.sample.is_none(), elapsed))
+}
+
+/// Checks an object's size and SHA-256.
+async fn verify_digest(
+    snapshot: &Snapshot,
+    object: &ManifestObject,
+    tally: &mut Tally,
+    cx: &Context,
+) -> Result<()> {
+    let key = snapshot.folder().join(&object.name)?;
+    let mut stream = match snapshot.sink().read(&key, None).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            tally.find(&object.name, None, "it is missing");
+            return Ok(());
+        }
+        stream => stream?,
+    };
+    let (mut hash, mut size) = (Sha256::new(), 0);
+    while let Some(chunk) = stream.try_next().await? {
+        cx.check("verify")?;
+        size += chunk.len() as u64;
+        cx.emit(Event::Advanced { bytes: chunk.len() as u64, items: 0 });
+        hash = tokio::task::spawn_blocking(move || {
+            hash.update(&chunk);
+            hash
+        })
+        .await
+        .map_err(payload::worker_failed)?;
+    }
+    tally.bytes += size;
+    tally.check_object(object, size, Digest256::from(hash.finalize()));
+    Ok(())
+}
+
+/// What was looked at and found so far.
+#[derive(Debug, Default)]
+struct Tally {
+    frames: u64,
+    bytes: u64,
+    findings: Vec<Finding>,
+}
+
+impl Tally {
+    fn find(&mut self, object: &str, at: Option<u64>, problem: impl Into<String>) {
+        let (object, problem) = (object.to_owned(), problem.into());
+        self.findings.push(Finding { object, at, problem, affects: Vec::new() });
+    }
+
+    /// Compares a whole object with what the manifest vouches for.
+    fn check_object(&mut self, object: &ManifestObject, size: u64, sha256: Digest256) {
+        if size != object.size {
+            let problem = format!("it has {size} bytes instead of {}", object.size);
+            self.find(&object.name, None, problem);
+        } else if sha256 != object.sha256 {
+            self.find(&object.name, None, "its SHA-256 is not the one that the manifest names");
+        }
+    }
+
+    fn into_report(self, id: SnapshotId, complete: bool, elapsed: Duration) -> VerifyReport {
+        let Self { frames, bytes, findings } = self;
+        VerifyReport { id, complete, frames, bytes, seconds: elapsed.as_secs_f64(), findings }
+    }
+}

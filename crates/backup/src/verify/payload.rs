@@ -1,0 +1,320 @@
+//! Verifying one payload, frame by frame.
+
+use std::{io::Read, sync::Arc};
+
+use futures_util::TryStreamExt;
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
+use sha2::{Digest, Sha256};
+use tokio::{
+    runtime::Handle,
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+};
+
+use super::{Finding, Tally, VerifyOptions};
+use crate::{
+    payload::{PayloadReader, reader::check},
+    sink::{ByteStream, ObjectKey},
+    snapshot::{
+        Digest256, ManifestObject, Snapshot,
+        index::{FrameRecord, Record},
+    },
+};
+
+/// How many items a finding names.
+const AFFECTED: usize = 10;
+
+/// Reads a payload, whole or in part, and checks each frame that was read.
+pub(super) async fn verify(
+    snapshot: &Snapshot,
+    payload: PayloadReader,
+    object: &ManifestObject,
+    options: &VerifyOptions,
+    tally: &mut Tally,
+    cx: &Context,
+) -> Result<()> {
+    let key = snapshot.folder().join(&object.name)?;
+    match snapshot.sink().stat(&key).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            tally.find(&object.name, None, "it is missing");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+        Ok(info) if info.size < object.size => {
+            let problem = format!("it has {} bytes instead of {}", info.size, object.size);
+            tally.find(&object.name, None, problem);
+        }
+        Ok(_) => {}
+    }
+    let pass = Pass {
+        payload,
+        object: object.clone(),
+        credits: Arc::new(Semaphore::new(options.workers.max(1) + 2)),
+        cx: cx.clone(),
+    };
+    let sample = options.sample;
+    let stream = match sample {
+        None => Some(snapshot.sink().read(&key, None).await?),
+        Some(_) => None,
+    };
+    let part = tokio::task::spawn_blocking(move || match (stream, sample) {
+        (Some(stream), _) => pass.whole(stream, &key),
+        (None, part) => pass.sample(part.unwrap_or(1.0)),
+    });
+    let part = part.await.map_err(worker_failed)??;
+    tally.frames += part.frames;
+    tally.bytes += part.bytes;
+    tally.findings.extend(part.findings);
+    Ok(())
+}
+
+/// One pass over a payload, on a blocking thread.
+struct Pass {
+    payload: PayloadReader,
+    object: ManifestObject,
+    credits: Arc<Semaphore>,
+    cx: Context,
+}
+
+/// What is wrong with a frame, if anything.
+type Checked = Result<Option<Finding>>;
+
+/// A frame and the items whose bytes it holds.
+struct Group {
+    frame: FrameRecord,
+    items: Vec<String>,
+}
+
+impl Pass {
+    /// Reads the whole object in one stream.
+    fn whole(self, stream: ByteStream, key: &ObjectKey) -> Result<Tally> {
+        let mut stored = Streamed { stream, chunk: bytes::Bytes::new(), key: key.clone() };
+        let mut hash = Sha256::new();
+        let mut size = 0;
+        let mut tally = Tally::default();
+        let mut workers = JoinSet::new();
+        let mut ended = false;
+        let groups = Groups::new(&self.payload)?;
+        for group in groups {
+            let group = group?;
+            self.cx.check("verify")?;
+            let wanted = group.frame.stored;
+            let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+            (&mut stored).take(wanted).read_to_end(&mut bytes).map_err(unwrap_error)?;
+            hash.update(&bytes);
+            size += bytes.len() as u64;
+            self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
+            if (bytes.len() as u64) < wanted {
+                ended = true;
+                tally.findings.push(finding(&group, "the object ends before it"));
+                continue;
+            }
+            self.check_aside(group, bytes, &mut workers)?;
+            while let Some(checked) = workers.try_join_next() {
+                tally.add_frame(checked)?;
+            }
+        }
+        if !ended {
+            let mut rest = vec![0; 64 << 10];
+            loop {
+                let n = stored.read(&mut rest).map_err(unwrap_error)?;
+                if n == 0 {
+                    break;
+                }
+                hash.update(&rest[..n]);
+                size += n as u64;
+            }
+        }
+        finish(workers, &mut tally)?;
+        tally.findings.sort_by_key(|finding| finding.at);
+        tally.bytes = size;
+        if tally.findings.is_empty() {
+            tally.check_object(&self.object, size, Digest256::from(hash.finalize()));
+        }
+        Ok(tally)
+    }
+
+    /// Reads a random part of the frames, at least one.
+    fn sample(self, part: f64) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let mut workers = JoinSet::new();
+        let mut chosen = 0;
+        for group in Groups::new(&self.payload)? {
+            let group = group?;
+            self.cx.check("verify")?;
+            if chosen > 0 && !chance(part)? {
+                continue;
+            }
+            chosen += 1;
+            match self.payload.fetch_blocking(&group.frame) {
+                Ok(bytes) => {
+                    tally.bytes += bytes.len() as u64;
+                    self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
+                    self.check_aside(group, bytes.into(), &mut workers)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    tally.frames += 1;
+                    tally.findings.push(finding(&group, &error.chain()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        finish(workers, &mut tally)?;
+        Ok(tally)
+    }
+
+    /// Checks a frame on another blocking thread, once one is free.
+    fn check_aside(
+        &self,
+        group: Group,
+        stored: Vec<u8>,
+        workers: &mut JoinSet<Checked>,
+    ) -> Result<()> {
+        let runtime = Handle::current();
+        let credit = runtime.block_on(self.credits.clone().acquire_owned());
+        let credit = credit.map_err(|_| Error::cancelled("verify"))?;
+        let payload = self.payload.clone();
+        workers.spawn_blocking_on(
+            move || {
+                let _credit = credit;
+                let checked = check(&group.frame, &stored)
+                    .and_then(|()| payload.decoder())
+                    .and_then(|mut decoder| decoder.decode(&group.frame, &stored, &mut Vec::new()));
+                match checked {
+                    Ok(()) => Ok(None),
+                    Err(error) if error.kind() == ErrorKind::Damaged => {
+                        Ok(Some(finding(&group, &error.chain())))
+                    }
+                    Err(error) => Err(error),
+                }
+            },
+            &runtime,
+        );
+        Ok(())
+    }
+}
+
+fn finish(mut workers: JoinSet<Checked>, tally: &mut Tally) -> Result<()> {
+    while let Some(checked) = Handle::current().block_on(workers.join_next()) {
+        tally.add_frame(checked)?;
+    }
+    Ok(())
+}
+
+impl Tally {
+    fn add_frame(&mut self, checked: Result<Checked, JoinError>) -> Result<()> {
+        self.frames += 1;
+        self.findings.extend(checked.map_err(worker_failed)??);
+        Ok(())
+    }
+}
+
+fn finding(group: &Group, problem: &str) -> Finding {
+    Finding {
+        object: group.frame.object.clone(),
+        at: Some(group.frame.offset),
+        problem: problem.to_owned(),
+        affects: group.items.clone(),
+    }
+}
+
+/// The frames of a payload, each with the items whose bytes it holds.
+struct Groups {
+    records: std::iter::Peekable<crate::snapshot::Records>,
+    /// The last item and where its bytes end.
+    open: Option<(String, u64)>,
+}
+
+impl Groups {
+    fn new(payload: &PayloadReader) -> Result<Self> {
+        Ok(Self { records: payload.records()?.peekable(), open: None })
+    }
+
+    fn next_group(&mut self) -> Result<Option<Group>> {
+        let frame = loop {
+            match self.records.next().transpose()? {
+                None => return Ok(None),
+                Some(Record::Frame(frame)) => break frame,
+                Some(_) => {}
+            }
+        };
+        let mut items = Vec::new();
+        if let Some((item, end)) = &self.open {
+            if *end > frame.plain_offset {
+                items.push(item.clone());
+            }
+        }
+        while let Some(Ok(record)) = self.records.peek() {
+            let (item, end) = match record {
+                Record::Frame(_) => break,
+                Record::File(file) => (&file.path, file.at + file.len),
+                Record::Database(database) => (&database.path, database.at + database.len),
+                _ => {
+                    self.records.next();
+                    continue;
+                }
+            };
+            if items.len() < AFFECTED {
+                items.push(item.to_string());
+            }
+            self.open = Some((item.to_string(), end));
+            self.records.next();
+        }
+        Ok(Some(Group { frame, items }))
+    }
+}
+
+impl Iterator for Groups {
+    type Item = Result<Group>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_group().transpose()
+    }
+}
+
+/// A stream as a blocking reader.
+struct Streamed {
+    stream: ByteStream,
+    chunk: bytes::Bytes,
+    key: ObjectKey,
+}
+
+impl Read for Streamed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.chunk.is_empty() {
+            match Handle::current().block_on(self.stream.try_next()) {
+                Ok(Some(chunk)) => self.chunk = chunk,
+                Ok(None) => return Ok(0),
+                Err(error) => {
+                    let key = &self.key;
+                    return Err(std::io::Error::other(error.with("object", key)));
+                }
+            }
+        }
+        let n = buffer.len().min(self.chunk.len());
+        buffer[..n].copy_from_slice(&self.chunk.split_to(n));
+        Ok(n)
+    }
+}
+
+/// Our own error, back out of the reader's.
+fn unwrap_error(error: std::io::Error) -> Error {
+    let message = "cannot read an object back";
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("verify", message, error),
+    }
+}
+
+/// True in `part` of all cases.
+fn chance(part: f64) -> Result<bool> {
+    let random = getrandom::u32().map_err(|source| {
+        let message = "the operating system gives no random numbers";
+        Error::new(ErrorKind::Io, "verify", message).caused_by(source)
+    })?;
+    Ok(f64::from(random) < part * f64::from(u32::MAX))
+}
+
+pub(super) fn worker_failed(source: JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "verify", "a worker panicked").caused_by(source)
+}
