@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_core::{ByteRate, CommandLine, Name, Named, Result, Schedule};
+use seaworthy_core::{CommandLine, Name, Named, Result, Schedule};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     payload::{Codec, Compression},
     retention::Keep,
+    run::VerifyAfter,
 };
 
 /// A place for snapshots: `[sink.<name>]`.
@@ -103,18 +104,6 @@ impl CompressionConfig {
     }
 }
 
-/// How a new snapshot is verified before older ones may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum VerifyAfter {
-    /// Every byte is read back.
-    Read,
-    /// The sink is asked whether every object is there with its size.
-    Stat,
-}
-
 /// What a run may use: `[backup.<name>.limit]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -129,9 +118,6 @@ pub struct LimitConfig {
     /// where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temp: Option<PathBuf>,
-    /// How fast a sink is written to at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upload: Option<ByteRate>,
 }
 
 /// Commands around a restore in place: `[backup.<name>.restore]`.
