@@ -1,14 +1,14 @@
 //! One run of a job: from its sources to a snapshot in its sink, then verification and retention.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result, Timestamp};
+use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     BackupSink, BackupSinkExt, BackupSource, ObjectKey, PutOptions, Repository,
-    payload::{Compression, writer::write_payload},
+    payload::{Compression, writer::PayloadWriter},
     prune::{Prune, PruneReport},
     retention::RetentionPolicy,
     snapshot::{
@@ -224,10 +224,9 @@ impl BackupJob {
             state.end_run(&id)?;
         }
         self.verify_after(&mut report, cx).await?;
-        if report.is_good() && self.options.kind == SnapshotKind::Backup {
-            if let Some(policy) = &self.policy {
-                report.prune = Some(prune.policy(&**policy).run_locked(cx).await?);
-            }
+        let counts = report.is_good() && self.options.kind == SnapshotKind::Backup;
+        if let Some(policy) = self.policy.as_ref().filter(|_| counts) {
+            report.prune = Some(prune.policy(&**policy).run_locked(cx).await?);
         }
         Ok(report)
     }
@@ -310,24 +309,20 @@ impl BackupJob {
         index: &mut IndexWriter,
         cx: &Context,
     ) -> Result<(Vec<ManifestSource>, Vec<ManifestObject>)> {
-        let sink = &**self.repository.sink();
+        let writer = PayloadWriter {
+            sink: &**self.repository.sink(),
+            folder,
+            compression: self.options.compression,
+            workers: self.options.workers.max(1),
+            cx,
+        };
         let (mut sources, mut objects) = (Vec::new(), Vec::new());
         for (name, source) in &self.sources {
             let task = format!("{}: {name}", self.repository.job());
             let started = cx.now();
             cx.emit(Event::Started { task: task.clone(), total_bytes: None });
-            let (described, object) = write_payload(
-                sink,
-                folder,
-                name,
-                &**source,
-                self.options.compression,
-                self.options.workers.max(1),
-                index,
-                cx,
-            )
-            .await?;
-            cx.emit(Event::Finished { task, elapsed: elapsed(started, cx) });
+            let (described, object) = writer.write(name, &**source, index).await?;
+            cx.emit(Event::Finished { task, elapsed: cx.now().since(started) });
             sources.push(described);
             objects.push(object);
         }
@@ -447,8 +442,4 @@ pub(crate) async fn write_manifest(
 ) -> Result<()> {
     let bytes = Bytes::from(manifest.to_bytes()?);
     sink.put(&folder.join(MANIFEST)?, bytes, PutOptions::default()).await.map(drop)
-}
-
-fn elapsed(started: Timestamp, cx: &Context) -> Duration {
-    cx.now().since(started)
 }

@@ -1,5 +1,7 @@
 //! The engine end to end, on a sink in memory and a source of plain bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,7 +15,7 @@ use seaworthy_backup::{
         SnapshotKind,
         index::{DatabaseRecord, Entry, Loss, LossRecord, PathBytes, Record},
     },
-    verify::{VerifyOptions, verify},
+    verify::{VerifyOptions, rebuild_index, verify},
 };
 use seaworthy_core::{
     Context, Error, ErrorKind, ManualClock, Name, Result, Span, TimeZone, Timestamp,
@@ -461,4 +463,69 @@ async fn safety_snapshots_are_never_latest_and_prune_nothing() {
     let report = safety.run(&cx).await.unwrap();
     assert!(report.prune.is_none());
     assert_eq!(repository(&sink).resolve("latest", &cx).await.unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn a_lost_or_damaged_index_is_rebuilt_from_the_payloads() {
+    for codec in [Codec::Zstd, Codec::Gzip, Codec::None] {
+        let cx = Context::new();
+        let sink = MemorySink::new();
+        let chunks: Vec<_> = (0..7).map(|n| noise(70_000, n)).collect();
+        let mut options = RunOptions::default();
+        options.compression = Compression::new(codec, None).unwrap();
+        let job = job(&sink, &Chunks::new(chunks.clone())).options(options);
+        let report = job.run(&cx).await.unwrap();
+        let repository = repository(&sink);
+        let snapshot = repository.open(&report.id).await.unwrap();
+        sink.delete(&report.folder.join(&snapshot.manifest().index).unwrap()).await.unwrap();
+        assert!(!repository.list(&cx).await.unwrap()[0].is_good());
+        let error = restored(&repository, &report).await.unwrap_err();
+        assert!(error.remedy().unwrap().contains("--rebuild-index"), "{error:?}");
+
+        let rebuilt = rebuild_index(&repository, &snapshot, &cx).await.unwrap();
+        assert!(rebuilt.frames > 0);
+        assert!(repository.list(&cx).await.unwrap()[0].is_good());
+        assert!(restored(&repository, &report).await.unwrap() == chunks.concat(), "{codec:?}");
+        let snapshot = repository.open(&report.id).await.unwrap();
+        let found = verify(&snapshot, &VerifyOptions::default(), &cx).await.unwrap();
+        assert!(found.is_good(), "{:?}", found.findings);
+        assert_eq!(found.frames, rebuilt.frames);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_payload_gets_no_new_index_and_nothing_is_changed() {
+    let cx = Context::new();
+    let sink = MemorySink::new();
+    let report = job(&sink, &Chunks::new([noise(5000, 1)])).run(&cx).await.unwrap();
+    let repository = repository(&sink);
+    let snapshot = repository.open(&report.id).await.unwrap();
+    let key = report.folder.join("data.bytes.zst").unwrap();
+    let mut bytes = sink.get(&key, 1 << 20).await.unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    sink.put(&key, bytes.into(), PutOptions::default()).await.unwrap();
+    let index = report.folder.join(&snapshot.manifest().index).unwrap();
+    let before = sink.get(&index, 1 << 20).await.unwrap();
+    let error = rebuild_index(&repository, &snapshot, &cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert_eq!(sink.get(&index, 1 << 20).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_sample_reads_a_part_and_finds_what_it_reads() {
+    let cx = Context::new();
+    let sink = MemorySink::new();
+    let source = Chunks::new((0..200).map(|n| noise(500, n)));
+    let report = job(&sink, &source).run(&cx).await.unwrap();
+    let snapshot = repository(&sink).open(&report.id).await.unwrap();
+    let mut options = VerifyOptions::default();
+    options.sample = Some(0.1);
+    let found = verify(&snapshot, &options, &cx).await.unwrap();
+    assert!(found.is_good() && !found.complete);
+    assert!((1..100).contains(&found.frames), "{} of 200 frames", found.frames);
+    let key = report.folder.join("data.bytes.zst").unwrap();
+    let size = sink.stat(&key).await.unwrap().size;
+    sink.put(&key, noise(size as usize, 9).into(), PutOptions::default()).await.unwrap();
+    assert!(!verify(&snapshot, &options, &cx).await.unwrap().is_good());
 }

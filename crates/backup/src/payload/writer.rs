@@ -19,41 +19,49 @@ use crate::{
     source::BackupSource,
 };
 
-/// Stores what `source` holds as one payload in `folder` and describes it in `index`.
-///
-/// When it fails, nothing of the payload is visible.
-pub(crate) async fn write_payload(
-    sink: &dyn BackupSink,
-    folder: &ObjectKey,
-    name: &Name,
-    source: &dyn BackupSource,
-    compression: Compression,
-    workers: usize,
-    index: &mut IndexWriter,
-    cx: &Context,
-) -> Result<(ManifestSource, ManifestObject)> {
-    let kind = source.payload();
-    let object = format!("{name}.{}{}", kind.as_str(), compression.codec.suffix());
-    let record = PayloadRecord::new(name.clone(), kind.as_str(), compression.codec);
-    index.push(&Record::Payload(record)).await?;
+/// Where payloads are written, and how.
+pub(crate) struct PayloadWriter<'a> {
+    pub(crate) sink: &'a dyn BackupSink,
+    /// The snapshot's folder.
+    pub(crate) folder: &'a ObjectKey,
+    pub(crate) compression: Compression,
+    pub(crate) workers: usize,
+    pub(crate) cx: &'a Context,
+}
 
-    let mut upload = HashedUpload::begin(sink, folder, object.clone()).await?;
-    let (sender, receiver) = segments(compression, workers, cx);
-    let mut described = ManifestSource::new(name.clone(), kind.as_str(), object, compression.codec);
-    let write = write_frames(receiver, &mut upload, index, &mut described);
-    let (dumped, written) = tokio::join!(source.dump(sender, cx), write);
-    let summary = match (written, dumped) {
-        (Ok(()), Ok(summary)) => summary,
-        // The writer's failure is the cause; the source merely noticed that nobody listens.
-        (Err(error), _) | (Ok(()), Err(error)) => {
-            upload.abort().await;
-            return Err(in_source(name, error));
-        }
-    };
-    let object = upload.commit().await.map_err(|error| in_source(name, error))?;
-    described.stored = object.size;
-    described.summary = summary;
-    Ok((described, object))
+impl PayloadWriter<'_> {
+    /// Stores what `source` holds as one payload and describes it in `index`.
+    ///
+    /// When it fails, nothing of the payload is visible.
+    pub(crate) async fn write(
+        &self,
+        name: &Name,
+        source: &dyn BackupSource,
+        index: &mut IndexWriter,
+    ) -> Result<(ManifestSource, ManifestObject)> {
+        let (kind, codec) = (source.payload(), self.compression.codec);
+        let object = format!("{name}.{}{}", kind.as_str(), codec.suffix());
+        let record = PayloadRecord::new(name.clone(), kind.as_str(), codec);
+        index.push(&Record::Payload(record)).await?;
+
+        let mut upload = HashedUpload::begin(self.sink, self.folder, object.clone()).await?;
+        let (sender, receiver) = segments(self.compression, self.workers, self.cx);
+        let mut described = ManifestSource::new(name.clone(), kind.as_str(), object, codec);
+        let write = write_frames(receiver, &mut upload, index, &mut described);
+        let (dumped, written) = tokio::join!(source.dump(sender, self.cx), write);
+        let summary = match (written, dumped) {
+            (Ok(()), Ok(summary)) => summary,
+            // The writer's failure is the cause; the source merely noticed that nobody listens.
+            (Err(error), _) | (Ok(()), Err(error)) => {
+                upload.abort().await;
+                return Err(in_source(name, error));
+            }
+        };
+        let object = upload.commit().await.map_err(|error| in_source(name, error))?;
+        described.stored = object.size;
+        described.summary = summary;
+        Ok((described, object))
+    }
 }
 
 fn in_source(name: &Name, error: Error) -> Error {

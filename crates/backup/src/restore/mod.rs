@@ -1,6 +1,10 @@
 //! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
 
+mod folder;
+mod renames;
 mod run;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::{fmt::Debug, path::PathBuf};
 
@@ -13,7 +17,10 @@ use crate::{
     snapshot::{Snapshot, index::PathBytes},
 };
 
+pub(crate) use folder::prepare_folder;
 pub use run::{Restoration, RestoreOptions, restore};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteTarget;
 
 /// A place that one source of a snapshot is restored to: a folder, a database, a scratch place for
 /// a drill.

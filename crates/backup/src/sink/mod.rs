@@ -1,5 +1,6 @@
 //! Where snapshots are stored: the [`BackupSink`] trait and the sinks of this crate.
 
+mod blocking;
 mod ext;
 mod key;
 mod memory;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
 use seaworthy_core::{Result, Timestamp};
 
+pub(crate) use blocking::BlockingReader;
 pub use ext::BackupSinkExt;
 pub use key::ObjectKey;
 pub use memory::MemorySink;

@@ -133,7 +133,17 @@ pub struct DatabaseRecord {
     pub path: PathBytes,
     /// Its size in bytes.
     pub size: u64,
+    /// Permission bits of its file.
+    #[serde(default)]
+    pub mode: u32,
+    /// The owner's number.
+    #[serde(default)]
+    pub uid: u32,
+    /// The group's number.
+    #[serde(default)]
+    pub gid: u32,
     /// Rows that point to rows which do not exist.
+    #[serde(default)]
     pub foreign_key_violations: u64,
     /// Where it begins in the payload's plain bytes.
     pub at: u64,
@@ -144,7 +154,16 @@ pub struct DatabaseRecord {
 impl DatabaseRecord {
     /// A database of `size` bytes that begins the payload.
     pub fn new(path: PathBytes, size: u64) -> Self {
-        Self { path, size, foreign_key_violations: 0, at: 0, len: size }
+        Self {
+            path,
+            size,
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+            foreign_key_violations: 0,
+            at: 0,
+            len: size,
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Where data comes from: the [`BackupSource`] trait and the sources of this crate.
 
+mod scan;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -7,6 +11,12 @@ use seaworthy_core::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::payload::SegmentSender;
+
+pub(crate) use scan::EntryScanner;
+#[cfg(feature = "sqlite")]
+pub(crate) use sqlite::with_suffix;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{ForeignKeys, SqliteSource};
 
 /// Something that can be backed up: folders, a database, a command's output.
 #[async_trait]

@@ -1,8 +1,7 @@
 //! Verifying one payload, frame by frame.
 
-use std::{io::Read, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -14,7 +13,7 @@ use tokio::{
 use super::{Finding, Tally, VerifyOptions};
 use crate::{
     payload::{PayloadReader, reader::check},
-    sink::{ByteStream, ObjectKey},
+    sink::{BlockingReader, ByteStream, ObjectKey},
     snapshot::{
         Digest256, ManifestObject, Snapshot,
         index::{FrameRecord, Record},
@@ -88,7 +87,7 @@ struct Group {
 impl Pass {
     /// Reads the whole object in one stream.
     fn whole(self, stream: ByteStream, key: &ObjectKey) -> Result<Tally> {
-        let mut stored = Streamed { stream, chunk: bytes::Bytes::new(), key: key.clone() };
+        let mut stored = BlockingReader::new(stream, key.clone());
         let mut hash = Sha256::new();
         let mut size = 0;
         let mut tally = Tally::default();
@@ -100,7 +99,7 @@ impl Pass {
             self.cx.check("verify")?;
             let wanted = group.frame.stored;
             let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-            (&mut stored).take(wanted).read_to_end(&mut bytes).map_err(unwrap_error)?;
+            stored.read_up_to(wanted, &mut bytes)?;
             hash.update(&bytes);
             size += bytes.len() as u64;
             self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
@@ -115,14 +114,11 @@ impl Pass {
             }
         }
         if !ended {
-            let mut rest = vec![0; 64 << 10];
-            loop {
-                let n = stored.read(&mut rest).map_err(unwrap_error)?;
-                if n == 0 {
-                    break;
-                }
-                hash.update(&rest[..n]);
-                size += n as u64;
+            let mut rest = Vec::new();
+            while stored.read_up_to(64 << 10, &mut rest)? > 0 {
+                hash.update(&rest);
+                size += rest.len() as u64;
+                rest.clear();
             }
         }
         finish(workers, &mut tally)?;
@@ -239,11 +235,8 @@ impl Groups {
             }
         };
         let mut items = Vec::new();
-        if let Some((item, end)) = &self.open {
-            if *end > frame.plain_offset {
-                items.push(item.clone());
-            }
-        }
+        let continued = self.open.as_ref().filter(|(_, end)| *end > frame.plain_offset);
+        items.extend(continued.map(|(item, _)| item.clone()));
         while let Some(Ok(record)) = self.records.peek() {
             let (item, end) = match record {
                 Record::Frame(_) => break,
@@ -269,40 +262,6 @@ impl Iterator for Groups {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_group().transpose()
-    }
-}
-
-/// A stream as a blocking reader.
-struct Streamed {
-    stream: ByteStream,
-    chunk: bytes::Bytes,
-    key: ObjectKey,
-}
-
-impl Read for Streamed {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.chunk.is_empty() {
-            match Handle::current().block_on(self.stream.try_next()) {
-                Ok(Some(chunk)) => self.chunk = chunk,
-                Ok(None) => return Ok(0),
-                Err(error) => {
-                    let key = &self.key;
-                    return Err(std::io::Error::other(error.with("object", key)));
-                }
-            }
-        }
-        let n = buffer.len().min(self.chunk.len());
-        buffer[..n].copy_from_slice(&self.chunk.split_to(n));
-        Ok(n)
-    }
-}
-
-/// Our own error, back out of the reader's.
-fn unwrap_error(error: std::io::Error) -> Error {
-    let message = "cannot read an object back";
-    match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::io("verify", message, error),
     }
 }
 

@@ -1,24 +1,320 @@
 //! Making a lost or damaged index anew from the payloads.
 
-use seaworthy_core::{Context, Result};
+use std::io::{BufRead, BufReader, Read};
 
-use crate::{Repository, snapshot::Snapshot};
+use flate2::bufread::GzDecoder;
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::payload::worker_failed;
+use crate::{
+    Repository,
+    payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE},
+    run::{SUMS, write_manifest, write_sums},
+    sink::BlockingReader,
+    snapshot::{
+        CheckKind, CheckOutcome, CheckRecord, Digest256, Manifest, ManifestObject, ManifestSource,
+        Snapshot, SnapshotId,
+        index::{FrameRecord, PayloadRecord, Record},
+        index_file::IndexWriter,
+    },
+    source::EntryScanner,
+};
 
 /// What a rebuild did.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RebuildReport {
-    /// How many frames the payloads have.
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// How many frames its payloads have.
     pub frames: u64,
-    /// How many entries were found in them.
-    pub entries: u64,
+    /// How many files or other items were found in them.
+    pub items: u64,
 }
 
-/// Makes the index anew.
+/// Makes the index of `snapshot` anew from its payloads, and with it a new manifest.
+///
+/// Every payload is read whole first and must have the SHA-256 that the manifest names; until then
+/// nothing is changed. What only the old index knew, such as which files could not be read, is
+/// lost.
 pub async fn rebuild_index(
-    _repository: &Repository,
-    _snapshot: &Snapshot,
-    _cx: &Context,
+    repository: &Repository,
+    snapshot: &Snapshot,
+    cx: &Context,
 ) -> Result<RebuildReport> {
-    Ok(RebuildReport { frames: 0, entries: 0 })
+    let (sink, folder) = (&**snapshot.sink(), snapshot.folder());
+    let mut manifest = snapshot.manifest().clone();
+    let codec = [Codec::Gzip, Codec::Zstd].into_iter();
+    let codec = codec.clone().find(|codec| manifest.index.ends_with(codec.suffix()));
+    let compression = Compression::new(codec.unwrap_or(Codec::None), None)?;
+    let mut index = IndexWriter::begin(sink, folder, compression).await?;
+    let mut report = RebuildReport { id: manifest.id.clone(), frames: 0, items: 0 };
+    for source in &mut manifest.sources {
+        let frames = report.frames;
+        if let Err(error) = rebuild_payload(snapshot, source, &mut index, &mut report, cx).await {
+            index.abort().await;
+            return Err(error);
+        }
+        source.frames = report.frames - frames;
+    }
+    let index = index.commit().await?;
+    manifest.objects.retain(|object| object.name != SUMS && object.name != manifest.index);
+    manifest.index.clone_from(&index.name);
+    manifest.objects.push(index);
+    manifest.objects.push(write_sums(sink, folder, &manifest.objects).await?);
+    write_manifest(sink, folder, &manifest).await?;
+    repository.record_check(&manifest.id, &record(&manifest, cx)).await?;
+    Ok(report)
+}
+
+fn record(manifest: &Manifest, cx: &Context) -> CheckRecord {
+    CheckRecord {
+        time: cx.now(),
+        kind: CheckKind::Rebuild,
+        outcome: CheckOutcome::Ok,
+        complete: true,
+        findings: vec![format!("{} was made anew", manifest.index)],
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Describes one payload in the new index.
+async fn rebuild_payload(
+    snapshot: &Snapshot,
+    source: &ManifestSource,
+    index: &mut IndexWriter,
+    report: &mut RebuildReport,
+    cx: &Context,
+) -> Result<()> {
+    let key = snapshot.folder().join(&source.object)?;
+    let promised = snapshot.manifest().object(&source.object).cloned().ok_or_else(|| {
+        let message = format!("{} is not vouched for", source.object);
+        Error::new(ErrorKind::Damaged, "index.rebuild", message)
+    })?;
+    let record = PayloadRecord::new(source.name.clone(), source.kind.clone(), source.codec);
+    index.push(&Record::Payload(record)).await?;
+    let task = format!("{}: {}", snapshot.job(), source.name);
+    cx.emit(Event::Started { task: task.clone(), total_bytes: Some(promised.size) });
+    let started = cx.now();
+    let stream = snapshot.sink().read(&key, None).await?;
+    let (records, mut scanned) = mpsc::channel(256);
+    let scan = Scan {
+        frames: Frames::new(BlockingReader::new(stream, key), source.codec),
+        entries: EntryScanner::new(source),
+        source: source.clone(),
+        promised,
+        cx: cx.clone(),
+    };
+    let scanning = tokio::task::spawn_blocking(move || scan.run(&records));
+    let mut pushed = Ok(());
+    while let Some(record) = scanned.recv().await {
+        match &record {
+            Record::Frame(_) => report.frames += 1,
+            _ => report.items += 1,
+        }
+        pushed = index.push(&record).await;
+        if pushed.is_err() {
+            // The scan stops when nobody listens.
+            scanned.close();
+        }
+    }
+    let scanned = scanning.await.map_err(worker_failed)?;
+    pushed.and(scanned)?;
+    cx.emit(Event::Finished { task, elapsed: cx.now().since(started) });
+    Ok(())
+}
+
+/// Reads one payload on a blocking thread and finds its frames and entries.
+struct Scan {
+    frames: Frames,
+    entries: EntryScanner,
+    source: ManifestSource,
+    promised: ManifestObject,
+    cx: Context,
+}
+
+impl Scan {
+    fn run(mut self, records: &mpsc::Sender<Record>) -> Result<()> {
+        let (mut plain_offset, mut offset) = (0, 0);
+        let send =
+            |record| records.blocking_send(record).map_err(|_| Error::cancelled("index.rebuild"));
+        loop {
+            self.cx.check("index.rebuild")?;
+            let mut found = Vec::new();
+            let next = self.frames.next(&mut self.entries, &mut found);
+            let Some(frame) = next.map_err(|error| self.damaged(error))? else { break };
+            send(Record::Frame(FrameRecord {
+                object: self.source.object.clone(),
+                offset,
+                stored: frame.stored,
+                plain_offset,
+                plain: frame.plain,
+                sha256: frame.sha256,
+            }))?;
+            offset += frame.stored;
+            plain_offset += frame.plain;
+            self.cx.emit(Event::Advanced { bytes: frame.stored, items: found.len() as u64 });
+            found.into_iter().try_for_each(send)?;
+        }
+        self.entries.finish().map_err(|error| self.damaged(error))?;
+        let (size, sha256) = self.frames.whole();
+        if size != self.promised.size || sha256 != self.promised.sha256 {
+            let message = "it does not have the SHA-256 that the manifest names";
+            return Err(self.damaged(Error::new(ErrorKind::Damaged, "index.rebuild", message)));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, error: Error) -> Error {
+        let message = format!("cannot make a new index: {} is damaged itself", self.source.object);
+        Error::new(error.kind(), "index.rebuild", message).caused_by(error)
+    }
+}
+
+/// A frame that was found in a payload.
+struct Found {
+    stored: u64,
+    plain: u64,
+    sha256: Digest256,
+}
+
+/// Finds the frames of a payload in order.
+struct Frames {
+    stored: Counted,
+    codec: Codec,
+    /// Plain bytes that were scanned but belong to the next frame; only without a codec.
+    carried: Vec<u8>,
+    plain: Vec<u8>,
+    /// Where the next frame begins in the plain bytes.
+    start: u64,
+}
+
+impl Frames {
+    fn new(stored: BlockingReader, codec: Codec) -> Self {
+        let input = BufReader::with_capacity(1 << 20, stored);
+        let stored = Counted { input, frame: Sha256::new(), whole: Sha256::new(), size: 0 };
+        Self { stored, codec, carried: Vec::new(), plain: Vec::new(), start: 0 }
+    }
+
+    /// Reads the next frame and adds the entries that begin in it to `found`.
+    fn next(
+        &mut self,
+        entries: &mut EntryScanner,
+        found: &mut Vec<Record>,
+    ) -> Result<Option<Found>> {
+        let next = match self.codec {
+            Codec::None => self.cut(entries, found)?,
+            _ => self.decode(entries, found)?,
+        };
+        self.start += next.as_ref().map_or(0, |frame| frame.plain);
+        Ok(next)
+    }
+
+    /// A frame as its codec marks it.
+    fn decode(
+        &mut self,
+        entries: &mut EntryScanner,
+        found: &mut Vec<Record>,
+    ) -> Result<Option<Found>> {
+        if self.stored.fill_buf().map_err(BlockingReader::unwrap_error)?.is_empty() {
+            return Ok(None);
+        }
+        self.plain.clear();
+        let begin = self.stored.size;
+        let read = match self.codec {
+            Codec::Gzip => {
+                GzDecoder::new(&mut self.stored).take(MAX_FRAME + 1).read_to_end(&mut self.plain)
+            }
+            _ => zstd::stream::read::Decoder::with_buffer(&mut self.stored)
+                .map(zstd::stream::read::Decoder::single_frame)
+                .and_then(|frame| frame.take(MAX_FRAME + 1).read_to_end(&mut self.plain)),
+        };
+        read.map_err(|e| match e.downcast::<Error>() {
+            Ok(error) => error,
+            Err(e) => damaged(&format!("the frame at byte {begin} cannot be decompressed: {e}")),
+        })?;
+        if self.plain.len() as u64 > MAX_FRAME {
+            return Err(damaged(&format!("the frame at byte {begin} holds more than 64 MiB")));
+        }
+        entries.push(&self.plain, found)?;
+        let stored = self.stored.size - begin;
+        Ok(Some(Found { stored, plain: self.plain.len() as u64, sha256: self.stored.end_frame() }))
+    }
+
+    /// Without a codec nothing marks a frame: one is cut where an entry begins, near the usual size.
+    fn cut(
+        &mut self,
+        entries: &mut EntryScanner,
+        found: &mut Vec<Record>,
+    ) -> Result<Option<Found>> {
+        let had = self.carried.len();
+        let wanted = SEGMENT_SIZE.saturating_sub(had).max(64 << 10) as u64;
+        (&mut self.stored)
+            .take(wanted)
+            .read_to_end(&mut self.carried)
+            .map_err(BlockingReader::unwrap_error)?;
+        let ended = self.carried.len() == had;
+        entries.push(&self.carried[had..], found)?;
+        let open = entries.open_since().map(|at| at.saturating_sub(self.start));
+        let len = match open.and_then(|at| usize::try_from(at).ok()) {
+            Some(at) if at > 0 && at < self.carried.len() && !ended => at,
+            _ => self.carried.len(),
+        };
+        if len == 0 {
+            return Ok(None);
+        }
+        let sha256 = Digest256::of(&self.carried[..len]);
+        self.carried.drain(..len);
+        Ok(Some(Found { stored: len as u64, plain: len as u64, sha256 }))
+    }
+
+    /// The size and SHA-256 of everything that was read.
+    fn whole(&mut self) -> (u64, Digest256) {
+        let whole = std::mem::take(&mut self.stored.whole);
+        (self.stored.size, Digest256::from(whole.finalize()))
+    }
+}
+
+fn damaged(why: &str) -> Error {
+    Error::new(ErrorKind::Damaged, "index.rebuild", why)
+}
+
+/// Counts and hashes what is consumed.
+struct Counted {
+    input: BufReader<BlockingReader>,
+    frame: Sha256,
+    whole: Sha256,
+    size: u64,
+}
+
+impl Counted {
+    fn end_frame(&mut self) -> Digest256 {
+        Digest256::from(std::mem::take(&mut self.frame).finalize())
+    }
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.input.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let consumed = &self.input.buffer()[..amount];
+        self.frame.update(consumed);
+        self.whole.update(consumed);
+        self.size += amount as u64;
+        self.input.consume(amount);
+    }
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let n = available.read(buffer)?;
+        self.consume(n);
+        Ok(n)
+    }
 }

@@ -1,5 +1,7 @@
 //! Retention: what is kept, what is removed, and what never may be.
 
+#![allow(clippy::unwrap_used)]
+
 mod calendar;
 mod properties;
 mod protections;

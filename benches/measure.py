@@ -1,0 +1,69 @@
+"""Runs commands and measures them: wall time, processor time and peak memory."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+
+@dataclass
+class Cost:
+    """What one command took."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, of all its processes
+    memory: float  # MiB, of its largest process
+
+
+def run(command, **options):
+    """Runs `command` (a list, or a string for the shell) and fails loudly if it fails."""
+    shell = isinstance(command, str)
+    argv = ["bash", "-o", "pipefail", "-c", command] if shell else command
+    started = time.monotonic()
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"failed ({process.returncode}): {command}\n{output.decode(errors='replace')}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def median(costs):
+    """The median of each figure by itself."""
+    return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "cpu", "memory")))
+
+
+def table(title, ours, others, limits):
+    """Prints the medians of `ours` and `others` (name -> costs), and the ratios with their limits."""
+    print(f"\n{title}")
+    print(f"  {'':34} {'wall s':>8} {'cpu s':>8} {'peak MiB':>9}   {'wall':>6} {'cpu':>6} {'memory':>7}")
+    mine = median(next(iter(ours.values())))
+    for name, costs in {**ours, **others}.items():
+        cost = median(costs)
+        line = f"  {name:34} {cost.wall:8.2f} {cost.cpu:8.2f} {cost.memory:9.1f}"
+        if name in others:
+            ratio = (mine.wall / cost.wall, mine.cpu / cost.cpu, mine.memory / cost.memory)
+            line += "   {:6.2f} {:6.2f} {:7.2f}".format(*ratio)
+            if name in limits:
+                line += f"   (aim: {limits[name]})"
+        print(line)
+
+
+def need(*programs):
+    """Ends the script when one of `programs` is missing."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"install {', '.join(missing)} first (scripts/test --all does)")
+
+
+def build():
+    """Builds the program and gives its path."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=root, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
+    return os.path.join(target, "release", "seaworthy")
