@@ -70,7 +70,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         }
     }
     for sink in job.keep_on.names() {
-        if !job.sinks.contains(sink) {
+        if !job.sinks.is_empty() && !job.sinks.contains(sink) {
             let message = format!(
                 "{this} keeps differently on {:?}, which is none of its sinks",
                 sink.as_str()

@@ -223,7 +223,8 @@ impl<'de> MapAccess<'de> for TableReader<'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
         match self.value.take() {
             Some((key, value)) => {
-                seed.deserialize(ValueReader(value)).map_err(|error| error.below(key))
+                let read = seed.deserialize(ValueReader(value));
+                read.map_err(|error| error.at(value.span()).below(key))
             }
             None => Err(serde::de::Error::custom("a value was asked for before its key")),
         }
@@ -244,7 +245,8 @@ impl<'de> SeqAccess<'de> for ListReader<'de> {
     ) -> Result<Option<T::Value>, ReadError> {
         let Some(value) = self.list.get(self.next) else { return Ok(None) };
         self.next += 1;
-        seed.deserialize(ValueReader(value)).map(Some)
+        let read = seed.deserialize(ValueReader(value));
+        read.map(Some).map_err(|error| error.at(value.span()))
     }
 }
 
