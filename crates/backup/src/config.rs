@@ -178,7 +178,8 @@ pub struct SqliteConfig {
     pub foreign_keys: ForeignKeys,
 }
 
-/// What is done about rows of an SQLite database that violate foreign keys.
+/// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
+/// foreign keys unless it is told to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

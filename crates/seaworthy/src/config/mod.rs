@@ -16,6 +16,7 @@ use seaworthy_core::{Named, TimeZone};
 use serde::Serialize;
 
 pub use find::find;
+pub(crate) use problem::suggestion;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 

@@ -50,7 +50,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// `did you mean "a"?`, else `use one of "a", "b"`.
-pub(super) fn suggestion<'a>(
+pub(crate) fn suggestion<'a>(
     given: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
