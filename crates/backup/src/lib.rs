@@ -12,6 +12,8 @@ pub mod snapshot;
 pub mod source;
 mod state;
 mod suspicion;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verify;
 
 pub use prune::{Prune, PruneReport};
@@ -19,6 +21,8 @@ pub use repository::Repository;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
+#[cfg(feature = "local")]
+pub use sink::ObjectStoreSink;
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};
 pub use source::{BackupSource, PayloadKind, SourceSummary};

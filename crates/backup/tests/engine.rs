@@ -61,10 +61,8 @@ impl BackupSource for Chunks {
         for (n, data) in chunks.into_iter().enumerate() {
             let path = PathBytes(format!("item {n}").into_bytes());
             let entry = Entry::Database(DatabaseRecord::new(path, data.len() as u64));
-            let mut segment = Segment::default();
-            segment.progress_bytes = data.len() as u64;
-            segment.data = data;
-            segment.entries.push(entry);
+            let progress_bytes = data.len() as u64;
+            let segment = Segment { data, entries: vec![entry], progress_bytes };
             // The places are taken in order; the work is done in any.
             let slot = out.reserve().await?;
             workers.spawn_blocking(move || slot.fill(segment));

@@ -241,7 +241,7 @@ async fn a_restore_in_place_moves_the_old_database_aside_with_its_log() {
 
     let restored = lab.restore(&report, SqliteTarget::in_place(&path, "now")).await.unwrap();
     drop(connection);
-    assert_eq!(restored.placed, [path.clone()]);
+    assert_eq!(restored.placed, std::slice::from_ref(&path));
     assert!(!lab.path("app.db-wal").exists(), "a stale log would be read into the restored one");
     assert_eq!(number(&path, "SELECT sum(balance) FROM account"), 0);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);

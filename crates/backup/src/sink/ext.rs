@@ -43,7 +43,7 @@ pub trait BackupSinkExt: BackupSink {
 
     /// Reads exactly the bytes in `range`; fewer are [`ErrorKind::Damaged`].
     async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes> {
-        let wanted = range.end - range.start;
+        let wanted = range.end.saturating_sub(range.start);
         let mut stream = self.read(key, Some(range.clone())).await?;
         let first = stream.try_next().await?.unwrap_or_default();
         let bytes = if first.len() as u64 >= wanted {

@@ -3,7 +3,11 @@
 mod blocking;
 mod ext;
 mod key;
+#[cfg(feature = "local")]
+mod local;
 mod memory;
+#[cfg(feature = "local")]
+mod object_store;
 
 use std::{
     fmt::{Debug, Display},
@@ -20,6 +24,9 @@ pub(crate) use blocking::BlockingReader;
 pub use ext::BackupSinkExt;
 pub use key::ObjectKey;
 pub use memory::MemorySink;
+
+#[cfg(feature = "local")]
+pub use self::object_store::{ObjectStoreSink, StorePreset};
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;

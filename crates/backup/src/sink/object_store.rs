@@ -1,0 +1,244 @@
+//! One adapter for every store that crate `object_store` speaks to.
+
+mod error;
+mod upload;
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
+
+use super::{
+    BackupSink, ByteStream, Capabilities, ObjectInfo, ObjectKey, PutOptions, Upload,
+    local::{self, LocalStore},
+};
+use upload::ObjectUpload;
+
+/// A folder or a bucket as a sink: [`local`](Self::local), or any store behind
+/// [`new`](Self::new). Clones share it.
+#[derive(Clone)]
+pub struct ObjectStoreSink(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    store: Arc<dyn ObjectStore>,
+    label: String,
+    prefix: ObjectKey,
+    preset: StorePreset,
+    /// The same store, where it is a folder of this machine.
+    pub(super) local: Option<LocalStore>,
+}
+
+/// In what a store differs from others.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StorePreset {
+    /// What the sink claims.
+    pub capabilities: Capabilities,
+    /// The size in bytes of every part of an upload but the last. An object that is smaller goes
+    /// in one request.
+    pub part_size: usize,
+    /// How many parts of one upload may be under way. An upload holds at most one part more.
+    pub parts_in_flight: usize,
+    /// An unfinished upload of the store frees what it stored when it is dropped. Where it does
+    /// not, the sink aborts it in the background.
+    pub drop_frees: bool,
+}
+
+impl StorePreset {
+    /// Claims `capabilities`; parts of 8 MiB, two of them under way; a dropped upload is aborted.
+    pub fn new(capabilities: Capabilities) -> Self {
+        Self { capabilities, part_size: 8 << 20, parts_in_flight: 2, drop_frees: false }
+    }
+}
+
+impl ObjectStoreSink {
+    /// Everything below `prefix` of `store` as a sink. `label` is the place's name for people and
+    /// holds no secret. A claimed [`Capabilities::if_absent`] needs a store that honours
+    /// `PutMode::Create` and, for objects of more than one part, `RenameTargetMode::Create`.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        label: impl Into<String>,
+        prefix: ObjectKey,
+        preset: StorePreset,
+    ) -> Self {
+        let label = label.into();
+        Self(Arc::new(Inner { store, label, prefix, preset, local: None }))
+    }
+
+    pub(super) fn of_folder(local: LocalStore, label: String, preset: StorePreset) -> Self {
+        Self(Arc::new(Inner {
+            store: Arc::new(local.clone()),
+            label,
+            prefix: ObjectKey::root(),
+            preset,
+            local: Some(local),
+        }))
+    }
+}
+
+impl Inner {
+    /// Where the object of `key` lies in the store.
+    fn locate(&self, key: &ObjectKey) -> Result<Path> {
+        if key.as_str().is_empty() {
+            let message = format!("the root of {} is no object", self.label);
+            return Err(Error::new(ErrorKind::InvalidInput, "sink.locate", message));
+        }
+        self.path(key)
+    }
+
+    fn path(&self, key: &ObjectKey) -> Result<Path> {
+        Path::parse(self.prefix.join(key.as_str())?.as_str()).map_err(|source| {
+            let message = format!("{key} cannot be a key in {}", self.label);
+            Error::new(ErrorKind::InvalidInput, "sink.locate", message).caused_by(source)
+        })
+    }
+
+    /// The object behind `meta`; `None` when its name is none of ours.
+    fn info(&self, meta: &ObjectMeta) -> Option<ObjectInfo> {
+        let whole: ObjectKey = meta.location.as_ref().parse().ok()?;
+        let key = whole.strip_prefix(&self.prefix)?.parse().ok()?;
+        let modified = Timestamp::from(std::time::SystemTime::from(meta.last_modified));
+        Some(ObjectInfo::new(key, meta.size, modified))
+    }
+
+    fn unsupported(&self, operation: &'static str, what: &str) -> Error {
+        let message = format!("{} cannot {what}", self.label);
+        Error::new(ErrorKind::Unsupported, operation, message)
+    }
+
+    async fn size(&self, key: &ObjectKey, path: &Path) -> Result<u64> {
+        let meta = self.store.head(path).await;
+        Ok(meta.map_err(|e| self.error("sink.read", "read", key, e))?.size)
+    }
+
+    /// What a read of `range` gives when the store did not accept it: nothing at the very end.
+    async fn edge(&self, key: &ObjectKey, path: &Path, range: &Range<u64>) -> Result<()> {
+        let size = self.size(key, path).await?;
+        if range.start <= size {
+            return Ok(());
+        }
+        let message = format!(
+            "{key} in {} has {size} bytes, so none can be read from byte {}",
+            self.label, range.start
+        );
+        Err(Error::new(ErrorKind::InvalidInput, "sink.read", message))
+    }
+}
+
+impl fmt::Display for ObjectStoreSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.label)
+    }
+}
+
+impl fmt::Debug for ObjectStoreSink {
+    /// Leaves out the store: its own text may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStoreSink")
+            .field("label", &self.0.label)
+            .field("prefix", &self.0.prefix)
+            .field("preset", &self.0.preset)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl BackupSink for ObjectStoreSink {
+    fn capabilities(&self) -> Capabilities {
+        self.0.preset.capabilities
+    }
+
+    async fn begin(&self, key: &ObjectKey, options: PutOptions) -> Result<Box<dyn Upload>> {
+        let path = self.0.locate(key)?;
+        if options.if_absent && !self.0.preset.capabilities.if_absent {
+            return Err(self.0.unsupported("sink.begin", "promise not to replace an object"));
+        }
+        if let Some(local) = &self.0.local {
+            local.ready_to_write().await?;
+        }
+        Ok(Box::new(ObjectUpload::new(self.0.clone(), key.clone(), path, options.if_absent)))
+    }
+
+    async fn read(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<ByteStream> {
+        let path = self.0.locate(key)?;
+        if let Some(range) = &range {
+            if range.start > range.end {
+                let message = format!("{range:?} of {key} ends before it begins");
+                return Err(Error::new(ErrorKind::InvalidInput, "sink.read", message));
+            }
+            // Stores differ in what they make of an empty range.
+            if range.is_empty() {
+                self.0.edge(key, &path, range).await?;
+                return Ok(stream::empty().boxed());
+            }
+        }
+        let options =
+            GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
+        let found = match (self.0.store.get_opts(&path, options).await, &range) {
+            (Ok(found), _) => found,
+            (Err(error), None) => return Err(self.0.error("sink.read", "read", key, error)),
+            (Err(error), Some(range)) => {
+                let error = self.0.error("sink.read", "read", key, error);
+                // Only the object's size tells a range beyond it from any other failure.
+                if matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput)
+                    && self.0.size(key, &path).await? <= range.start
+                {
+                    self.0.edge(key, &path, range).await?;
+                    return Ok(stream::empty().boxed());
+                }
+                return Err(error);
+            }
+        };
+        let (inner, key) = (self.0.clone(), key.clone());
+        let bytes = found.into_stream();
+        Ok(bytes.map_err(move |e| inner.error("sink.read", "read", &key, e)).boxed())
+    }
+
+    async fn stat(&self, key: &ObjectKey) -> Result<ObjectInfo> {
+        let path = self.0.locate(key)?;
+        let meta = self.0.store.head(&path).await;
+        let meta = meta.map_err(|e| self.0.error("sink.stat", "look at", key, e))?;
+        let modified = Timestamp::from(std::time::SystemTime::from(meta.last_modified));
+        Ok(ObjectInfo::new(key.clone(), meta.size, modified))
+    }
+
+    fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ObjectInfo>> {
+        let path = match self.0.path(prefix) {
+            Ok(path) => path,
+            Err(error) => return stream::iter([Err(error)]).boxed(),
+        };
+        let (inner, prefix) = (self.0.clone(), prefix.clone());
+        let found = self.0.store.list((!path.as_ref().is_empty()).then_some(&path));
+        found
+            .map(move |meta| match meta {
+                // Some stores list the object at the prefix itself.
+                Ok(meta) => Ok(inner.info(&meta).filter(|info| info.key != prefix)),
+                Err(error) => Err(inner.error("sink.list", "list", &prefix, error)),
+            })
+            .try_filter_map(future::ok)
+            .boxed()
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<()> {
+        let path = self.0.locate(key)?;
+        if !self.0.preset.capabilities.delete {
+            return Err(self.0.unsupported("sink.delete", "delete"));
+        }
+        let deleted = self.0.store.delete(&path).await;
+        match deleted.map_err(|e| self.0.error("sink.delete", "delete", key, e)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64> {
+        match &self.0.local {
+            Some(local) => local::discard_unfinished(local, prefix).await,
+            // The crate has no call that lists unfinished uploads.
+            None => Ok(0),
+        }
+    }
+}
