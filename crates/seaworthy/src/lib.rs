@@ -20,6 +20,8 @@ pub use self::seaworthy::Seaworthy;
 pub use command::SnapshotName;
 pub use config::Config;
 pub use machine::{StateVariables, default_state_folder, host_id};
+#[cfg(feature = "schema")]
+pub use outcome::document_schema;
 pub use outcome::{Document, ErrorDocument, Outcome, Reply};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;

@@ -36,8 +36,7 @@ pub fn default_state_folder(variables: StateVariables<'_>) -> Result<PathBuf> {
 
 fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<PathBuf> {
     // A relative path in such a variable is invalid and passed over, as their specification says.
-    let absolute =
-        |path: Option<&OsStr>| path.map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |path: Option<&OsStr>| path.map(PathBuf::from).filter(|path| path.is_absolute());
     let systemd = variables.state_directory.map(OsStr::as_encoded_bytes).and_then(|folders| {
         use std::os::unix::ffi::OsStrExt as _;
         // Several are joined by colons; the first is ours.

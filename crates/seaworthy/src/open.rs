@@ -46,11 +46,7 @@ impl Seaworthy {
     }
 
     /// Opens the sink `name`, and says what is doubtful about it.
-    pub(crate) async fn open_sink(
-        &self,
-        name: &Name,
-        cx: &Context,
-    ) -> Result<Arc<dyn BackupSink>> {
+    pub(crate) async fn open_sink(&self, name: &Name, cx: &Context) -> Result<Arc<dyn BackupSink>> {
         match self.config.sink.get(name.as_str()) {
             Some(SinkConfig::Local(local)) => {
                 let sink = ObjectStoreSink::local(&local.path)?;
@@ -78,7 +74,11 @@ impl Seaworthy {
     }
 
     /// The policy of `job` on `sink`; none keeps everything.
-    pub(crate) fn policy(&self, job: &Name, sink: &Name) -> Result<Option<Arc<dyn RetentionPolicy>>> {
+    pub(crate) fn policy(
+        &self,
+        job: &Name,
+        sink: &Name,
+    ) -> Result<Option<Arc<dyn RetentionPolicy>>> {
         let Some(keep) = self.job_config(job)?.keep_for(sink.as_str()) else { return Ok(None) };
         let policy = KeepPolicy::new(keep.clone(), self.config.time_zone())?;
         Ok(Some(Arc::new(policy)))
@@ -137,7 +137,10 @@ fn open_source(config: &SourceConfig, temp: &Path) -> Result<Arc<dyn BackupSourc
 }
 
 /// The place where a source's data was.
-pub(crate) fn target_in_place(config: &SourceConfig, stamp: &str) -> Result<Box<dyn RestoreTarget>> {
+pub(crate) fn target_in_place(
+    config: &SourceConfig,
+    stamp: &str,
+) -> Result<Box<dyn RestoreTarget>> {
     match config {
         SourceConfig::Files(files) => Ok(Box::new(FilesTarget::in_place(&files.paths, stamp))),
         SourceConfig::Sqlite(sqlite) => Ok(Box::new(SqliteTarget::in_place(&sqlite.path, stamp))),

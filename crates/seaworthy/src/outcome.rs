@@ -178,6 +178,13 @@ impl ErrorDocument {
     }
 }
 
+/// The JSON Schema (draft 2020-12) of a [`Document`], whatever its result is.
+#[cfg(feature = "schema")]
+pub fn document_schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Document<'_, serde_json::Value>>().to_value()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

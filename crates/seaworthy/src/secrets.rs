@@ -94,11 +94,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("s"), "hunter2\n").unwrap();
         let command = CommandLine::new(["printf", "hunter2\\n"]).unwrap();
-        for place in [
-            SecretRef::Env("SET".into()),
-            SecretRef::File("s".into()),
-            SecretRef::Command(command),
-        ] {
+        for place in
+            [SecretRef::Env("SET".into()), SecretRef::File("s".into()), SecretRef::Command(command)]
+        {
             assert_eq!(find(place, folder.path()).await.unwrap().expose(), "hunter2");
         }
     }

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use super::{BackupSource, PayloadKind, SourceSummary};
 use crate::{
+    config::ForeignKeys,
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
     snapshot::index::{DatabaseRecord, Entry, PathBytes},
 };

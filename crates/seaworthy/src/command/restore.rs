@@ -186,7 +186,8 @@ impl Seaworthy {
         }
         if let Some(path) = missing.first() {
             let message = format!("{} holds no /{}", name_of(snapshot), path.as_path().display());
-            let list = format!("`seaworthy show {} --files` lists what it holds", name_of(snapshot));
+            let list =
+                format!("`seaworthy show {} --files` lists what it holds", name_of(snapshot));
             return fail(message, list);
         }
         Ok(chosen)
@@ -205,8 +206,7 @@ impl Seaworthy {
         let made = if several { make_empty(folder)? } else { false };
         let mut targets = Vec::new();
         for one in &chosen {
-            let place =
-                if several { folder.join(one.source.as_str()) } else { folder.to_owned() };
+            let place = if several { folder.join(one.source.as_str()) } else { folder.to_owned() };
             targets.push(open::target_in_folder(&one.kind, &place)?);
         }
         let loaded = self.load(snapshot, chosen, targets, config, result, cx).await;
