@@ -205,7 +205,9 @@ fn manual(out: &mut Vec<u8>) -> std::io::Result<()> {
     command.build();
     clap_mangen::Man::new(command.clone()).render(out)?;
     for sub in command.get_subcommands() {
-        clap_mangen::Man::new(sub.clone()).title(format!("seaworthy-{}", sub.get_name())).render(out)?;
+        clap_mangen::Man::new(sub.clone())
+            .title(format!("seaworthy-{}", sub.get_name()))
+            .render(out)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
 
+#[cfg(feature = "files")]
+mod files;
 mod folder;
 mod renames;
 mod run;
@@ -17,6 +19,8 @@ use crate::{
     snapshot::{Snapshot, index::PathBytes},
 };
 
+#[cfg(feature = "files")]
+pub use files::FilesTarget;
 pub(crate) use folder::prepare_folder;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]

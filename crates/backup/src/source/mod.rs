@@ -1,5 +1,7 @@
 //! Where data comes from: the [`BackupSource`] trait and the sources of this crate.
 
+#[cfg(feature = "files")]
+pub(crate) mod files;
 mod scan;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::SegmentSender;
 
+#[cfg(feature = "files")]
+pub use files::FilesSource;
 pub(crate) use scan::EntryScanner;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::with_suffix;

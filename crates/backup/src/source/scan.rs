@@ -1,8 +1,12 @@
 //! Finding the entries of a payload in its plain bytes, where no index says what they are.
 
 use seaworthy_core::Result;
+#[cfg(not(feature = "files"))]
+use seaworthy_core::{Error, ErrorKind};
 
 use super::PayloadKind;
+#[cfg(feature = "files")]
+use crate::TarScanner;
 use crate::snapshot::{
     ManifestSource,
     index::{DatabaseRecord, PathBytes, Record},
@@ -10,6 +14,9 @@ use crate::snapshot::{
 
 /// Finds the entries of one payload. It is fed the plain bytes in order.
 pub(crate) enum EntryScanner {
+    /// Files and folders.
+    #[cfg(feature = "files")]
+    Tar(TarScanner),
     /// A database fills the whole payload. Its path is not in the bytes; its source's name is used.
     Database(Option<DatabaseRecord>),
     /// Nothing is known of what is inside.
@@ -18,18 +25,31 @@ pub(crate) enum EntryScanner {
 
 impl EntryScanner {
     /// A scanner for the payload of `source`.
-    pub(crate) fn new(source: &ManifestSource) -> Self {
+    ///
+    /// Fails with [`ErrorKind::Unsupported`] when this build leaves the kind's feature out.
+    pub(crate) fn new(source: &ManifestSource) -> Result<Self> {
         if source.kind == PayloadKind::SQLITE.as_str() {
             let path = PathBytes(format!("{}.sqlite", source.name).into_bytes());
-            Self::Database(Some(DatabaseRecord::new(path, source.plain)))
-        } else {
-            Self::Opaque
+            return Ok(Self::Database(Some(DatabaseRecord::new(path, source.plain))));
         }
+        if source.kind != PayloadKind::TAR.as_str() {
+            return Ok(Self::Opaque);
+        }
+        #[cfg(feature = "files")]
+        return Ok(Self::Tar(TarScanner::new()));
+        #[cfg(not(feature = "files"))]
+        return Err(without_files());
     }
 
     /// Takes the next bytes and adds the entries that they complete.
-    pub(crate) fn push(&mut self, _plain: &[u8], found: &mut Vec<Record>) -> Result<()> {
+    pub(crate) fn push(&mut self, plain: &[u8], found: &mut Vec<Record>) -> Result<()> {
         match self {
+            #[cfg(feature = "files")]
+            Self::Tar(scanner) => {
+                let mut files = Vec::new();
+                scanner.push(plain, &mut files)?;
+                found.extend(files.into_iter().map(Record::File));
+            }
             Self::Database(record) => found.extend(record.take().map(Record::Database)),
             Self::Opaque => {}
         }
@@ -38,11 +58,25 @@ impl EntryScanner {
 
     /// Where the entry begins whose headers are not complete yet.
     pub(crate) fn open_since(&self) -> Option<u64> {
-        None
+        match self {
+            #[cfg(feature = "files")]
+            Self::Tar(scanner) => scanner.open_since(),
+            _ => None,
+        }
     }
 
     /// Checks that the payload ended where it may.
-    pub(crate) fn finish(&mut self) -> Result<()> {
-        Ok(())
+    pub(crate) fn finish(self) -> Result<()> {
+        match self {
+            #[cfg(feature = "files")]
+            Self::Tar(scanner) => scanner.finish(),
+            _ => Ok(()),
+        }
     }
+}
+
+#[cfg(not(feature = "files"))]
+fn without_files() -> Error {
+    let message = "this build cannot read tar payloads: it leaves feature `files` out";
+    Error::new(ErrorKind::Unsupported, "index.rebuild", message)
 }

@@ -103,7 +103,7 @@ async fn rebuild_payload(
     let (records, mut scanned) = mpsc::channel(256);
     let scan = Scan {
         frames: Frames::new(BlockingReader::new(stream, key), source.codec),
-        entries: EntryScanner::new(source),
+        entries: EntryScanner::new(source)?,
         source: source.clone(),
         promised,
         cx: cx.clone(),
@@ -145,7 +145,7 @@ impl Scan {
             self.cx.check("index.rebuild")?;
             let mut found = Vec::new();
             let next = self.frames.next(&mut self.entries, &mut found);
-            let Some(frame) = next.map_err(|error| self.damaged(error))? else { break };
+            let Some(frame) = next.map_err(|error| in_payload(&self.source, error))? else { break };
             send(Record::Frame(FrameRecord {
                 object: self.source.object.clone(),
                 offset,
@@ -159,19 +159,19 @@ impl Scan {
             self.cx.emit(Event::Advanced { bytes: frame.stored, items: found.len() as u64 });
             found.into_iter().try_for_each(send)?;
         }
-        self.entries.finish().map_err(|error| self.damaged(error))?;
         let (size, sha256) = self.frames.whole();
         if size != self.promised.size || sha256 != self.promised.sha256 {
             let message = "it does not have the SHA-256 that the manifest names";
-            return Err(self.damaged(Error::new(ErrorKind::Damaged, "index.rebuild", message)));
+            let error = Error::new(ErrorKind::Damaged, "index.rebuild", message);
+            return Err(in_payload(&self.source, error));
         }
-        Ok(())
+        self.entries.finish().map_err(|error| in_payload(&self.source, error))
     }
+}
 
-    fn damaged(&self, error: Error) -> Error {
-        let message = format!("cannot make a new index: {} is damaged itself", self.source.object);
-        Error::new(error.kind(), "index.rebuild", message).caused_by(error)
-    }
+fn in_payload(source: &ManifestSource, error: Error) -> Error {
+    let message = format!("cannot make a new index: {} is damaged itself", source.object);
+    Error::new(error.kind(), "index.rebuild", message).caused_by(error)
 }
 
 /// A frame that was found in a payload.

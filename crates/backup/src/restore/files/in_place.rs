@@ -1,0 +1,204 @@
+//! The files' own places as targets: loaded beside, swapped in at the end.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statat, statx},
+    io::Errno,
+};
+use seaworthy_core::{Error, ErrorKind, Result};
+
+use super::{
+    plan::Place,
+    swap::{self, Swap},
+};
+use crate::{
+    restore::{RestoreReport, Selection},
+    snapshot::index::PathBytes,
+};
+
+/// Replaces files and folders where they are.
+#[derive(Debug)]
+pub(super) struct InPlace {
+    paths: Vec<PathBuf>,
+    stamp: String,
+    swaps: Vec<Swap>,
+    is_partial: bool,
+}
+
+impl InPlace {
+    pub(super) fn new(paths: Vec<PathBuf>, stamp: String) -> Self {
+        Self { paths, stamp, swaps: Vec::new(), is_partial: false }
+    }
+
+    /// Fails where the paths cannot be replaced.
+    pub(super) fn check(&self) -> Result<()> {
+        let stamp_is_fine = !self.stamp.is_empty()
+            && self.stamp.len() <= 64
+            && self.stamp.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if !stamp_is_fine {
+            let message = format!("{:?} cannot be part of a file's name", self.stamp);
+            return Err(Error::new(ErrorKind::InvalidInput, "restore", message));
+        }
+        for path in &self.paths {
+            if !path.is_absolute() || path.file_name().is_none() {
+                let message = format!("{} cannot be restored in place", path.display());
+                return Err(Error::new(ErrorKind::InvalidInput, "restore", message)
+                    .remedy_is("restore to a folder, and move the files from there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the folders beside what is to be replaced.
+    pub(super) fn open(&mut self, selection: &Selection) -> Result<Vec<Place>> {
+        self.check()?;
+        self.is_partial = !selection.is_all();
+        let mut places = Vec::new();
+        for (part, within) in self.parts(selection)? {
+            let (parent, missing, name) = self.find(&part, &within)?;
+            let swap = Swap::begin(part.clone(), parent, missing, name, &self.stamp)?;
+            places.push(swap.place()?);
+            self.swaps.push(swap);
+        }
+        Ok(places)
+    }
+
+    /// What is replaced: names in the archive, each with the configured path that it lies in; none
+    /// within another.
+    fn parts(&self, selection: &Selection) -> Result<Vec<(PathBytes, PathBytes)>> {
+        let names: Vec<_> = self
+            .paths
+            .iter()
+            .map(|path| PathBytes::from_path(path.strip_prefix("/").unwrap_or(path)))
+            .collect();
+        let mut parts = BTreeSet::new();
+        for name in &names {
+            if selection.contains(name) {
+                parts.insert((name.clone(), name.clone()));
+            }
+            for wanted in selection.paths() {
+                let trimmed = wanted.0.strip_suffix(b"/").unwrap_or(&wanted.0).to_vec();
+                if wanted.is_within(&name.0) {
+                    parts.insert((PathBytes(trimmed), name.clone()));
+                }
+            }
+        }
+        let inner = |part: &PathBytes| {
+            parts.iter().any(|(outer, _)| outer != part && part.is_within(&outer.0))
+        };
+        let mut outer: Vec<_> = parts.iter().filter(|(part, _)| !inner(part)).cloned().collect();
+        outer.dedup_by(|a, b| a.0 == b.0);
+        if outer.is_empty() {
+            let message = "nothing that was asked for lies in what is backed up";
+            let paths: Vec<_> = self.paths.iter().map(|p| p.display().to_string()).collect();
+            return Err(Error::new(ErrorKind::NotFound, "restore", message)
+                .remedy_is(format!("ask for something in {}", paths.join(", "))));
+        }
+        Ok(outer)
+    }
+
+    /// The folder that `part` lies in, or the last one on the way that exists and what is missing
+    /// behind it; and the last name.
+    fn find(
+        &self,
+        part: &PathBytes,
+        within: &PathBytes,
+    ) -> Result<(PathBuf, Vec<Vec<u8>>, Vec<u8>)> {
+        let live = Path::new("/").join(within.as_path());
+        // A configured path that is a link stands for what it points to, as when it was read.
+        let live = live.canonicalize().unwrap_or(live);
+        let below = part.0.strip_prefix(&*within.0).unwrap_or_default();
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut start = live.clone();
+        if below.is_empty() {
+            let last = live.file_name().unwrap_or_default();
+            names.push(last.as_encoded_bytes().to_vec());
+            start.pop();
+        }
+        while fs::symlink_metadata(&start).is_err() {
+            let Some(name) = start.file_name() else { break };
+            names.insert(0, name.as_encoded_bytes().to_vec());
+            start.pop();
+        }
+        names.extend(below.split(|b| *b == b'/').filter(|n| !n.is_empty()).map(<[u8]>::to_vec));
+        let Some(last) = names.pop() else {
+            return Err(Error::new(ErrorKind::Internal, "restore", "a path has no name"));
+        };
+        let mut missing = Vec::new();
+        for name in names {
+            let next = start.join(PathBytes(name.clone()).as_path());
+            match fs::symlink_metadata(&next) {
+                _ if !missing.is_empty() => missing.push(name),
+                Ok(meta) if meta.is_dir() => start = next,
+                Ok(_) => {
+                    let message = format!("{} is in the way: it is no folder", next.display());
+                    return Err(Error::new(ErrorKind::AlreadyExists, "restore", message)
+                        .remedy_is("move it away, or restore to a folder"));
+                }
+                Err(_) => missing.push(name),
+            }
+        }
+        Ok((start, missing, last))
+    }
+
+    pub(super) fn finish(self, report: &mut RestoreReport) -> Result<()> {
+        let Self { swaps, is_partial, .. } = self;
+        let mut done = swap::Done::default();
+        let swapped = swap::all(&swaps, is_partial, &mut done, report);
+        if let Err(error) = swapped {
+            report.placed.clear();
+            report.moved_aside.clear();
+            let undone = done.undo();
+            for swap in &swaps {
+                // The first error is the one that matters.
+                let _ = swap.remove();
+            }
+            return match undone {
+                Ok(()) => Err(error),
+                Err(worse) => Err(worse.caused_by(error)),
+            };
+        }
+        swaps.iter().try_for_each(Swap::remove)
+    }
+
+    pub(super) fn abort(self) -> Result<()> {
+        self.swaps.iter().try_for_each(Swap::remove)
+    }
+}
+
+/// Opens a folder without following a last link.
+pub(super) fn open_folder(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty())
+        .map_err(|e| Error::io("restore", format!("cannot open {}", path.display()), e.into()))
+}
+
+/// Whether `name` in `parent` is a folder that another file system is mounted on.
+pub(super) fn is_mount_point(parent: &OwnedFd, name: &[u8]) -> Result<bool> {
+    let fail = |e: Errno| {
+        let message = format!("cannot look at {}", PathBytes(name.to_vec()));
+        Error::io("restore", message, e.into())
+    };
+    let stat = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(false),
+        stat => stat.map_err(fail)?,
+    };
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Ok(false);
+    }
+    let above = rustix::fs::fstat(parent).map_err(fail)?;
+    if above.st_dev != stat.st_dev {
+        return Ok(true);
+    }
+    // A folder of the same file system may be mounted too.
+    match statx(parent, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE) {
+        Ok(stat) => Ok(stat.stx_attributes.contains(rustix::fs::StatxAttributes::MOUNT_ROOT)),
+        Err(_) => Ok(false),
+    }
+}
