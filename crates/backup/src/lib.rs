@@ -2,6 +2,7 @@
 
 #[cfg(feature = "files")]
 mod archive;
+pub mod config;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;

@@ -2,7 +2,7 @@
 //!
 //! - [`Error`]: what failed, on what, why, and what to do; its [`ErrorKind`]s are the C ABI's codes
 //! - [`Context`]: cancellation, [`Progress`] and the [`Clock`] of one operation
-//! - [`Name`], [`ByteSize`], [`ByteRate`], [`Span`], [`Schedule`], [`CommandLine`]: values as
+//! - [`Name`], [`Named`], [`ByteSize`], [`ByteRate`], [`Span`], [`Schedule`], [`CommandLine`]: values as
 //!   people write them in the file
 //! - [`Secret`]: never printed; [`SecretRef`]: where the file says that it is
 //! - [`durable`] files and [`FileLock`]s
@@ -18,10 +18,12 @@ pub mod durable;
 mod error;
 mod lock;
 mod name;
+mod named;
 mod progress;
 mod schedule;
 mod secret;
 mod size;
+mod tagged;
 mod text;
 mod time;
 
@@ -31,8 +33,16 @@ pub use context::{Cancel, Context};
 pub use error::{Error, ErrorKind, Result};
 pub use lock::FileLock;
 pub use name::Name;
+pub use named::Named;
 pub use progress::{Event, Progress};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 pub use size::{ByteRate, ByteSize};
 pub use time::{Civil, Span, TimeZone, Timestamp};
+
+/// What the code written by [`tagged!`] calls.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::tagged::{Tagged, deserialize_tagged};
+    pub use serde::{Deserialize, Deserializer};
+}

@@ -51,6 +51,13 @@ pub enum SecretRef {
     Command(CommandLine),
 }
 
+impl SecretRef {
+    /// What whoever writes a secret itself into the file is told.
+    pub const ADVICE: &'static str = "a secret is never written in the file; say where it is: \
+        { env = \"NAME\" }, { file = \"/run/secrets/x\" } or \
+        { command = [\"pass\", \"show\", \"x\"] }";
+}
+
 impl<'de> Deserialize<'de> for SecretRef {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// The same three, by derive: [`SecretRef`] only adds the advice for plain strings.
@@ -72,11 +79,7 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretRef, E> {
-                Err(E::custom(
-                    "a secret is never written in the file; say where it is: \
-                     { env = \"NAME\" }, { file = \"/run/secrets/x\" } or \
-                     { command = [\"pass\", \"show\", \"x\"] }",
-                ))
+                Err(E::custom(SecretRef::ADVICE))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(

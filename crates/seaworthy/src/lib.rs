@@ -1,1 +1,28 @@
-//! x
+//! Seaworthy behind one configuration file.
+//!
+//! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
+//! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
+//! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`find_secret`]: from where the file says that a secret is to the secret
+//!
+//! It reads no environment variable and prints nothing: frontends pass in what they read. The
+//! crates below it work without any file: see [`backup`].
+
+pub mod command;
+pub mod config;
+mod machine;
+mod open;
+mod outcome;
+mod seaworthy;
+mod secrets;
+
+pub use self::seaworthy::Seaworthy;
+pub use command::SnapshotName;
+pub use config::Config;
+pub use machine::{StateVariables, default_state_folder, host_id};
+#[cfg(feature = "schema")]
+pub use outcome::document_schema;
+pub use outcome::{Document, ErrorDocument, Outcome, Reply};
+pub use seaworthy_backup as backup;
+pub use seaworthy_core as core;
+pub use secrets::find_secret;

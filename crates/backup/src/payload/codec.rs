@@ -14,12 +14,13 @@ use zstd::{
 pub const MAX_FRAME: u64 = 64 << 20;
 
 /// How frames are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Codec {
     /// Zstandard frames (RFC 8878) with content size and checksum.
+    #[default]
     Zstd,
     /// Gzip members (RFC 1952).
     Gzip,

@@ -20,7 +20,7 @@ pub(crate) use scan::EntryScanner;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::with_suffix;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{ForeignKeys, SqliteSource};
+pub use {crate::config::ForeignKeys, sqlite::SqliteSource};
 
 /// Something that can be backed up: folders, a database, a command's output.
 #[async_trait]

@@ -20,11 +20,11 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Event, Result};
-use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::{BackupSource, PayloadKind, SourceSummary};
 use crate::{
+    config::ForeignKeys,
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
     snapshot::index::{DatabaseRecord, Entry, PathBytes},
 };
@@ -39,20 +39,6 @@ pub struct SqliteSource {
     path: PathBuf,
     temp: PathBuf,
     foreign_keys: ForeignKeys,
-}
-
-/// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
-/// foreign keys unless it is told to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ForeignKeys {
-    /// They are counted and said once.
-    #[default]
-    Count,
-    /// They fail the run.
-    Fail,
 }
 
 impl SqliteSource {

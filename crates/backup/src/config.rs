@@ -1,0 +1,284 @@
+//! `[sink.<name>]` and `[backup.<name>]` as the file has them.
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_core::{CommandLine, Name, Named, Result, Schedule};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    payload::{Codec, Compression},
+    retention::Keep,
+    run::VerifyAfter,
+};
+
+/// A place for snapshots: `[sink.<name>]`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SinkConfig {
+    /// A folder of this machine.
+    Local(LocalSinkConfig),
+}
+
+seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = … }", {
+    "local" => Local(LocalSinkConfig),
+});
+
+/// A folder of this machine as a sink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct LocalSinkConfig {
+    /// The folder. It is made, for its owner alone, when it is missing.
+    pub path: PathBuf,
+}
+
+impl LocalSinkConfig {
+    /// The folder at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+/// A job: what is backed up, where to, and how: `[backup.<name>]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct JobConfig {
+    /// The names of the sinks. The first takes the stream; the others are copied from it.
+    pub sinks: Vec<Name>,
+    /// When the job is due; without a schedule it is never due by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Which snapshots are kept; without it all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// Where a sink keeps differently.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub keep_on: Named<Keep>,
+    /// How payloads are compressed; zstd at level 3 where nothing is said.
+    #[serde(default)]
+    pub compression: CompressionConfig,
+    /// How a new snapshot is verified; for local sinks by reading it back where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_after: Option<VerifyAfter>,
+    /// What the run may use.
+    #[serde(default)]
+    pub limit: LimitConfig,
+    /// What is backed up. Sources run in the order in which they are written.
+    pub sources: Named<SourceConfig>,
+    /// Commands around a restore in place.
+    #[serde(default)]
+    pub restore: RestoreConfig,
+}
+
+impl JobConfig {
+    /// The rules for the sink called `sink`; `None` keeps all.
+    pub fn keep_for(&self, sink: &str) -> Option<&Keep> {
+        self.keep_on.get(sink).or(self.keep.as_ref())
+    }
+}
+
+/// How payloads are compressed: `{ codec = "zstd", level = 3 }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table such as { codec = \"zstd\", level = 3 }")]
+#[non_exhaustive]
+pub struct CompressionConfig {
+    /// The codec.
+    #[serde(default)]
+    pub codec: Codec,
+    /// zstd 1 to 19, 3 where nothing is said; gzip 1 to 9, 6 where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<i32>,
+}
+
+impl CompressionConfig {
+    /// The codec and its level. A level that the codec lacks is
+    /// [`ErrorKind::InvalidInput`](seaworthy_core::ErrorKind::InvalidInput).
+    pub fn compression(&self) -> Result<Compression> {
+        Compression::new(self.codec, self.level)
+    }
+}
+
+/// What a run may use: `[backup.<name>.limit]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct LimitConfig {
+    /// How many threads read and compress; one for each core where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 256)))]
+    pub workers: Option<u16>,
+    /// The folder for temporary files, such as the copy of an SQLite database; the machine's own
+    /// where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp: Option<PathBuf>,
+}
+
+/// Commands around a restore in place: `[backup.<name>.restore]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct RestoreConfig {
+    /// Run one after another before anything is touched; a failure stops the restore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<CommandLine>,
+    /// Run afterwards, also when the restore failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<CommandLine>,
+}
+
+/// What is backed up: `[backup.<name>.sources.<name>]`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SourceConfig {
+    /// Files and folders.
+    Files(FilesConfig),
+    /// An SQLite database.
+    Sqlite(SqliteConfig),
+}
+
+seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
+    "files" => Files(FilesConfig),
+    "sqlite" => Sqlite(SqliteConfig),
+});
+
+/// Files and folders as a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct FilesConfig {
+    /// Files and folders, archived under their absolute paths without the leading slash.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub paths: Vec<PathBuf>,
+    /// What is left out, in the syntax of gitignore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+}
+
+/// An SQLite database as a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct SqliteConfig {
+    /// The database's file.
+    pub path: PathBuf,
+    /// What is done about rows that violate foreign keys.
+    #[serde(default)]
+    pub foreign_keys: ForeignKeys,
+}
+
+/// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
+/// foreign keys unless it is told to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ForeignKeys {
+    /// They are counted in the index and said once.
+    #[default]
+    Count,
+    /// The run fails.
+    Fail,
+}
+
+impl SinkConfig {
+    /// Makes relative paths relative to `base`, which must be absolute.
+    pub fn resolve(&mut self, base: &Path) {
+        match self {
+            Self::Local(local) => resolve(&mut local.path, base),
+        }
+    }
+}
+
+impl JobConfig {
+    /// Makes relative paths relative to `base`, which must be absolute.
+    pub fn resolve(&mut self, base: &Path) {
+        if let Some(temp) = &mut self.limit.temp {
+            resolve(temp, base);
+        }
+        for (_, source) in self.sources.iter_mut() {
+            match source {
+                SourceConfig::Files(files) => {
+                    files.paths.iter_mut().for_each(|path| resolve(path, base));
+                }
+                SourceConfig::Sqlite(sqlite) => resolve(&mut sqlite.path, base),
+            }
+        }
+    }
+}
+
+/// `path` below `base`, without `.` and with leading `..` taken off `base`. What comes after a name
+/// may be a symbolic link, so a later `..` is left to the operating system.
+fn resolve(path: &mut PathBuf, base: &Path) {
+    use std::path::Component;
+    let mut whole = if path.is_absolute() { PathBuf::new() } else { base.to_owned() };
+    let mut leading = !path.is_absolute();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if leading => {
+                whole.pop();
+            }
+            part => {
+                leading = false;
+                whole.push(part);
+            }
+        }
+    }
+    *path = whole;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_relative_to_the_file() {
+        let base = Path::new("/etc/seaworthy");
+        for (path, whole) in [
+            ("data", "/etc/seaworthy/data"),
+            ("./a/./b", "/etc/seaworthy/a/b"),
+            ("../x", "/etc/x"),
+            ("../../../x", "/x"),
+            ("a/../b", "/etc/seaworthy/a/../b"),
+            ("/srv/./x", "/srv/x"),
+            (".", "/etc/seaworthy"),
+        ] {
+            let mut path = PathBuf::from(path);
+            resolve(&mut path, base);
+            assert_eq!(path, Path::new(whole));
+        }
+    }
+
+    #[test]
+    fn a_level_that_the_codec_lacks_is_refused() {
+        let read = |text| serde_json::from_str::<CompressionConfig>(text).unwrap().compression();
+        assert!(read(r#"{"codec":"gzip","level":10}"#).is_err());
+        assert!(read(r#"{"codec":"none","level":3}"#).is_err());
+        assert_eq!(read("{}").unwrap(), Compression::default());
+    }
+
+    #[test]
+    fn sources_keep_their_order() {
+        let job: JobConfig = serde_json::from_str(
+            r#"{"sinks":["a"],"sources":{
+                "z":{"type":"sqlite","path":"z.db"},
+                "a":{"type":"files","paths":["x"]}}}"#,
+        )
+        .unwrap();
+        assert_eq!(job.sources.names().map(Name::as_str).collect::<Vec<_>>(), ["z", "a"]);
+        let text = serde_json::to_string(&job).unwrap();
+        assert_eq!(serde_json::from_str::<JobConfig>(&text).unwrap(), job);
+    }
+}

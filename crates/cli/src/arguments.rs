@@ -1,0 +1,204 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use seaworthy::{SnapshotName, core::Name};
+
+/// Backups that are proved to restore, from one typed file.
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, propagate_version = false, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: $SEAWORTHY_CONFIG, ./seaworthy.toml,
+    /// /etc/seaworthy/seaworthy.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document, also on failure
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more; twice for what only developers want to know
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub(crate) color: When,
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the configuration file
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run backup jobs: all of them when none is named
+    Backup {
+        /// The jobs
+        #[arg(value_name = "JOB")]
+        jobs: Vec<Name>,
+        /// Store nothing and say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Take what looks suspicious, such as an empty source, as right
+        #[arg(long)]
+        accept: bool,
+    },
+    /// List snapshots, newest first, per sink
+    Snapshots {
+        /// The jobs; all of them when none is named
+        #[arg(value_name = "JOB")]
+        jobs: Vec<Name>,
+    },
+    /// Show what one snapshot holds
+    Show {
+        /// The snapshot: ID is `latest` or any unambiguous beginning
+        #[arg(value_name = "JOB[@ID]")]
+        snapshot: SnapshotName,
+        /// List its files too, without reading the payloads
+        #[arg(long)]
+        files: bool,
+    },
+    /// Read every byte of a snapshot back and check it
+    Verify {
+        /// The snapshots; the latest of each job when none is named
+        #[arg(value_name = "JOB[@ID]")]
+        snapshots: Vec<SnapshotName>,
+        /// Only in this sink
+        #[arg(long)]
+        sink: Option<Name>,
+        /// Read only a part of it, such as 10%
+        #[arg(long, value_name = "PERCENT", value_parser = percent)]
+        sample: Option<f64>,
+        /// Make a lost index anew from the payloads
+        #[arg(long, conflicts_with = "sample")]
+        rebuild_index: bool,
+    },
+    /// Restore a snapshot, or a part of it
+    Restore(Restore),
+    /// Apply the retention policy, with a reason for each decision
+    Prune {
+        /// The jobs; all of them when none is named
+        #[arg(value_name = "JOB")]
+        jobs: Vec<Name>,
+        /// Remove nothing and say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Protect a snapshot from prune
+    Pin {
+        /// The snapshot
+        #[arg(value_name = "JOB@ID")]
+        snapshot: SnapshotName,
+    },
+    /// Take a snapshot's protection from prune away
+    Unpin {
+        /// The snapshot
+        #[arg(value_name = "JOB@ID")]
+        snapshot: SnapshotName,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Is the file right?
+    Check,
+    /// Print the JSON Schema of the file, for editors
+    Schema {
+        /// That of the documents that --json prints, instead
+        #[arg(long)]
+        output: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("place").required(true).args(["to", "in_place"])))]
+pub(crate) struct Restore {
+    /// The snapshot: ID is `latest` or any unambiguous beginning
+    #[arg(value_name = "JOB[@ID]")]
+    pub(crate) snapshot: SnapshotName,
+    /// Only this source
+    #[arg(long)]
+    pub(crate) source: Option<Name>,
+    /// From this sink
+    #[arg(long)]
+    pub(crate) sink: Option<Name>,
+    /// Into this folder, which must be new or empty
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) to: Option<PathBuf>,
+    /// Where the data was; what is there is moved aside, never overwritten
+    #[arg(long)]
+    pub(crate) in_place: bool,
+    /// Only this path and what lies below it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) only: Vec<PathBuf>,
+    /// Do not ask before a restore in place
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+impl Command {
+    /// Its name in documents.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Config(ConfigCommand::Check) => "config check",
+            Self::Config(ConfigCommand::Schema { .. }) => "config schema",
+            Self::Backup { .. } => "backup",
+            Self::Snapshots { .. } => "snapshots",
+            Self::Show { .. } => "show",
+            Self::Verify { .. } => "verify",
+            Self::Restore(_) => "restore",
+            Self::Prune { .. } => "prune",
+            Self::Pin { .. } => "pin",
+            Self::Unpin { .. } => "unpin",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
+        }
+    }
+}
+
+/// `10%` as a part of 1.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    match number {
+        Some(number) if number > 0.0 && number <= 100.0 => Ok(number / 100.0),
+        _ => Err("write more than 0% and at most 100%, such as 10%".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,60 @@
+//! The program `seaworthy`: flags, the terminal and progress bars. Everything else is in the crate
+//! `seaworthy`.
+
+mod arguments;
+mod ask;
+mod output;
+mod progress;
+mod run;
+mod signals;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use seaworthy::{
+    Outcome, Reply,
+    core::{Error, ErrorKind},
+};
+
+use arguments::Arguments;
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let parsed = Arguments::command()
+        .try_get_matches_from(&words)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error, words.iter().any(|word| word == "--json")),
+    };
+    let terminal = Terminal::new(&arguments.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run::run(arguments, &terminal)),
+        Err(e) => {
+            let error = Error::io("start", "cannot start the runtime", e);
+            terminal.error(&error);
+            Outcome::Failed
+        }
+    };
+    ExitCode::from(outcome.exit_code())
+}
+
+/// Help and version are results; a wrong command line is an error, and a document with `--json`.
+fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let asked_for = matches!(error.kind(), DisplayHelp | DisplayVersion);
+    if json && !asked_for {
+        let text = error.render().to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let wrong = Error::new(ErrorKind::InvalidInput, "command_line", message);
+        let reply = Reply::<()>::from(wrong);
+        let _ = output::print_document(&reply.document(""));
+        return ExitCode::from(Outcome::Wrong.exit_code());
+    }
+    // A closed pipe is no reason to complain.
+    let _ = error.print();
+    ExitCode::from(if asked_for { 0 } else { Outcome::Wrong.exit_code() })
+}

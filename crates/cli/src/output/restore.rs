@@ -1,0 +1,33 @@
+//! What `restore` did.
+
+use std::io::{self, Write};
+
+use seaworthy::command::RestoreResult;
+
+use super::{Report, count, size};
+use crate::terminal::one_line;
+
+impl Report for RestoreResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "restored {}@{} from {}", self.job, self.id, self.sink)?;
+        for restored in &self.restored {
+            let report = &restored.report;
+            let (files, bytes) = (count(report.files, "file"), size(report.bytes));
+            let fetched = size(report.fetched);
+            writeln!(out, "  {}: {files}, {bytes}, {fetched} fetched", restored.source)?;
+            for place in &report.placed {
+                writeln!(out, "    now in      {}", one_line(&place.display().to_string()))?;
+            }
+            for place in &report.moved_aside {
+                writeln!(out, "    old data in {}", one_line(&place.display().to_string()))?;
+            }
+            for warning in &report.warnings {
+                writeln!(out, "    warning: {}", one_line(warning))?;
+            }
+        }
+        for id in &self.safety {
+            writeln!(out, "  safety snapshot of what was there: {}@{id}", self.job)?;
+        }
+        Ok(())
+    }
+}

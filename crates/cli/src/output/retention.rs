@@ -1,0 +1,35 @@
+//! What retention kept and removed, and why.
+
+use std::io::{self, Write};
+
+use seaworthy::{backup::PruneReport, command::PruneResult};
+
+use super::{Report, count, size};
+
+impl Report for PruneResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for pruned in &self.pruned {
+            writeln!(out, "{} in {}", pruned.job, pruned.sink)?;
+            write(&pruned.report, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// A line for each decision.
+pub(super) fn write(report: &PruneReport, out: &mut dyn Write) -> io::Result<()> {
+    for decision in report.plan.decisions() {
+        let words = decision.to_string();
+        let (verb, why) = words.split_once("  ").unwrap_or((&words, ""));
+        writeln!(out, "  {verb:<9} {}  {why}", decision.id)?;
+    }
+    for id in &report.reaped {
+        writeln!(out, "  reap      {id}  remains of a run that never ended")?;
+    }
+    let gone = report.removed.len() + report.reaped.len();
+    if gone > 0 {
+        let verb = if report.dry_run { "would free" } else { "freed" };
+        writeln!(out, "  {verb} {} of {}", size(report.freed), count(gone, "snapshot"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! What `show` found.
+
+use std::io::{self, Write};
+
+use seaworthy::{
+    backup::snapshot::{
+        SnapshotState,
+        index::{FileType, Record},
+    },
+    command::{ShowResult, Shown},
+};
+use serde::Serialize;
+
+use super::{Report, backup::words, count, size};
+use crate::terminal::one_line;
+
+/// What `show` found, with the entries where they were asked for.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShowDocument {
+    #[serde(flatten)]
+    pub(crate) result: ShowResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entries: Option<Vec<Shown>>,
+}
+
+impl Report for ShowDocument {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.result.write(out)
+    }
+}
+
+impl Report for ShowResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let manifest = &self.manifest;
+        writeln!(out, "{}@{}", manifest.job, manifest.id)?;
+        writeln!(out, "  state     {}", self.snapshot.state.name())?;
+        match &self.snapshot.state {
+            SnapshotState::Suspect { suspicions } => {
+                for suspicion in suspicions {
+                    writeln!(out, "            {}", words(suspicion))?;
+                }
+            }
+            SnapshotState::Damaged { why }
+            | SnapshotState::Untrusted { why }
+            | SnapshotState::NewerFormat { why } => {
+                writeln!(out, "            {}", one_line(why))?;
+            }
+            _ => {}
+        }
+        if self.snapshot.pinned {
+            writeln!(out, "  pinned    yes")?;
+        }
+        writeln!(out, "  made      {} to {}", manifest.started, manifest.finished)?;
+        writeln!(
+            out,
+            "  by        host {}, version {}",
+            manifest.host,
+            one_line(&manifest.version)
+        )?;
+        writeln!(out, "  lies in   {}", self.place)?;
+        let (plain, stored) = (size(manifest.plain()), size(manifest.stored()));
+        writeln!(out, "  data      {plain} → {stored} stored")?;
+        for source in &manifest.sources {
+            let summary = &source.summary;
+            writeln!(
+                out,
+                "  source    {}: {}, {}, in {}",
+                source.name,
+                count(summary.files, "file"),
+                size(summary.bytes),
+                source.object
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A line about something in a snapshot.
+pub(crate) fn entry_line(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
+    let path = |path: &seaworthy::backup::snapshot::index::PathBytes| {
+        let path = path.as_path().display().to_string();
+        one_line(path.trim_start_matches('/'))
+    };
+    match &shown.record {
+        Record::File(file) => {
+            let kind = match file.file_type {
+                FileType::File | FileType::Hardlink => '-',
+                FileType::Directory => 'd',
+                FileType::Symlink => 'l',
+                FileType::Fifo => 'p',
+                FileType::CharDevice => 'c',
+                FileType::BlockDevice => 'b',
+                _ => '?',
+            };
+            let link = match &file.link {
+                Some(link) if file.file_type == FileType::Hardlink => {
+                    format!(" link to /{}", path(link))
+                }
+                Some(link) => format!(" -> {}", one_line(&link.as_path().display().to_string())),
+                None => String::new(),
+            };
+            let (source, mode, bytes) = (&shown.source, file.mode & 0o7777, file.size);
+            writeln!(out, "{source}  {kind}{mode:04o} {bytes:>12}  /{}{link}", path(&file.path))
+        }
+        Record::Database(database) => {
+            let (source, bytes) = (&shown.source, database.size);
+            writeln!(out, "{source}  database {bytes:>9}  /{}", path(&database.path))
+        }
+        Record::Loss(loss) => {
+            let what = format!("{:?}", loss.loss).to_lowercase();
+            let (source, why) = (&shown.source, one_line(&loss.why));
+            writeln!(out, "{source}  {what}  /{}: {why}", path(&loss.path))
+        }
+        _ => Ok(()),
+    }
+}

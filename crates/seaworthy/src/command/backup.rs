@@ -1,0 +1,144 @@
+//! `backup`: the jobs run, one after another.
+
+use seaworthy_backup::{BackupReport, Prune, PruneReport};
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
+use serde::Serialize;
+
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, open};
+
+/// What `backup` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct BackupRequest {
+    /// The jobs; all of them where none is named.
+    pub jobs: Vec<Name>,
+    /// Stores nothing and says what would be done.
+    pub dry_run: bool,
+    /// Takes a suspect result as good.
+    pub accept: bool,
+}
+
+/// What `backup` did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct BackupResult {
+    /// One for each job, in the order in which they ran.
+    pub jobs: Vec<JobResult>,
+}
+
+/// What `backup` did for one job.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct JobResult {
+    /// The job.
+    pub job: Name,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the run did.
+    pub report: Option<BackupReport>,
+    /// What a run would do.
+    pub dry_run: Option<DryRun>,
+    /// Why it failed.
+    pub error: Option<ErrorDocument>,
+}
+
+/// What a run of a job would do.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DryRun {
+    /// Where it would store, for people.
+    pub sink: String,
+    /// The sources and what they would read, in order.
+    pub sources: Vec<(Name, Vec<std::path::PathBuf>)>,
+    /// What retention would do with the snapshots that are there.
+    pub prune: PruneReport,
+}
+
+impl Seaworthy {
+    /// Runs jobs, one after another. One that fails does not keep the next from running.
+    pub async fn backup(&self, request: &BackupRequest, cx: &Context) -> Reply<BackupResult> {
+        let jobs = match self.jobs(&request.jobs) {
+            Ok(jobs) if jobs.is_empty() => {
+                let message = "the file has no jobs";
+                return Error::new(ErrorKind::Config, "backup.run", message)
+                    .remedy_is("add [backup.NAME] with sinks and sources")
+                    .into();
+            }
+            Ok(jobs) => jobs,
+            Err(error) => return error.into(),
+        };
+        let mut reply = Reply::new(BackupResult::default(), Outcome::Done);
+        let mut results = BackupResult::default();
+        for job in jobs {
+            let mut result =
+                JobResult { job, outcome: Outcome::Done, report: None, dry_run: None, error: None };
+            let done = if request.dry_run {
+                self.dry_run(&result.job, cx).await.map(|dry_run| result.dry_run = Some(dry_run))
+            } else {
+                self.backup_job(&result.job, request.accept, cx).await.map(|report| {
+                    result.outcome = outcome_of(&report);
+                    result.report = Some(report);
+                })
+            };
+            if let Err(error) = done {
+                result.outcome = Outcome::from(&error);
+                result.error = Some(ErrorDocument::new(&error));
+                reply = reply.with_error(Some(error));
+            }
+            reply.outcome = reply.outcome.and(result.outcome);
+            results.jobs.push(result);
+            if cx.cancel().is_triggered() {
+                break;
+            }
+        }
+        reply.result = Some(results);
+        reply
+    }
+
+    async fn backup_job(&self, job: &Name, accept: bool, cx: &Context) -> Result<BackupReport> {
+        let sink = self.first_sink(job)?;
+        let engine =
+            self.engine_job(job, &sink, &|_| true, |options| options.accept = accept, cx).await?;
+        engine.run(cx).await
+    }
+
+    async fn dry_run(&self, job: &Name, cx: &Context) -> Result<DryRun> {
+        let sink = self.first_sink(job)?;
+        let engine = self.engine_job(job, &sink, &|_| true, |_| {}, cx).await?;
+        let mut sources = Vec::new();
+        for (name, source) in self.job_config(job)?.sources.iter() {
+            let places = open::places_of(source);
+            for place in &places {
+                std::fs::symlink_metadata(place).map_err(|e| {
+                    let message = format!("cannot read {} of {job}: {name}", place.display());
+                    Error::io("backup.run", message, e).remedy_is("is the path right, and mounted?")
+                })?;
+            }
+            sources.push((name.clone(), places));
+        }
+        let policy = self.policy(job, &sink)?;
+        let mut prune = Prune::new(engine.repository().clone()).dry_run(true);
+        if let Some(policy) = &policy {
+            prune = prune.policy(&**policy);
+        }
+        let prune = prune.run(None, cx).await?;
+        Ok(DryRun { sink: engine.repository().sink().to_string(), sources, prune })
+    }
+
+    /// The sink that takes the stream.
+    pub(super) fn first_sink(&self, job: &Name) -> Result<Name> {
+        self.job_config(job)?.sinks.first().cloned().ok_or_else(|| {
+            let message = format!("{job} has no sink");
+            Error::new(ErrorKind::Config, "job.find", message)
+        })
+    }
+}
+
+fn outcome_of(report: &BackupReport) -> Outcome {
+    if report.verified.as_ref().is_some_and(|verified| !verified.is_good()) {
+        Outcome::Failed
+    } else if report.has_losses() || !report.is_good() {
+        Outcome::Losses
+    } else {
+        Outcome::Done
+    }
+}

@@ -1,0 +1,102 @@
+//! The commands: each takes a request and gives a [`Reply`](crate::Reply).
+
+mod backup;
+mod pin;
+mod prune;
+mod restore;
+mod show;
+mod snapshots;
+mod verify;
+
+use std::{fmt, str::FromStr};
+
+use seaworthy_backup::{Repository, SnapshotInfo};
+use seaworthy_core::{Context, Error, Name, Result};
+use serde::{Serialize, Serializer};
+
+pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use pin::{PinResult, Pinned};
+pub use prune::{PruneRequest, PruneResult, Pruned};
+pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
+pub use show::{ShowRequest, ShowResult, Shown};
+pub use snapshots::{Listing, SnapshotsResult};
+pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
+
+use crate::Seaworthy;
+
+/// A snapshot as people name it: `JOB` or `JOB@ID`, where `ID` may be `latest` or any unambiguous
+/// beginning.
+///
+/// ```
+/// use seaworthy::SnapshotName;
+/// let name: SnapshotName = "nightly@2026".parse()?;
+/// assert_eq!((name.job.as_str(), name.id.as_str()), ("nightly", "2026"));
+/// assert_eq!("nightly".parse::<SnapshotName>()?.id, "latest");
+/// # Ok::<(), seaworthy::core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotName {
+    /// The job.
+    pub job: Name,
+    /// `latest`, an id, or the beginning of one.
+    pub id: String,
+}
+
+impl FromStr for SnapshotName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (job, id) = text.split_once('@').unwrap_or((text, "latest"));
+        Ok(Self { job: Name::new(job)?, id: id.to_owned() })
+    }
+}
+
+impl fmt::Display for SnapshotName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.job, self.id)
+    }
+}
+
+impl Serialize for SnapshotName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Seaworthy {
+    /// The jobs that are asked for, or all of them.
+    fn jobs(&self, asked: &[Name]) -> Result<Vec<Name>> {
+        if asked.is_empty() {
+            return Ok(self.config.backup.names().cloned().collect());
+        }
+        let mut jobs: Vec<Name> = Vec::new();
+        for job in asked {
+            self.job_config(job)?;
+            if !jobs.contains(job) {
+                jobs.push(job.clone());
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// The first sink of a job, or the one asked for, that has the snapshot `name`.
+    async fn find_snapshot(
+        &self,
+        name: &SnapshotName,
+        sink: Option<&Name>,
+        cx: &Context,
+    ) -> Result<(Name, Repository, SnapshotInfo)> {
+        let mut first_error = None;
+        for sink in self.sinks_of(&name.job, sink)? {
+            let repository = self.repository(&name.job, &sink, cx).await?;
+            match repository.resolve(&name.id, cx).await {
+                Ok(info) => return Ok((sink, repository, info)),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| {
+            let message = format!("{} has no sink", name.job);
+            Error::new(seaworthy_core::ErrorKind::Config, "snapshot.resolve", message)
+        }))
+    }
+}

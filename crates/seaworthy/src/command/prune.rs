@@ -1,0 +1,80 @@
+//! `prune`: retention, applied or only explained.
+
+use seaworthy_backup::{Prune, PruneReport};
+use seaworthy_core::{Context, Name, Result};
+use serde::Serialize;
+
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `prune` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct PruneRequest {
+    /// The jobs; all of them where none is named.
+    pub jobs: Vec<Name>,
+    /// Removes nothing and says what would be removed.
+    pub dry_run: bool,
+}
+
+/// What `prune` did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct PruneResult {
+    /// One for each job and sink.
+    pub pruned: Vec<Pruned>,
+}
+
+/// What `prune` did for one job in one sink.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// The job.
+    pub job: Name,
+    /// The sink's name in the file.
+    pub sink: Name,
+    /// Each decision with its reasons, and what was removed.
+    #[serde(flatten)]
+    pub report: PruneReport,
+}
+
+impl Seaworthy {
+    /// Applies retention.
+    pub async fn prune(&self, request: &PruneRequest, cx: &Context) -> Reply<PruneResult> {
+        let mut result = PruneResult::default();
+        let mut reply_error = None;
+        match self.jobs(&request.jobs) {
+            Err(error) => reply_error = Some(error),
+            Ok(jobs) => {
+                for job in jobs {
+                    // One job's failure does not keep the others from being pruned.
+                    let done = self.prune_job(&job, request.dry_run, &mut result, cx).await;
+                    if let Err(error) = done {
+                        reply_error.get_or_insert(error);
+                    }
+                    if cx.cancel().is_triggered() {
+                        break;
+                    }
+                }
+            }
+        }
+        Reply::new(result, Outcome::Done).with_error(reply_error)
+    }
+
+    async fn prune_job(
+        &self,
+        job: &Name,
+        dry_run: bool,
+        result: &mut PruneResult,
+        cx: &Context,
+    ) -> Result<()> {
+        for sink in self.sinks_of(job, None)? {
+            let policy = self.policy(job, &sink)?;
+            let mut prune = Prune::new(self.repository(job, &sink, cx).await?).dry_run(dry_run);
+            if let Some(policy) = &policy {
+                prune = prune.policy(&**policy);
+            }
+            let report = prune.run(Some(&self.state), cx).await?;
+            result.pruned.push(Pruned { job: job.clone(), sink, report });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! `show`: what one snapshot holds.
+
+use std::ops::ControlFlow;
+
+use seaworthy_backup::{
+    Manifest, SnapshotInfo,
+    snapshot::index::{FileRecord, Record},
+};
+use seaworthy_core::{Context, Name, Result};
+use serde::Serialize;
+
+use super::SnapshotName;
+use crate::{Reply, Seaworthy};
+
+/// What `show` is asked for.
+#[derive(Clone, Debug)]
+pub struct ShowRequest {
+    /// The snapshot.
+    pub snapshot: SnapshotName,
+    /// Whether its files are listed too.
+    pub files: bool,
+}
+
+/// What `show` found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ShowResult {
+    /// The sink's name in the file.
+    pub sink: Name,
+    /// Where the snapshot lies, for people.
+    pub place: String,
+    /// What it is worth.
+    pub snapshot: SnapshotInfo,
+    /// What its manifest says.
+    pub manifest: Manifest,
+}
+
+/// A file or something else in a snapshot, as `show` lists it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Shown {
+    /// The source that it belongs to.
+    pub source: Name,
+    /// What the index says of it.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+impl Shown {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&FileRecord> {
+        match &self.record {
+            Record::File(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+impl Seaworthy {
+    /// Shows a snapshot. `each` is given what is in it, one after another, until it breaks; it
+    /// reads the index, never the payloads.
+    pub async fn show(
+        &self,
+        request: &ShowRequest,
+        each: &mut (dyn FnMut(Shown) -> ControlFlow<()> + Send),
+        cx: &Context,
+    ) -> Reply<ShowResult> {
+        self.try_show(request, each, cx).await.into()
+    }
+
+    async fn try_show(
+        &self,
+        request: &ShowRequest,
+        each: &mut (dyn FnMut(Shown) -> ControlFlow<()> + Send),
+        cx: &Context,
+    ) -> Result<ShowResult> {
+        let (sink, repository, info) = self.find_snapshot(&request.snapshot, None, cx).await?;
+        let snapshot = repository.open(&info.id).await?;
+        if request.files {
+            let temp = self.temp_of(self.job_config(&request.snapshot.job)?);
+            let index = snapshot.index(&temp, cx).await?;
+            'sources: for source in &snapshot.manifest().sources {
+                for record in index.records_of(&source.name)? {
+                    let record = record?;
+                    if matches!(record, Record::Frame(_) | Record::Payload(_) | Record::Unknown) {
+                        continue;
+                    }
+                    cx.check("show")?;
+                    let shown = Shown { source: source.name.clone(), record };
+                    if each(shown).is_break() {
+                        break 'sources;
+                    }
+                }
+            }
+        }
+        let place = format!("{}/{}", repository.sink(), snapshot.folder());
+        let manifest = snapshot.manifest().clone();
+        Ok(ShowResult { sink, place, snapshot: info, manifest })
+    }
+}

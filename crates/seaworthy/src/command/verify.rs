@@ -1,0 +1,139 @@
+//! `verify`: every byte read back, or a sample; or a lost index made anew.
+
+use seaworthy_backup::{
+    SnapshotId, SnapshotState,
+    verify::{RebuildReport, VerifyOptions, VerifyReport, rebuild_index, verify},
+};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+use serde::Serialize;
+
+use super::SnapshotName;
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `verify` is asked for.
+#[derive(Clone, Debug)]
+pub struct VerifyRequest {
+    /// The snapshots; the latest of each job where none is named.
+    pub snapshots: Vec<SnapshotName>,
+    /// Only in this sink.
+    pub sink: Option<Name>,
+    /// How.
+    pub kind: VerifyKind,
+}
+
+/// How `verify` goes about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum VerifyKind {
+    /// Every byte is read.
+    #[default]
+    Everything,
+    /// This part of the frames is read, above 0 and at most 1.
+    Sample(f64),
+    /// The index is made anew from the payloads.
+    RebuildIndex,
+}
+
+/// What `verify` found.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct VerifyResult {
+    /// One for each snapshot and sink.
+    pub verified: Vec<Verified>,
+}
+
+/// What `verify` found in one snapshot in one sink.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The job.
+    pub job: Name,
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// The sink's name in the file.
+    pub sink: Name,
+    /// What was found; none where only the index was made anew.
+    pub report: Option<VerifyReport>,
+    /// What making the index anew did.
+    pub rebuilt: Option<RebuildReport>,
+}
+
+impl Seaworthy {
+    /// Proves snapshots, in each of their sinks, and keeps what was found beside them.
+    pub async fn verify(&self, request: &VerifyRequest, cx: &Context) -> Reply<VerifyResult> {
+        let mut result = VerifyResult::default();
+        let mut failed = None;
+        let names = if request.snapshots.is_empty() {
+            let latest = |job: &Name| SnapshotName { job: job.clone(), id: "latest".into() };
+            self.config.backup.names().map(latest).collect()
+        } else {
+            request.snapshots.clone()
+        };
+        for name in names {
+            let sinks = match self.sinks_of(&name.job, request.sink.as_ref()) {
+                Ok(sinks) => sinks,
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    continue;
+                }
+            };
+            for sink in sinks {
+                match self.verify_one(&name, sink, request.kind, cx).await {
+                    Ok(verified) => result.verified.push(verified),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+                if cx.cancel().is_triggered() {
+                    failed = Some(Error::cancelled("verify"));
+                    return Reply::new(result, Outcome::Done).with_error(failed);
+                }
+            }
+        }
+        let reports = result.verified.iter().filter_map(|verified| verified.report.as_ref());
+        let good = reports.into_iter().all(VerifyReport::is_good);
+        let outcome = if good { Outcome::Done } else { Outcome::Findings };
+        Reply::new(result, outcome).with_error(failed)
+    }
+
+    async fn verify_one(
+        &self,
+        name: &SnapshotName,
+        sink: Name,
+        kind: VerifyKind,
+        cx: &Context,
+    ) -> Result<Verified> {
+        let sample = match kind {
+            VerifyKind::Sample(part) if part.is_nan() || part <= 0.0 || part > 1.0 => {
+                let message = "a sample is more than 0% and at most 100%";
+                return Err(Error::new(ErrorKind::InvalidInput, "verify", message));
+            }
+            VerifyKind::Sample(part) => Some(part),
+            _ => None,
+        };
+        let repository = self.repository(&name.job, &sink, cx).await?;
+        let info = repository.resolve(&name.id, cx).await?;
+        let snapshot = repository.open(&info.id).await?;
+        let (job, id) = (name.job.clone(), info.id);
+        if kind == VerifyKind::RebuildIndex {
+            let rebuilt = Some(rebuild_index(&repository, &snapshot, cx).await?);
+            return Ok(Verified { job, id, sink, report: None, rebuilt });
+        }
+        let config = self.job_config(&job)?;
+        let mut options = VerifyOptions::default();
+        options.sample = sample;
+        options.temp = self.temp_of(config);
+        if let Some(workers) = config.limit.workers {
+            options.workers = workers.into();
+        }
+        let report = verify(&snapshot, &options, cx).await?;
+        // Unless it changes what is known, a record that cannot be kept is no failure.
+        let recorded = repository.record_check(&id, &report.to_record(cx.now())).await;
+        if let Err(error) = recorded {
+            let was_good = !matches!(info.state, SnapshotState::Damaged { .. });
+            if was_good != report.is_good() {
+                return Err(error);
+            }
+            let message = format!("cannot keep the result beside the snapshot: {}", error.chain());
+            cx.emit(Event::warning(message));
+        }
+        Ok(Verified { job, id, sink, report: Some(report), rebuilt: None })
+    }
+}

@@ -1,0 +1,136 @@
+//! What no single value shows: whether the parts of the file fit together.
+
+use std::collections::HashSet;
+
+use seaworthy_backup::{
+    Keep,
+    config::{JobConfig, SinkConfig, SourceConfig},
+};
+use seaworthy_core::{Error, Name};
+
+use super::{
+    Config,
+    load::{Reader, section},
+    problem::{Problem, suggestion},
+};
+
+/// Adds what is wrong with `config` to the problems of `reader`.
+pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
+    for (name, sink) in config.sink.iter() {
+        check_sink(name.as_str(), sink, reader);
+    }
+    for (name, job) in config.backup.iter() {
+        check_job(config, name.as_str(), job, reader);
+    }
+}
+
+fn check_sink(name: &str, sink: &SinkConfig, reader: &mut Reader<'_>) {
+    let SinkConfig::Local(local) = sink else { return };
+    if local.path.as_os_str().is_empty() {
+        let place = reader.place(&["sink", name, "path"]);
+        let message = format!("`path` in {} is empty", section(&["sink", name]));
+        reader.problems.push(Problem::new(place, message).remedy_is("write the folder's path"));
+    }
+}
+
+fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'_>) {
+    let at = |keys: &[&'_ str]| -> Vec<String> {
+        ["backup", name].iter().chain(keys).map(|key| (*key).to_owned()).collect()
+    };
+    let mut found: Vec<(Vec<String>, String, Option<String>)> = Vec::new();
+    let mut problem = |keys: &[&str], message: String, remedy: Option<String>| {
+        found.push((at(keys), message, remedy));
+    };
+    let this = section(&["backup", name]);
+
+    if job.sinks.is_empty() {
+        let remedy = "name a sink, such as sinks = [\"local\"]";
+        problem(&["sinks"], format!("{this} names no sink"), Some(remedy.into()));
+    }
+    let mut seen = HashSet::new();
+    for (i, sink) in job.sinks.iter().enumerate() {
+        let place: &[&str] = &["sinks", &i.to_string()];
+        if config.sink.get(sink.as_str()).is_none() {
+            let remedy = unknown_sink(sink, config.sink.names());
+            problem(
+                place,
+                format!("{this} names the sink {:?}, which is not there", sink.as_str()),
+                remedy,
+            );
+        } else if !seen.insert(sink) {
+            let remedy = Some("name each sink once".into());
+            problem(place, format!("{this} names the sink {:?} twice", sink.as_str()), remedy);
+        } else if i > 0 {
+            let remedy = Some("name one sink; a second job can store in another".into());
+            problem(
+                place,
+                "several sinks in one job are not part of this version yet".into(),
+                remedy,
+            );
+        }
+    }
+    for sink in job.keep_on.names() {
+        if !job.sinks.is_empty() && !job.sinks.contains(sink) {
+            let message = format!(
+                "{this} keeps differently on {:?}, which is none of its sinks",
+                sink.as_str()
+            );
+            problem(&["keep_on", sink.as_str()], message, unknown_sink(sink, job.sinks.iter()));
+        }
+    }
+    let mut keep = |keys: &[&str], keep: &Keep| {
+        if let Err(error) = keep.check() {
+            problem(keys, error.to_string(), error.remedy().map(Into::into));
+        }
+    };
+    job.keep.iter().for_each(|rules| keep(&["keep"], rules));
+    job.keep_on.iter().for_each(|(sink, rules)| keep(&["keep_on", sink.as_str()], rules));
+
+    if let Err(error) = job.compression.compression() {
+        let (message, remedy) = words(&error);
+        problem(&["compression", "level"], message, remedy);
+    }
+    if job.limit.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
+        let remedy = Some("write a number from 1 to 256, or leave it out".into());
+        problem(&["limit", "workers"], "a job cannot have so many workers".into(), remedy);
+    }
+    if job.sources.is_empty() {
+        let remedy = format!("add {} with a type", section(&["backup", name, "sources", "NAME"]));
+        problem(&["sources"], format!("{this} has no sources"), Some(remedy));
+    }
+    for (source, source_config) in job.sources.iter() {
+        let key = match source_config {
+            SourceConfig::Files(files) if files.paths.is_empty() => Some("paths"),
+            SourceConfig::Files(files) if files.paths.iter().any(|p| p.as_os_str().is_empty()) => {
+                Some("paths")
+            }
+            SourceConfig::Sqlite(sqlite) if sqlite.path.as_os_str().is_empty() => Some("path"),
+            _ => None,
+        };
+        if let Some(key) = key {
+            let place = &["sources", source.as_str(), key];
+            let this = section(&["backup", name, "sources", source.as_str()]);
+            problem(
+                place,
+                format!("`{key}` in {this} is empty"),
+                Some("say what to back up".into()),
+            );
+        }
+    }
+    for (path, message, remedy) in found {
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        let mut problem = Problem::new(reader.place(&path), message);
+        problem.remedy = remedy;
+        reader.problems.push(problem);
+    }
+}
+
+fn unknown_sink<'a>(given: &Name, known: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let known = known.into_iter().map(Name::as_str);
+    suggestion(given.as_str(), known)
+        .or_else(|| Some(format!("add {} with a type", section(&["sink", given.as_str()]))))
+}
+
+fn words(error: &Error) -> (String, Option<String>) {
+    (error.to_string(), error.remedy().map(Into::into))
+}

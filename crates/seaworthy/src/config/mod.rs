@@ -1,0 +1,65 @@
+//! `seaworthy.toml`: what it may say, where it is found, and how it is read.
+
+mod check;
+mod find;
+mod load;
+mod problem;
+mod promised;
+#[cfg(feature = "schema")]
+mod schema;
+mod tree;
+
+use std::path::PathBuf;
+
+use seaworthy_backup::config::{JobConfig, SinkConfig};
+use seaworthy_core::{Named, TimeZone};
+use serde::Serialize;
+
+pub use find::find;
+pub(crate) use problem::suggestion;
+#[cfg(feature = "schema")]
+pub use schema::schema;
+
+/// The whole of `seaworthy.toml`.
+///
+/// ```
+/// use seaworthy::Config;
+/// let text = r#"
+/// [sink.local]
+/// type = "local"
+/// path = "backups"
+///
+/// [backup.nightly]
+/// sinks = ["local"]
+/// sources.uploads = { type = "files", paths = ["uploads"] }
+/// "#;
+/// let config = Config::from_text(text, "/etc/seaworthy/seaworthy.toml".as_ref())?;
+/// assert_eq!(config.backup.len(), 1);
+/// # Ok::<(), seaworthy_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(title = "seaworthy.toml", deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Config {
+    /// The folder for journals, ledgers and locks. Where nothing is said: $STATE_DIRECTORY, else
+    /// /var/lib/seaworthy as root, else $XDG_STATE_HOME/seaworthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
+    /// The time zone of schedules and retention; the machine's where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// Places for snapshots.
+    #[serde(default)]
+    pub sink: Named<SinkConfig>,
+    /// Jobs: what is backed up, where to, and how.
+    #[serde(default)]
+    pub backup: Named<JobConfig>,
+}
+
+impl Config {
+    /// The time zone of schedules and retention.
+    pub fn time_zone(&self) -> TimeZone {
+        self.time_zone.clone().unwrap_or_else(TimeZone::system)
+    }
+}

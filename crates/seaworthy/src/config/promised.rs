@@ -1,0 +1,44 @@
+//! What the file will hold in later versions: refused by name until then, never passed over.
+
+/// Keys and types that belong to the file but not to this version: where they stand (`*` is any
+/// name) and what they are called.
+const PROMISED: &[(&[&str], &[&str])] = &[
+    (&[], &["ca", "tls", "certificate", "proxy", "site", "service", "notify"]),
+    (&["sink", "*"], &["append_only", "prune"]),
+    (&["sink", "*", "type"], &["s3", "b2"]),
+    (&["backup", "*"], &["encryption", "signing", "notify", "drill", "max_hold"]),
+    (&["backup", "*", "limit"], &["upload", "download"]),
+    (&["backup", "*", "sources", "*", "type"], &["postgres", "command"]),
+];
+
+/// Keys that hold secrets in a part of the file that this version does not know in full.
+const SECRETS: &[(&[&str], &[&str])] = &[
+    (
+        &["sink", "*"],
+        &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"],
+    ),
+    (&["backup", "*", "encryption"], &["passphrase"]),
+    (&["backup", "*", "signing"], &["key"]),
+    (&["backup", "*", "sources", "*"], &["url", "password"]),
+    (&["ca", "*", "eab"], &["key_id", "hmac_key"]),
+    (&["notify", "*"], &["url", "token", "password"]),
+];
+
+/// Whether `name`, a key of the table at `path` or a word given as its value, comes with a later
+/// version.
+pub(super) fn comes_later(path: &[&str], name: &str) -> bool {
+    is_listed(PROMISED, path, name)
+}
+
+/// Whether the key `name` of the table at `path` holds a secret.
+pub(super) fn holds_a_secret(path: &[&str], name: &str) -> bool {
+    is_listed(SECRETS, path, name)
+}
+
+fn is_listed(list: &[(&[&str], &[&str])], path: &[&str], name: &str) -> bool {
+    let fits = |pattern: &[&str]| {
+        pattern.len() == path.len()
+            && pattern.iter().zip(path).all(|(p, key)| p == &"*" || p == key)
+    };
+    list.iter().any(|(pattern, names)| fits(pattern) && names.contains(&name))
+}

@@ -1,0 +1,174 @@
+//! From the file's words to the parts that do the work.
+
+use std::{path::Path, sync::Arc};
+
+use seaworthy_backup::{
+    BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
+    RunOptions,
+    config::{JobConfig, SinkConfig, SourceConfig},
+    restore::{FilesTarget, SqliteTarget},
+    sink::ObjectStoreSink,
+    snapshot::SnapshotKind,
+    source::{FilesSource, SqliteSource},
+};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+
+use crate::Seaworthy;
+
+impl Seaworthy {
+    /// The job `name` of the file.
+    pub(crate) fn job_config(&self, name: &Name) -> Result<&JobConfig> {
+        self.config.backup.get(name.as_str()).ok_or_else(|| {
+            let message = format!("there is no job {:?} in the file", name.as_str());
+            let error = Error::new(ErrorKind::InvalidInput, "job.find", message);
+            let names = self.config.backup.names().map(Name::as_str);
+            match crate::config::suggestion(name.as_str(), names) {
+                Some(suggestion) => error.remedy_is(suggestion),
+                None => error.remedy_is("the file has no [backup.NAME]"),
+            }
+        })
+    }
+
+    /// The names of the sinks of `job`, or the one that is asked for.
+    pub(crate) fn sinks_of(&self, job: &Name, only: Option<&Name>) -> Result<Vec<Name>> {
+        let config = self.job_config(job)?;
+        match only {
+            None => Ok(config.sinks.clone()),
+            Some(sink) if config.sinks.contains(sink) => Ok(vec![sink.clone()]),
+            Some(sink) => {
+                let message = format!("{job} does not store in the sink {:?}", sink.as_str());
+                let names = config.sinks.iter().map(Name::as_str);
+                let suggestion = crate::config::suggestion(sink.as_str(), names);
+                Err(Error::new(ErrorKind::InvalidInput, "sink.find", message)
+                    .remedy_is(suggestion.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Opens the sink `name`, and says what is doubtful about it.
+    pub(crate) async fn open_sink(&self, name: &Name, cx: &Context) -> Result<Arc<dyn BackupSink>> {
+        match self.config.sink.get(name.as_str()) {
+            Some(SinkConfig::Local(local)) => {
+                let sink = ObjectStoreSink::local(&local.path)?;
+                for warning in sink.warnings().await {
+                    cx.emit(Event::warning(warning));
+                }
+                Ok(Arc::new(sink))
+            }
+            _ => {
+                let message = format!("this version cannot open the sink {:?}", name.as_str());
+                Err(Error::new(ErrorKind::Unsupported, "sink.open", message))
+            }
+        }
+    }
+
+    /// The snapshots of `job` in its sink `sink`.
+    pub(crate) async fn repository(
+        &self,
+        job: &Name,
+        sink: &Name,
+        cx: &Context,
+    ) -> Result<Repository> {
+        let sink = self.open_sink(sink, cx).await?;
+        Ok(Repository::new(sink, job.clone(), self.host.clone()))
+    }
+
+    /// The policy of `job` on `sink`; none keeps everything.
+    pub(crate) fn policy(
+        &self,
+        job: &Name,
+        sink: &Name,
+    ) -> Result<Option<Arc<dyn RetentionPolicy>>> {
+        let Some(keep) = self.job_config(job)?.keep_for(sink.as_str()) else { return Ok(None) };
+        let policy = KeepPolicy::new(keep.clone(), self.config.time_zone())?;
+        Ok(Some(Arc::new(policy)))
+    }
+
+    /// The job `name` as a run of the engine, with those of its sources that `chosen` names.
+    pub(crate) async fn engine_job(
+        &self,
+        name: &Name,
+        sink: &Name,
+        chosen: &dyn Fn(&Name) -> bool,
+        changes: impl FnOnce(&mut RunOptions),
+        cx: &Context,
+    ) -> Result<BackupJob> {
+        let config = self.job_config(name)?;
+        let mut options = RunOptions::default();
+        options.compression = config.compression.compression()?;
+        if let Some(workers) = config.limit.workers {
+            options.workers = workers.into();
+        }
+        if let Some(verify_after) = config.verify_after {
+            options.verify_after = verify_after;
+        }
+        options.temp = self.temp_of(config);
+        changes(&mut options);
+        let (kind, temp) = (options.kind, options.temp.clone());
+        let sink_opened = self.open_sink(sink, cx).await?;
+        let mut job = BackupJob::new(name.clone(), self.host.clone(), sink_opened)
+            .state(self.state.clone())
+            .options(options);
+        for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
+            job = job.source(source.clone(), open_source(source_config, &temp)?);
+        }
+        if let (SnapshotKind::Backup, Some(policy)) = (kind, self.policy(name, sink)?) {
+            job = job.retention(policy);
+        }
+        Ok(job)
+    }
+
+    /// The folder for temporary files of a job.
+    pub(crate) fn temp_of(&self, config: &JobConfig) -> std::path::PathBuf {
+        config.limit.temp.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+fn open_source(config: &SourceConfig, temp: &Path) -> Result<Arc<dyn BackupSource>> {
+    match config {
+        SourceConfig::Files(files) => {
+            Ok(Arc::new(FilesSource::new(&files.paths)?.exclude(&files.exclude)?))
+        }
+        SourceConfig::Sqlite(sqlite) => Ok(Arc::new(
+            SqliteSource::new(&sqlite.path).temp(temp).foreign_keys(sqlite.foreign_keys),
+        )),
+        _ => Err(unknown_source()),
+    }
+}
+
+/// The place where a source's data was.
+pub(crate) fn target_in_place(
+    config: &SourceConfig,
+    stamp: &str,
+) -> Result<Box<dyn RestoreTarget>> {
+    match config {
+        SourceConfig::Files(files) => Ok(Box::new(FilesTarget::in_place(&files.paths, stamp))),
+        SourceConfig::Sqlite(sqlite) => Ok(Box::new(SqliteTarget::in_place(&sqlite.path, stamp))),
+        _ => Err(unknown_source()),
+    }
+}
+
+/// `folder` as a place for a payload of this kind.
+pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Result<Box<dyn RestoreTarget>> {
+    match kind {
+        "tar" => Ok(Box::new(FilesTarget::to_folder(folder))),
+        "sqlite" => Ok(Box::new(SqliteTarget::to_folder(folder))),
+        kind => {
+            let message = format!("this version cannot restore a payload of kind {kind:?}");
+            Err(Error::new(ErrorKind::Unsupported, "restore.choose", message))
+        }
+    }
+}
+
+/// The paths that a source's data was in.
+pub(crate) fn places_of(config: &SourceConfig) -> Vec<std::path::PathBuf> {
+    match config {
+        SourceConfig::Files(files) => files.paths.clone(),
+        SourceConfig::Sqlite(sqlite) => vec![sqlite.path.clone()],
+        _ => Vec::new(),
+    }
+}
+
+fn unknown_source() -> Error {
+    Error::new(ErrorKind::Unsupported, "source.open", "this version does not know this source")
+}

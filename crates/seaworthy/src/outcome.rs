@@ -1,0 +1,220 @@
+//! How a command ended: outcomes, exit codes, and the document that says so.
+
+use seaworthy_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything that was asked for was done.
+    Done,
+    /// Done, with losses that are named.
+    Losses,
+    /// Something that was looked at is not as it should be.
+    Findings,
+    /// It could not be done.
+    Failed,
+    /// The command line or the file is wrong.
+    Wrong,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The exit code of a program that ended like this.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings | Self::Failed => 1,
+            Self::Wrong => 2,
+            Self::Losses => 3,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Of two outcomes the one that the whole has: what stopped it before what it lacks.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let rank = |outcome| match outcome {
+            Self::Interrupted => 5,
+            Self::Wrong => 4,
+            Self::Failed => 3,
+            Self::Findings => 2,
+            Self::Losses => 1,
+            Self::Done => 0,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// The outcome of what failed with this error.
+impl From<&Error> for Outcome {
+    fn from(error: &Error) -> Self {
+        let asked_for_what_is_not_there =
+            matches!(error.operation(), "snapshot.resolve" | "config.read" | "restore.choose");
+        match error.kind() {
+            ErrorKind::Cancelled => Self::Interrupted,
+            ErrorKind::Config
+            | ErrorKind::InvalidInput
+            | ErrorKind::Ambiguous
+            | ErrorKind::NotEmpty => Self::Wrong,
+            ErrorKind::NotFound if asked_for_what_is_not_there => Self::Wrong,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// What a command gives: how it ended, what it found or did, and what went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reply<T> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it found or did; there may be a part of it beside an error.
+    pub result: Option<T>,
+    /// What went wrong first.
+    pub error: Option<Error>,
+}
+
+impl<T> Reply<T> {
+    /// `result`, which ended with `outcome`.
+    pub fn new(result: T, outcome: Outcome) -> Self {
+        Self { outcome, result: Some(result), error: None }
+    }
+
+    /// Adds an error.
+    #[must_use]
+    pub fn with_error(mut self, error: Option<Error>) -> Self {
+        if let Some(error) = error {
+            self.outcome = self.outcome.and(Outcome::from(&error));
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// The JSON document about `command`.
+    pub fn document(&self, command: &str) -> Document<'_, T> {
+        Document {
+            schema: 1,
+            command: command.to_owned(),
+            outcome: self.outcome,
+            exit_code: self.outcome.exit_code(),
+            error: self.error.as_ref().map(ErrorDocument::new),
+            result: self.result.as_ref(),
+        }
+    }
+}
+
+impl<T> From<Error> for Reply<T> {
+    fn from(error: Error) -> Self {
+        Self { outcome: Outcome::from(&error), result: None, error: Some(error) }
+    }
+}
+
+impl<T> From<Result<T>> for Reply<T> {
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(result) => Self::new(result, Outcome::Done),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// What `--json` prints, also on failure.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Document<'a, T> {
+    /// The version of this form: 1.
+    pub schema: u32,
+    /// The command.
+    pub command: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The program's exit code.
+    pub exit_code: u8,
+    /// What went wrong; null when nothing did.
+    pub error: Option<ErrorDocument>,
+    /// What the command found or did; null where it came to nothing.
+    pub result: Option<&'a T>,
+}
+
+/// An error in a [`Document`].
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ErrorDocument {
+    /// What kind it is, such as `not_found`.
+    pub kind: String,
+    /// The number of that kind, as in the C ABI.
+    pub code: i32,
+    /// The operation that met it.
+    pub operation: String,
+    /// The message, with those of its causes.
+    pub message: String,
+    /// What can be done about it.
+    pub remedy: Option<String>,
+    /// Whether trying again may help.
+    pub retryable: bool,
+    /// More facts, such as `line` and `column`.
+    pub context: std::collections::BTreeMap<String, String>,
+}
+
+impl ErrorDocument {
+    /// What `error` says.
+    pub fn new(error: &Error) -> Self {
+        Self {
+            kind: error.kind().name().to_owned(),
+            code: error.kind().code(),
+            operation: error.operation().to_owned(),
+            message: error.chain(),
+            remedy: error.remedy().map(Into::into),
+            retryable: error.is_retryable(),
+            context: error.context().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        }
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of a [`Document`], whatever its result is.
+#[cfg(feature = "schema")]
+pub fn document_schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Document<'_, serde_json::Value>>().to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_several_apply_the_codes_come_in_the_promised_order() {
+        use Outcome::{Done, Failed, Findings, Interrupted, Losses, Wrong};
+        let order = [Interrupted, Wrong, Failed, Findings, Losses, Done];
+        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 0]);
+        for (i, a) in order.iter().enumerate() {
+            for b in &order[i..] {
+                assert_eq!(a.and(*b), *a);
+                assert_eq!(b.and(*a), *a);
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_shape_of_the_document() {
+        let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", "no such snapshot");
+        let reply = Reply::<u8>::from(error.with("job", "nightly").remedy_is("list them"));
+        let json = serde_json::to_value(reply.document("show")).unwrap();
+        let expected = serde_json::json!({
+            "schema": 1, "command": "show", "outcome": "wrong", "exit_code": 2, "result": null,
+            "error": {
+                "kind": "not_found", "code": -3, "operation": "snapshot.resolve",
+                "message": "no such snapshot", "remedy": "list them", "retryable": false,
+                "context": { "job": "nightly" },
+            },
+        });
+        assert_eq!(json, expected);
+    }
+}

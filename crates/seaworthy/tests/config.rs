@@ -1,0 +1,226 @@
+//! What the file may say, and what is said about one that is wrong.
+
+use proptest::prelude::*;
+use seaworthy::{Config, core::ErrorKind};
+
+const GOOD: &str = r#"state = "state"
+time_zone = "Europe/Paris"
+
+[sink.local]
+type = "local"
+path = "../backups"
+
+[backup.nightly]
+sinks = ["local"]
+schedule = "30 2 * * *"
+keep = { within = "30d", monthly = 6 }
+compression = { codec = "gzip", level = 9 }
+verify_after = "stat"
+limit = { workers = 2, temp = "/var/tmp" }
+
+[backup.nightly.keep_on.local]
+last = 3
+
+[backup.nightly.sources.uploads]
+paths = ["uploads", "/srv/x"]
+exclude = ["*.tmp", "cache/"]
+type = "files"
+
+[backup.nightly.sources.app]
+type = "sqlite"
+path = "app.db"
+foreign_keys = "fail"
+
+[backup.nightly.restore]
+before = [["systemctl", "stop", "app"]]
+after = [["systemctl", "start", "app"]]
+"#;
+
+fn read(text: &str) -> Result<Config, (String, Option<String>)> {
+    Config::from_text(text, "/etc/sea/x.toml".as_ref()).map_err(|error| {
+        assert_eq!(error.kind(), ErrorKind::Config);
+        (error.to_string(), error.remedy().map(Into::into))
+    })
+}
+
+#[test]
+fn a_good_file_reads_with_paths_made_whole_and_sources_in_order() {
+    let config = read(GOOD).unwrap();
+    let json = serde_json::to_value(&config).unwrap();
+    assert_eq!(json["state"], "/etc/sea/state");
+    assert_eq!(json["sink"]["local"]["path"], "/etc/backups");
+    let sources = &json["backup"]["nightly"]["sources"];
+    assert_eq!(sources["uploads"]["paths"][0], "/etc/sea/uploads");
+    assert_eq!(sources["app"]["path"], "/etc/sea/app.db");
+    let job = config.backup.get("nightly").unwrap();
+    let names: Vec<_> = job.sources.names().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["uploads", "app"]);
+}
+
+/// Replaces the first `from` of the good file by `to`.
+fn with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    GOOD.replacen(from, to, 1)
+}
+
+#[test]
+fn each_mistake_is_named_with_its_place_and_what_to_do() {
+    let mut wrong = Vec::new();
+    for (text, place, message, remedy) in [
+        // Unknown keys and words.
+        (with("compression", "comression"), "12:1", r#"unknown key "comression" in [backup.nightly]"#, r#"did you mean "compression"?"#),
+        (with("exclude", "excludes"), "21:1", r#"unknown key "excludes" in [backup.nightly.sources.uploads]"#, r#"did you mean "exclude"?"#),
+        (with("time_zone", "timezone"), "2:1", r#"unknown key "timezone""#, r#"did you mean "time_zone"?"#),
+        (with("[sink.local]", "[sinks.local]"), "4:2", r#"unknown key "sinks""#, r#"did you mean "sink"?"#),
+        (with("monthly = 6", "montly = 6"), "11:26", r#"unknown key "montly" in [backup.nightly.keep]"#, r#"did you mean "monthly"?"#),
+        (with("\"gzip\"", "\"gzpi\""), "12:25", r#"unknown codec "gzpi" in [backup.nightly.compression]"#, r#"did you mean "gzip"?"#),
+        (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
+        (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
+        // Later versions.
+        (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
+        (with("\"sqlite\"", "\"postgres\""), "25:8", r#"type "postgres" is not part of this version yet"#, "leave it out, or use a version that knows it"),
+        (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
+        (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
+        // Wrong types and values.
+        (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
+        (with("workers = 2", "workers = -2"), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not -2", ""),
+        (with("[\"local\"]", "\"local\""), "9:9", "`sinks` in [backup.nightly] must be a list, not a string", ""),
+        (with("[\"local\"]", "[3]"), "9:10", "`sinks` in [backup.nightly] must be a name, not a whole number", ""),
+        (with("path = \"app.db\"", "path = 3"), "26:8", "`path` in [backup.nightly.sources.app] must be a path, not a whole number", ""),
+        (with("state = \"state\"", "state = true"), "1:9", "`state` must be a path, not true or false", ""),
+        (with("30d", "30x"), "11:19", r#"`within` in [backup.nightly.keep]: "30x" is not a length of time; write it like 1y, 8w, 30d, 12h, 5m or 90s"#, ""),
+        (with("Paris", "Pariss"), "2:13", r#"`time_zone`: unknown time zone "Europe/Pariss"; use a name from the IANA database, such as "Europe/Paris""#, ""),
+        (with("30 2 * * *", "30 2 * *"), "10:12", r#"`schedule` in [backup.nightly]: a schedule has five fields, "30 2 * *" has 4; write five cron fields, such as "30 2 * * *" for every night at 2:30"#, ""),
+        (with("level = 9", "level = 12"), "12:41", "gzip has no level 12", "use a level from 1 to 9"),
+        (with("[[\"systemctl\", \"stop\", \"app\"]]", "[[]]"), "30:11", r#"`before` in [backup.nightly.restore]: a command needs a program"#, ""),
+        (with("last = 3", "last = 0"), "17:8", "`last` in [backup.nightly.keep_on.local]: a count of 0 would keep nothing", ""),
+        // What is missing, and what does not fit together.
+        (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
+        (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
+        (with("[\"local\"]", "[]"), "9:9", "[backup.nightly] names no sink", r#"name a sink, such as sinks = ["local"]"#),
+        (with("[\"local\"]", "[\"locl\"]"), "9:10", r#"[backup.nightly] names the sink "locl", which is not there"#, ""),
+        (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] names the sink "local" twice"#, "name each sink once"),
+        (with("keep_on.local", "keep_on.locla"), "16:25", r#"[backup.nightly] keeps differently on "locla", which is none of its sinks"#, r#"did you mean "local"?"#),
+        (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "say what to back up"),
+        (with("workers = 2", "workers = 0"), "14:21", "a job cannot have so many workers", "write a number from 1 to 256, or leave it out"),
+        ("backup.\"../x\" = { sinks = [\"a\"], sources = {} }".into(), "1:8", r#""../x" is not a name"#, ""),
+        ("[sink]\nlocal = 3\n".into(), "2:9", "`local` in [sink] must be a table such as { type = \"local\", path = … }, not a whole number", ""),
+        ("sink = 3\n".into(), "1:8", "`sink` must be a table", "write [sink.NAME]"),
+        ("[backup.x]\nsinks = [\"local\"]\nsources = {}\n[sink.local]\ntype = \"local\"\npath = \"x\"\n".into(), "3:1", "[backup.x] has no sources", "add [backup.x.sources.NAME] with a type"),
+        // No TOML.
+        (with("[\"local\"]", "[\"local\""), "10:1", "missing comma", ""),
+        (with("[sink.local]", "[sink.local"), "4:12", "", ""),
+        (with("codec = \"gzip\"", "codec = gzip"), "12:25", "", ""),
+        (format!("{GOOD}[sink.local]\n"), "32:7", "duplicate key", ""),
+    ] {
+        let (error, advice) = read(&text).unwrap_err();
+        if !error.starts_with(&format!("/etc/sea/x.toml:{place}: {message}"))
+            || (!remedy.is_empty() && advice.as_deref() != Some(remedy))
+        {
+            wrong.push(format!("expected {place}: {message}\n{error}\nhelp: {advice:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_line_is_shown_with_a_mark_below_the_place() {
+    let (error, _) = read(&with("compression", "comression")).unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    /etc/sea/x.toml:12:1: unknown key "comression" in [backup.nightly]
+        |
+     12 | comression = { codec = "gzip", level = 9 }
+        | ^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let text = with("[sink.local]", "[sink.\"..\"]").replace("30d", "x").replace("Paris", "x");
+    let (error, remedy) = read(&text).unwrap_err();
+    for place in [":2:13: ", ":4:7: ", ":11:19: "] {
+        assert!(error.contains(place), "{place}\n{error}");
+    }
+    assert!(error.contains("help: begin with a letter"), "{error}");
+    assert_eq!(remedy, None);
+}
+
+#[test]
+fn a_secret_in_plain_text_is_refused_and_never_shown() {
+    let sink = "[sink.b2]\ntype = \"b2\"\n";
+    for text in [
+        format!("{sink}application_key = \"hunter2\"\n"),
+        "sink.b2 = { type = \"b2\", key_id = \"hunter2\" }\n".into(),
+        "notify.ops = { type = \"slack\", url = \"https://hunter2\" }\n".into(),
+        format!("{sink}application_key = '''\nhunter2\n'''\n"),
+        "[backup.x]\nencryption = { passphrase = \"hunter2\" }\n".into(),
+        "[backup.x.sources.db]\ntype = \"postgres\"\nurl = \"postgres://hunter2@x\"\n".into(),
+    ] {
+        let (error, _) = read(&text).unwrap_err();
+        assert!(error.contains("a secret is never written in the file"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    // The file does not even parse.
+    for text in [
+        format!("{sink}application_key = \"hunter2\n"),
+        format!("{sink}application_key = \"hunter2\\q\"\n"),
+        format!("{sink}application_key = '''\n hunter2 \u{1}\n'''\n"),
+        format!("{sink}application_key = 'hunter2' x\n"),
+    ] {
+        let (error, _) = read(&text).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_or_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.toml");
+    let error = Config::load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("x.toml"));
+    std::fs::write(&path, b"a = 1\nb = \xff").unwrap();
+    let error = Config::load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("x.toml:2:5: "), "{error}");
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_schema_knows_every_key_and_nothing_else() {
+    let schema = seaworthy::config::schema();
+    assert!(schema["$schema"].as_str().unwrap().contains("2020-12"));
+    let text = schema.to_string();
+    let config = serde_json::to_value(read(GOOD).unwrap()).unwrap();
+    let top = &schema["properties"];
+    for key in config.as_object().unwrap().keys() {
+        assert!(top.get(key).is_some_and(|p| p["description"].is_string()), "{key}");
+    }
+    let job = &schema["$defs"]["JobConfig"];
+    for key in config["backup"]["nightly"].as_object().unwrap().keys() {
+        assert!(job["properties"].get(key).is_some(), "{key}");
+    }
+    assert_eq!(job["additionalProperties"], false);
+    assert_eq!(schema["additionalProperties"], false);
+    for word in ["\"local\"", "\"files\"", "\"sqlite\"", "\"foreign_keys\"", "\"within\""] {
+        assert!(text.contains(word), "{word}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_file_however_broken_makes_it_panic(
+        cut in 0..GOOD.len(),
+        flips in prop::collection::vec((0..GOOD.len(), any::<u8>()), 0..4),
+    ) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for (at, byte) in flips {
+            bytes[at] ^= byte;
+        }
+        bytes.truncate(bytes.len() - cut);
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = Config::from_text(&text, "x.toml".as_ref());
+    }
+}
