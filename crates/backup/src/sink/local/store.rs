@@ -30,8 +30,9 @@ use super::{
     walk,
 };
 
-/// How much is read from a file at once: a whole frame of a payload most of the time.
-const READ_STEP: u64 = 4 << 20;
+/// How much is read from a file at once: a whole frame of a payload, also of one that does not
+/// compress.
+const READ_STEP: u64 = (4 << 20) + (256 << 10);
 
 #[derive(Clone, Debug)]
 pub(in crate::sink) struct LocalStore {
