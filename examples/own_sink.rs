@@ -119,11 +119,6 @@ impl Upload for HexUpload {
     }
 }
 
-#[cfg(test)]
-mod conformance {
-    seaworthy_backup::sink_conformance!((super::HexSink::default(), ()));
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let (sink, key) = (HexSink::default(), "greeting".parse::<ObjectKey>()?);
@@ -131,4 +126,9 @@ async fn main() -> Result<()> {
     println!("{key} is stored as {}", sink.0.lock().unwrap()[&key].0);
     println!("and read as {:?}", String::from_utf8(sink.get(&key, 100).await?).unwrap());
     Ok(())
+}
+
+#[cfg(test)]
+mod conformance {
+    seaworthy_backup::sink_conformance!((super::HexSink::default(), ()));
 }

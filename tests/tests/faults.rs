@@ -73,7 +73,7 @@ fn an_unreadable_file_is_named_and_makes_the_snapshot_suspect() {
     lab.write("data/open", "x");
     let secret = lab.write("data/secret", "y");
     let lab = lab.unprivileged();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     let run = lab.run(&["backup"]).expect_code(3);
     assert!(format!("{}{}", run.stdout, run.stderr).contains("data/secret"), "{run:?}");
     // Suspect: not the latest until it is accepted.
@@ -87,7 +87,7 @@ fn an_unreadable_or_missing_source_fails_and_is_named() {
     let lab = Lab::new();
     lab.write("data/a", "x");
     let lab = lab.unprivileged();
-    fs::set_permissions(lab.path("data"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(lab.path("data"), fs::Permissions::from_mode(0o000)).unwrap();
     lab.run(&["backup"]).expect_code(1).says(&["data", "ermission denied"]);
     fs::remove_dir_all(lab.path("data")).unwrap();
     lab.run(&["backup"]).expect_code(1).says(&["data", "help:"]);

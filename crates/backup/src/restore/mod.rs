@@ -2,7 +2,9 @@
 
 #[cfg(feature = "files")]
 mod files;
+#[cfg(any(feature = "files", feature = "sqlite"))]
 mod folder;
+#[cfg(any(feature = "files", feature = "sqlite"))]
 mod renames;
 mod run;
 #[cfg(feature = "sqlite")]
@@ -21,6 +23,7 @@ use crate::{
 
 #[cfg(feature = "files")]
 pub use files::FilesTarget;
+#[cfg(any(feature = "files", feature = "sqlite"))]
 pub(crate) use folder::FreshFolder;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]

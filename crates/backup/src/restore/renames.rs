@@ -31,6 +31,7 @@ impl Renames {
     }
 
     /// Makes the folder `path` with permission bits `mode`, less the process's umask.
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "a database is one file"))]
     pub(crate) fn make_folder(&mut self, path: &Path, mode: u32) -> Result<()> {
         fs::DirBuilder::new().mode(mode).create(path).map_err(|e| {
             Error::io("restore", format!("cannot make the folder {}", path.display()), e)

@@ -42,6 +42,7 @@ impl EntryScanner {
     }
 
     /// Takes the next bytes and adds the entries that they complete.
+    #[cfg_attr(not(feature = "files"), allow(unused_variables, reason = "only tar is looked into"))]
     pub(crate) fn push(&mut self, plain: &[u8], found: &mut Vec<Record>) -> Result<()> {
         match self {
             #[cfg(feature = "files")]
