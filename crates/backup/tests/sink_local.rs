@@ -167,9 +167,14 @@ async fn a_root_that_is_missing_is_empty_and_one_that_is_a_file_is_an_error() {
     assert!(ObjectStoreSink::local("").is_err());
 }
 
-/// Runs the test `name` of this file again where `mount` shows a fresh tmpfs at its folder:
-/// in a mount namespace of its own, so that nothing is left mounted.
-fn again_on_tmpfs(name: &str, options: &str) {
+/// The folder of a fresh tmpfs, for the test `name` of this file.
+///
+/// The first call runs that test again in a mount namespace of its own, so that nothing is left
+/// mounted; it gives a folder there, and here nothing once the test has passed there.
+fn on_tmpfs(name: &str, options: &str) -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("SINK_TEST_FOLDER") {
+        return Some(folder.into());
+    }
     let folder = tempfile::tempdir().unwrap();
     let script = format!("mount -t tmpfs -o {options} none \"$0\" && exec \"$@\"");
     let root = rustix::process::geteuid().is_root();
@@ -178,28 +183,21 @@ fn again_on_tmpfs(name: &str, options: &str) {
         .args(["sh", "-c", &script])
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--ignored", "--nocapture"])
+        .args([name, "--exact", "--nocapture"])
         .env("SINK_TEST_FOLDER", folder.path())
         .output()
         .expect("this test needs unshare(1)");
     let text =
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && text.contains("1 passed"), "{text}");
-}
-
-fn tmpfs() -> PathBuf {
-    std::env::var_os("SINK_TEST_FOLDER").expect("run by again_on_tmpfs").into()
-}
-
-#[test]
-fn a_full_disk_is_no_space_and_leaves_nothing() {
-    again_on_tmpfs("on_full_disk", "size=12M");
+    None
 }
 
 #[tokio::test]
-#[ignore = "run by a_full_disk_is_no_space_and_leaves_nothing"]
-async fn on_full_disk() {
-    let root = tmpfs();
+async fn a_full_disk_is_no_space_and_leaves_nothing() {
+    let Some(root) = on_tmpfs("a_full_disk_is_no_space_and_leaves_nothing", "size=12M") else {
+        return;
+    };
     let sink = ObjectStoreSink::local(&root).unwrap();
     put(&sink, "job/old", "old").await;
     // In one put, and in parts.
@@ -221,15 +219,11 @@ async fn on_full_disk() {
     assert_eq!(sink.get(&key("job/old"), 10).await.unwrap(), b"old");
 }
 
-#[test]
-fn a_read_only_disk_is_an_error_with_a_remedy() {
-    again_on_tmpfs("on_read_only_disk", "ro,size=1M");
-}
-
 #[tokio::test]
-#[ignore = "run by a_read_only_disk_is_an_error_with_a_remedy"]
-async fn on_read_only_disk() {
-    for root in [tmpfs(), tmpfs().join("below")] {
+async fn a_read_only_disk_is_an_error_with_a_remedy() {
+    let name = "a_read_only_disk_is_an_error_with_a_remedy";
+    let Some(disk) = on_tmpfs(name, "ro,size=1M") else { return };
+    for root in [disk.clone(), disk.join("below")] {
         let sink = ObjectStoreSink::local(&root).unwrap();
         let error = sink.begin(&key("a"), PutOptions::default()).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
