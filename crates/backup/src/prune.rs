@@ -107,19 +107,13 @@ impl<'a> Prune<'a> {
         Ok(report)
     }
 
-    /// Removes a snapshot: the manifest first, so that it is never half a snapshot.
-    async fn remove(&self, id: &SnapshotId) -> Result<()> {
+    /// Removes everything in a snapshot's folder and forgets its run. The manifest goes first, also
+    /// where there should be none, so that it is never half a snapshot.
+    pub(crate) async fn remove(&self, id: &SnapshotId) -> Result<()> {
         let sink = self.repository.sink();
         let folder = self.repository.folder_of(id)?;
         let manifest = folder.join(MANIFEST)?;
         sink.delete(&manifest).await.map_err(|error| self.cannot_remove(id, error))?;
-        self.reap(id).await
-    }
-
-    /// Removes everything under a folder that has no manifest, and forgets its run.
-    pub(crate) async fn reap(&self, id: &SnapshotId) -> Result<()> {
-        let sink = self.repository.sink();
-        let folder = self.repository.folder_of(id)?;
         sink.discard_unfinished(&folder).await?;
         for object in sink.list_sorted(&folder).await? {
             sink.delete(&object.key).await.map_err(|error| self.cannot_remove(id, error))?;
@@ -136,13 +130,16 @@ impl<'a> Prune<'a> {
     /// Reaps the remains of this host's runs that began and never ended.
     pub(crate) async fn reap_dead_runs(&self, cx: &Context) -> Result<()> {
         let Some(state) = self.state.filter(|_| !self.dry_run) else { return Ok(()) };
+        if !self.repository.sink().capabilities().delete {
+            return Ok(());
+        }
         for id in state.dead_runs()? {
             cx.check("prune")?;
             let manifest = self.repository.folder_of(&id)?.join(MANIFEST)?;
             match self.repository.sink().stat(&manifest).await {
                 // It ended after all: only its marker was left.
                 Ok(_) => state.end_run(&id)?,
-                Err(error) if error.kind() == ErrorKind::NotFound => self.reap(&id).await?,
+                Err(error) if error.kind() == ErrorKind::NotFound => self.remove(&id).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -159,7 +156,7 @@ impl<'a> Prune<'a> {
         let old = |r: &&Remnant| r.objects.iter().all(|object| object.modified < limit);
         for remnant in survey.remnants.iter().filter(old) {
             if !self.dry_run {
-                self.reap(&remnant.id).await?;
+                self.remove(&remnant.id).await?;
             }
             report.freed += remnant.objects.iter().map(|object| object.size).sum::<u64>();
             report.reaped.push(remnant.id.clone());

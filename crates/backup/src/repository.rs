@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -70,7 +70,19 @@ impl Repository {
         let snapshots = self.list(cx).await?;
         if name == "latest" {
             let found = latest(&snapshots, &self.host, cx.now()).cloned();
-            return found.ok_or_else(|| self.no_latest(&snapshots));
+            let found = found.ok_or_else(|| self.no_latest(&snapshots))?;
+            // Safety snapshots are never meant; another host's may be newer and say nothing of ours.
+            let passed_over = |s: &&SnapshotInfo| {
+                s.id > found.id
+                    && s.kind == SnapshotKind::Backup
+                    && s.host.as_ref().is_none_or(|host| *host == self.host)
+            };
+            for newer in snapshots.iter().filter(passed_over) {
+                let why = if newer.is_good() { "dated in the future" } else { newer.state.name() };
+                let (job, id) = (&self.job, &newer.id);
+                cx.emit(Event::warning(format!("{job}@{id} is newer, but {why}: passed over")));
+            }
+            return Ok(found);
         }
         let fail = |kind, message: String| {
             Err(Error::new(kind, "snapshot.resolve", message)
@@ -94,14 +106,24 @@ impl Repository {
     fn no_latest(&self, snapshots: &[SnapshotInfo]) -> Error {
         let message = format!("{} has no good snapshot in {}", self.job, self.sink);
         let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", message);
-        match snapshots.iter().find(|s| s.host.as_ref() == Some(&self.host)) {
-            Some(newest) => error.remedy_is(format!(
+        let newest = |ours: bool| {
+            snapshots.iter().find(|s| {
+                let is_ours = s.host.as_ref() == Some(&self.host);
+                s.kind == SnapshotKind::Backup && is_ours == ours
+            })
+        };
+        match (newest(true), newest(false)) {
+            (Some(newest), _) => error.remedy_is(format!(
                 "the newest is {}: name it to use it all the same: {}@{}",
                 newest.state.name(),
                 self.job,
                 newest.id
             )),
-            None => error.remedy_is(format!("`seaworthy backup {}` makes one", self.job)),
+            (None, Some(other)) => error.remedy_is(format!(
+                "another machine made some: name one to use it here: {}@{}",
+                self.job, other.id
+            )),
+            (None, None) => error.remedy_is(format!("`seaworthy backup {}` makes one", self.job)),
         }
     }
 
@@ -178,16 +200,21 @@ impl Repository {
                 remnants.push(Remnant { id, objects });
             }
         }
-        let snapshots = stream::iter(whole)
+        let examined: Vec<Option<SnapshotInfo>> = stream::iter(whole)
             .map(|(id, objects)| self.examine(id, objects))
             .buffered(SIDE_BY_SIDE)
             .try_collect()
             .await?;
+        let snapshots = examined.into_iter().flatten().collect();
         Ok(Survey { snapshots, remnants })
     }
 
-    /// Judges the snapshot whose folder holds `objects`.
-    async fn examine(&self, id: SnapshotId, objects: Vec<ObjectInfo>) -> Result<SnapshotInfo> {
+    /// Judges the snapshot whose folder holds `objects`; nothing where it was removed meanwhile.
+    async fn examine(
+        &self,
+        id: SnapshotId,
+        objects: Vec<ObjectInfo>,
+    ) -> Result<Option<SnapshotInfo>> {
         let folder = self.folder_of(&id)?;
         let mut info = SnapshotInfo::new(id.clone(), self.host.clone());
         info.pinned = objects.iter().any(|o| o.key.strip_prefix(&folder) == Some(PIN));
@@ -197,11 +224,12 @@ impl Repository {
             Err(error) => {
                 info.host = None;
                 info.state = match error.kind() {
-                    ErrorKind::Damaged => SnapshotState::Damaged { why: error.chain() },
+                    ErrorKind::NotFound => return Ok(None),
                     ErrorKind::NewerFormat => SnapshotState::NewerFormat { why: error.chain() },
+                    _ if is_lasting(&error) => SnapshotState::Damaged { why: error.chain() },
                     _ => return Err(error),
                 };
-                return Ok(info);
+                return Ok(Some(info));
             }
         };
         info.host = Some(manifest.host.clone());
@@ -217,7 +245,7 @@ impl Repository {
             None if manifest.suspicions.is_empty() || manifest.accepted => SnapshotState::Good,
             None => SnapshotState::Suspect { suspicions: manifest.suspicions },
         };
-        Ok(info)
+        Ok(Some(info))
     }
 
     async fn standing_failure(
@@ -231,18 +259,28 @@ impl Repository {
         keys.sort();
         let mut records = Vec::new();
         for key in keys {
-            let bytes = match self.sink.get(key, MAX_CHECK).await {
+            let record = match self.sink.get(key, MAX_CHECK).await {
+                Ok(bytes) => serde_json::from_slice::<CheckRecord>(&bytes).ok(),
                 // Deleted since the listing.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                bytes => bytes?,
+                Err(error) if is_lasting(&error) => None,
+                Err(error) => return Err(error),
             };
-            match serde_json::from_slice::<CheckRecord>(&bytes) {
-                Ok(record) => records.push(record),
-                Err(_) => return Ok(Some(format!("the record {key} cannot be read"))),
+            match record {
+                Some(record) => records.push(record),
+                None => return Ok(Some(format!("the record {key} cannot be read"))),
             }
         }
         Ok(standing_failure(&records))
     }
+}
+
+/// Whether `error` speaks of one object and will not pass: it makes a snapshot damaged. A store that
+/// cannot be reached says nothing about what it holds.
+fn is_lasting(error: &Error) -> bool {
+    let of_object =
+        matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io | ErrorKind::PermissionDenied);
+    of_object && !error.is_retryable()
 }
 
 /// What is wrong with the first object that is not there with its right size.

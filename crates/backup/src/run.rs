@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result};
+use seaworthy_core::{
+    Context, Error, ErrorKind, Event, FileLock, Name, Result, Span, TimeZone, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,14 +14,17 @@ use crate::{
     prune::{Prune, PruneReport},
     retention::RetentionPolicy,
     snapshot::{
-        CheckKind, CheckOutcome, CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject,
-        ManifestSource, SnapshotId, SnapshotKind, SnapshotState, Suspicion, index::LossRecord,
+        CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource,
+        SnapshotId, SnapshotKind, SnapshotState, Suspicion, index::LossRecord,
         index_file::IndexWriter,
     },
     state::{JobState, StateFolder},
     suspicion,
     verify::{self, VerifyOptions, VerifyReport},
 };
+
+/// The most threads that work for a run at a time: each holds files open and memory.
+pub(crate) const MAX_WORKERS: usize = 32;
 
 /// The name of the list of digests in a snapshot's folder, in sha256sum(1)'s own format.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -66,12 +71,12 @@ pub struct RunOptions {
 }
 
 impl Default for RunOptions {
-    /// zstd at level 3, a worker per processor, everything read back, the system's folder for
+    /// zstd at level 3, a worker per processor (32 at most), everything read back, the system's folder for
     /// temporary files.
     fn default() -> Self {
         Self {
             compression: Compression::default(),
-            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            workers: std::thread::available_parallelism().map_or(2, usize::from).min(MAX_WORKERS),
             verify_after: VerifyAfter::default(),
             accept: false,
             kind: SnapshotKind::default(),
@@ -123,6 +128,8 @@ pub struct BackupReport {
     pub verified: Option<VerifyReport>,
     /// What retention did; `None` where it was not applied.
     pub prune: Option<PruneReport>,
+    /// Why retention could not be applied to the end; the snapshot itself is stored all the same.
+    pub prune_error: Option<String>,
 }
 
 impl BackupReport {
@@ -192,7 +199,9 @@ impl BackupJob {
         Ok(JobLock { _lock: lock })
     }
 
-    /// Makes one snapshot. When this fails, nothing of it is visible and nothing was removed.
+    /// Makes one snapshot. When this fails nothing was removed, and nothing of the snapshot is
+    /// visible, except where it was stored and could not be verified: then it is there, damaged until
+    /// a later verification proves it.
     pub async fn run(&self, cx: &Context) -> Result<BackupReport> {
         let lock = self.lock(&format!("backup {}", self.repository.job()))?;
         self.run_locked(&lock, cx).await
@@ -204,12 +213,13 @@ impl BackupJob {
             let message = format!("{} has no sources", self.repository.job());
             return Err(Error::new(ErrorKind::InvalidInput, "backup.run", message));
         }
+        self.check_names()?;
         let state = self.job_state();
         let prune = Prune::new(self.repository.clone()).state(state.as_ref());
         prune.reap_dead_runs(cx).await?;
         let history = History::read(&self.repository, cx).await?;
 
-        let id = SnapshotId::new(cx.now())?;
+        let id = SnapshotId::new(history.next_moment(cx.now()))?;
         if let Some(state) = &state {
             state.begin_run(&id)?;
         }
@@ -223,12 +233,55 @@ impl BackupJob {
         if let Some(state) = &state {
             state.end_run(&id)?;
         }
-        self.verify_after(&mut report, cx).await?;
+        if let Err(error) = self.verify_after(&mut report, cx).await {
+            return Err(self.unverified(&id, error, state.as_ref(), cx).await);
+        }
         let counts = report.is_good() && self.options.kind == SnapshotKind::Backup;
         if let Some(policy) = self.policy.as_ref().filter(|_| counts) {
-            report.prune = Some(prune.policy(&**policy).run_locked(cx).await?);
+            match prune.policy(&**policy).run_locked(cx).await {
+                Ok(pruned) => report.prune = Some(pruned),
+                // The snapshot is stored and proved all the same.
+                Err(error) => report.prune_error = Some(error.chain()),
+            }
         }
         Ok(report)
+    }
+
+    /// A snapshot whose verification did not end is not good: an interrupted run's is removed, and
+    /// any other keeps a record until a complete verification clears it.
+    async fn unverified(
+        &self,
+        id: &SnapshotId,
+        error: Error,
+        state: Option<&JobState>,
+        cx: &Context,
+    ) -> Error {
+        if error.kind() == ErrorKind::Cancelled {
+            self.clean_up(id, state).await;
+            return error;
+        }
+        let finding = format!("it was never verified: {}", error.chain());
+        let record = CheckRecord::failed(cx.now(), finding);
+        match self.repository.record_check(id, &record).await {
+            Ok(()) => error,
+            Err(unrecorded) => error.with("not recorded", unrecorded.chain()),
+        }
+    }
+
+    /// Each source needs an object of its own.
+    fn check_names(&self) -> Result<()> {
+        for (n, (name, source)) in self.sources.iter().enumerate() {
+            let kind = source.payload();
+            let twice = self.sources[..n].iter().any(|(earlier, _)| earlier == name);
+            let object = format!("{name}.{}", kind.as_str());
+            let reserved = object == "index.jsonl" || object == MANIFEST;
+            if twice || reserved {
+                let message = format!("a source cannot be called {name} here");
+                return Err(Error::new(ErrorKind::InvalidInput, "backup.run", message)
+                    .remedy_is("give each source a name of its own"));
+            }
+        }
+        Ok(())
     }
 
     fn job_state(&self) -> Option<JobState> {
@@ -300,6 +353,7 @@ impl BackupJob {
             losses,
             verified: None,
             prune: None,
+            prune_error: None,
         })
     }
 
@@ -313,7 +367,7 @@ impl BackupJob {
             sink: &**self.repository.sink(),
             folder,
             compression: self.options.compression,
-            workers: self.options.workers.max(1),
+            workers: self.options.workers.clamp(1, MAX_WORKERS),
             cx,
         };
         let (mut sources, mut objects) = (Vec::new(), Vec::new());
@@ -332,7 +386,7 @@ impl BackupJob {
     /// Removes what a failed run stored. What cannot be removed now is reaped later.
     async fn clean_up(&self, id: &SnapshotId, state: Option<&JobState>) {
         let prune = Prune::new(self.repository.clone()).state(state);
-        if let Err(error) = prune.reap(id).await {
+        if let Err(error) = prune.remove(id).await {
             tracing::warn!(%id, error = error.chain(), "cannot remove a failed run's remains");
         }
     }
@@ -362,15 +416,6 @@ impl BackupJob {
                             "{} has {} bytes instead of {}",
                             object.name, found.size, object.size
                         );
-                        let record = CheckRecord {
-                            time: cx.now(),
-                            kind: CheckKind::Verify,
-                            outcome: CheckOutcome::Failed,
-                            complete: false,
-                            findings: vec![finding.clone()],
-                            version: env!("CARGO_PKG_VERSION").to_owned(),
-                        };
-                        self.repository.record_check(&report.id, &record).await?;
                         return Err(Error::new(ErrorKind::Damaged, "backup.verify", finding));
                     }
                 }
@@ -389,6 +434,8 @@ pub struct JobLock {
 /// What the runs before this one left.
 struct History {
     last_good: Option<Manifest>,
+    /// When the newest of this host's snapshots began, those dated in the future left out.
+    newest: Option<Timestamp>,
     /// The suspicions of the newest two snapshots, where both are suspect.
     last_two: Option<[Vec<Suspicion>; 2]>,
 }
@@ -403,12 +450,23 @@ impl History {
         };
         let mut next = || newest.next().and_then(|info| suspect(&info.state));
         let last_two = next().zip(next()).map(|(a, b)| [a, b]);
+        let soon = cx.now().plus(Span::hours(1), &TimeZone::utc());
+        let ours = survey.snapshots.iter().filter(|s| s.host.as_ref() == Some(repository.host()));
+        let newest = ours.map(|s| s.time()).filter(|time| *time <= soon).max();
         let last_good = crate::retention::latest(&survey.snapshots, repository.host(), cx.now());
         let last_good = match last_good {
             Some(info) => Some(repository.open(&info.id).await?.manifest().clone()),
             None => None,
         };
-        Ok(Self { last_good, last_two })
+        Ok(Self { last_good, newest, last_two })
+    }
+
+    /// The moment that a snapshot made now is named after: later than every one before it, also when
+    /// two begin in one second or the clock was set back, so that the last made is the newest.
+    fn next_moment(&self, now: Timestamp) -> Timestamp {
+        let second = Span::seconds(1);
+        let after = self.newest.map(|newest| newest.plus(second, &TimeZone::utc()));
+        after.map_or(now, |after| after.max(now))
     }
 
     /// Whether a run that ends with `suspicions` is the third in a row of its kind.

@@ -7,7 +7,10 @@ use std::{
 
 use seaworthy_core::{Error, FileLock, Name, Result, durable};
 
-use crate::snapshot::{Digest256, SnapshotId};
+use crate::{
+    Repository,
+    snapshot::{Digest256, SnapshotId},
+};
 
 /// A private folder for locks and journals, one per machine and user.
 #[derive(Clone, Debug)]
@@ -22,6 +25,11 @@ impl StateFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Takes the lock of a job, as its runs do. `purpose` is what others are told meanwhile.
+    pub fn lock(&self, repository: &Repository, purpose: &str) -> Result<FileLock> {
+        self.job(&repository.sink().to_string(), repository.job()).lock(purpose)
     }
 
     /// What concerns `job` in the sink that is called `sink`.

@@ -15,10 +15,11 @@ use seaworthy_backup::{
         SnapshotKind,
         index::{DatabaseRecord, Entry, Loss, LossRecord, PathBytes, Record},
     },
+    testing::{Call, Fault, FaultySink, Plan},
     verify::{VerifyOptions, rebuild_index, verify},
 };
 use seaworthy_core::{
-    Context, Error, ErrorKind, ManualClock, Name, Result, Span, TimeZone, Timestamp,
+    Clock, Context, Error, ErrorKind, ManualClock, Name, Result, Span, TimeZone, Timestamp,
 };
 
 /// Sends `chunks`, each as a segment, and claims what `summary` says.
@@ -465,6 +466,7 @@ async fn safety_snapshots_are_never_latest_and_prune_nothing() {
 
 #[tokio::test]
 async fn a_lost_or_damaged_index_is_rebuilt_from_the_payloads() {
+    let temp = std::env::temp_dir();
     for codec in [Codec::Zstd, Codec::Gzip, Codec::None] {
         let cx = Context::new();
         let sink = MemorySink::new();
@@ -480,7 +482,7 @@ async fn a_lost_or_damaged_index_is_rebuilt_from_the_payloads() {
         let error = restored(&repository, &report).await.unwrap_err();
         assert!(error.remedy().unwrap().contains("--rebuild-index"), "{error:?}");
 
-        let rebuilt = rebuild_index(&repository, &snapshot, &cx).await.unwrap();
+        let rebuilt = rebuild_index(&repository, &snapshot, &temp, &cx).await.unwrap();
         assert!(rebuilt.frames > 0);
         assert!(repository.list(&cx).await.unwrap()[0].is_good());
         assert!(restored(&repository, &report).await.unwrap() == chunks.concat(), "{codec:?}");
@@ -504,10 +506,14 @@ async fn a_damaged_payload_gets_no_new_index_and_nothing_is_changed() {
     bytes[last] ^= 1;
     sink.put(&key, bytes.into(), PutOptions::default()).await.unwrap();
     let index = report.folder.join(&snapshot.manifest().index).unwrap();
-    let before = sink.get(&index, 1 << 20).await.unwrap();
-    let error = rebuild_index(&repository, &snapshot, &cx).await.unwrap_err();
+    let temp = std::env::temp_dir();
+    // One that is whole is left alone: it knows more than a new one.
+    let error = rebuild_index(&repository, &snapshot, &temp, &cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    sink.delete(&index).await.unwrap();
+    let error = rebuild_index(&repository, &snapshot, &temp, &cx).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
-    assert_eq!(sink.get(&index, 1 << 20).await.unwrap(), before);
+    assert!(sink.stat(&index).await.is_err());
 }
 
 #[tokio::test]
@@ -526,4 +532,64 @@ async fn a_sample_reads_a_part_and_finds_what_it_reads() {
     let size = sink.stat(&key).await.unwrap().size;
     sink.put(&key, noise(size as usize, 9).into(), PutOptions::default()).await.unwrap();
     assert!(!verify(&snapshot, &options, &cx).await.unwrap().is_good());
+}
+
+#[tokio::test]
+async fn the_last_made_is_the_newest_also_within_a_second_and_after_the_clock_went_back() {
+    let (cx, clock) = clock();
+    let sink = MemorySink::new();
+    let keep = KeepPolicy::new(Keep::new().last(1), TimeZone::utc()).unwrap();
+    let job = job(&sink, &Chunks::new([noise(100, 1)])).retention(Arc::new(keep));
+    let start = clock.now();
+    for (n, back) in [0, 0, 0, 1800, 3000].into_iter().enumerate() {
+        clock.set(start.minus(Span::seconds(back), &TimeZone::utc()));
+        let report = job.run(&cx).await.unwrap();
+        let left = repository(&sink).list(&cx).await.unwrap();
+        assert_eq!(left.len(), 1, "run {n}");
+        assert_eq!(left[0].id, report.id, "run {n} removed what it had just made");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_whose_verification_failed_to_end_is_never_good() {
+    let cx = Context::new();
+    let faulty = FaultySink::new(MemorySink::new());
+    let host = host();
+    let job = BackupJob::new(name("nightly"), host, Arc::new(faulty.clone()))
+        .source(name("data"), Chunks::new([noise(5000, 1)]));
+    // The payload cannot be read back, now or later.
+    faulty.plan(Plan::every(Call::Read, Fault::Fail(ErrorKind::Io)).on_name("data.bytes.zst"));
+    let report = job.run(&cx).await.unwrap();
+    assert!(!report.is_good());
+    // The index cannot be reached just now: that says nothing, so the run fails.
+    faulty.heal();
+    faulty.plan(
+        Plan::every(Call::Read, Fault::Fail(ErrorKind::Unavailable)).on_name("index.jsonl.zst"),
+    );
+    let error = job.run(&cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    faulty.heal();
+    let listed = job.repository().list(&cx).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|s| !s.is_good()), "{listed:?}");
+    // A complete verification proves it after all.
+    let snapshot = job.repository().open(&listed[0].id).await.unwrap();
+    let verified = verify(&snapshot, &VerifyOptions::default(), &cx).await.unwrap();
+    let later = cx.now().plus(Span::seconds(5), &TimeZone::utc());
+    job.repository().record_check(&listed[0].id, &verified.to_record(later)).await.unwrap();
+    assert!(job.repository().list(&cx).await.unwrap()[0].is_good());
+}
+
+#[tokio::test]
+async fn one_unreadable_old_manifest_keeps_nobody_from_backing_up() {
+    let (cx, clock) = clock();
+    let faulty = FaultySink::new(MemorySink::new());
+    let job = BackupJob::new(name("nightly"), host(), Arc::new(faulty.clone()))
+        .source(name("data"), Chunks::new([noise(50, 1)]));
+    job.run(&cx).await.unwrap();
+    clock.advance(Span::days(1));
+    faulty.plan(Plan::nth(Call::Read, 1, Fault::Fail(ErrorKind::Io)).on_name("manifest.json"));
+    job.run(&cx).await.unwrap();
+    faulty.heal();
+    assert_eq!(job.repository().list(&cx).await.unwrap().len(), 2);
 }

@@ -187,14 +187,26 @@ async fn show(
         return finish.with(reply);
     }
     let mut out = std::io::BufWriter::new(std::io::stdout());
+    let mut failed = None;
     let mut each = |shown: seaworthy::command::Shown| match output::entry_line(&mut out, &shown) {
         Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+        Err(e) => {
+            failed = Some(e);
+            ControlFlow::Break(())
+        }
     };
     let reply = seaworthy.show(&request, &mut each, cx).await;
     let flushed = out.flush();
     if request.files && reply.error.is_none() {
-        return if flushed.is_ok() { reply.outcome } else { Outcome::Done };
+        return match failed.or(flushed.err()) {
+            None => reply.outcome,
+            // Whoever read has seen enough.
+            Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Done,
+            Some(e) => {
+                finish.terminal.error(&Error::io("show", "cannot write the list", e));
+                Outcome::Failed
+            }
+        };
     }
     finish.with(reply)
 }

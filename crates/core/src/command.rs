@@ -13,6 +13,12 @@ use crate::{Context, Error, ErrorKind, Result};
 /// How much of a command's standard error an error message carries, in bytes.
 const STDERR_TAIL: usize = 2048;
 
+/// How much of a command's standard output is kept, in bytes.
+const STDOUT_MOST: usize = 4 << 20;
+
+/// How long a command that has ended may still be read from.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A program and its arguments, as the operating system takes them. No shell reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -35,7 +41,7 @@ impl CommandLine {
         &self.0[1..]
     }
 
-    /// Runs it with no standard input and gives back its standard output. It is killed when `cx`
+    /// Runs it with no standard input and gives back its standard output, 4 MiB of it at most. It is killed when `cx`
     /// is cancelled, after `limit`, and when the future is dropped.
     ///
     /// Fails with [`ErrorKind::Command`] when it cannot be started, exits with another code than 0
@@ -54,11 +60,21 @@ impl CommandLine {
                     .remedy_is(format!("is {} installed and in PATH?", self.program()))
             })?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (mut out, mut errors) = (Vec::new(), VecDeque::new());
         let work = async {
-            let (out, errors, status) =
-                tokio::join!(read_all(stdout), read_tail(stderr), child.wait());
-            let status = status.map_err(|e| Error::io("command.run", "cannot wait", e))?;
-            Ok::<_, Error>((out, errors, status))
+            let read = async {
+                tokio::join!(read_up_to(stdout, &mut out), read_tail(stderr, &mut errors))
+            };
+            tokio::pin!(read);
+            let status = tokio::select! {
+                status = child.wait() => {
+                    // A daemon that it left behind may hold the pipes open for ever.
+                    let _ = tokio::time::timeout(LAST_WORDS, &mut read).await;
+                    status
+                }
+                _ = &mut read => child.wait().await,
+            };
+            status.map_err(|e| Error::io("command.run", "cannot wait", e))
         };
         let timer = async {
             match limit {
@@ -66,7 +82,7 @@ impl CommandLine {
                 None => std::future::pending().await,
             }
         };
-        let (out, errors, status) = tokio::select! {
+        let status = tokio::select! {
             result = work => result?,
             () = cx.cancel().triggered() => return Err(Error::cancelled("command.run")),
             () = timer => {
@@ -78,6 +94,7 @@ impl CommandLine {
         if status.success() {
             return Ok(out);
         }
+        let errors = tail_as_text(errors);
         let mut message = format!("{self} failed: {status}");
         if !errors.is_empty() {
             message.push_str("\n  ");
@@ -87,25 +104,29 @@ impl CommandLine {
     }
 }
 
-async fn read_all(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut out = Vec::new();
-    if let Some(mut pipe) = pipe {
-        // A broken pipe ends the output; the exit status tells whether that was a failure.
-        let _ = pipe.read_to_end(&mut out).await;
+/// Reads the first [`STDOUT_MOST`] bytes and passes over the rest.
+async fn read_up_to(pipe: Option<impl AsyncRead + Unpin>, out: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = [0; 4096];
+    // A broken pipe ends the output; the exit status tells whether that was a failure.
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        let room = STDOUT_MOST - out.len();
+        out.extend_from_slice(&buffer[..n.min(room)]);
     }
-    out
 }
 
-/// The end of what `pipe` says, as text without control characters.
-async fn read_tail(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let mut tail = VecDeque::with_capacity(STDERR_TAIL);
-    if let Some(mut pipe) = pipe {
-        let mut buffer = [0; 1024];
-        while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
-            tail.extend(&buffer[..n]);
-            tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
-        }
+/// Reads to the end and keeps the last [`STDERR_TAIL`] bytes.
+async fn read_tail(pipe: Option<impl AsyncRead + Unpin>, tail: &mut VecDeque<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = [0; 1024];
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        tail.extend(&buffer[..n]);
+        tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
     }
+}
+
+/// Text without control characters.
+fn tail_as_text(mut tail: VecDeque<u8>) -> String {
     let text = String::from_utf8_lossy(tail.make_contiguous()).into_owned();
     text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
@@ -185,6 +206,15 @@ mod tests {
         cx.cancel().trigger();
         let error = sleeping.run(&cx, None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_it_leaves_behind_holds_nothing_up() {
+        let starter = command(&["sh", "-c", "sleep 600 & echo started $!"]);
+        let out = starter.run(&Context::new(), None).await.unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let daemon = text.trim().strip_prefix("started ").unwrap().to_owned();
+        command(&["kill", &daemon]).run(&Context::new(), None).await.unwrap();
     }
 
     #[test]

@@ -230,6 +230,11 @@ impl Span {
         Self(jiff::Span::new().hours(i64::from(hours)))
     }
 
+    /// A span of `seconds` seconds.
+    pub fn seconds(seconds: u32) -> Self {
+        Self(jiff::Span::new().seconds(i64::from(seconds)))
+    }
+
     /// As a fixed duration, with 24 hours a day and 365 days a year: for time limits.
     pub fn as_duration(&self) -> std::time::Duration {
         let seconds = self.parts().iter().zip(UNITS).map(|(n, (_, unit))| n * unit).sum::<i64>();

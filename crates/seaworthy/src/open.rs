@@ -1,6 +1,9 @@
 //! From the file's words to the parts that do the work.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
@@ -110,7 +113,7 @@ impl Seaworthy {
             .state(self.state.clone())
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
-            job = job.source(source.clone(), open_source(source_config, &temp)?);
+            job = job.source(source.clone(), self.open_source(source_config, &temp)?);
         }
         if let (SnapshotKind::Backup, Some(policy)) = (kind, self.policy(name, sink)?) {
             job = job.retention(policy);
@@ -119,20 +122,31 @@ impl Seaworthy {
     }
 
     /// The folder for temporary files of a job.
-    pub(crate) fn temp_of(&self, config: &JobConfig) -> std::path::PathBuf {
+    pub(crate) fn temp_of(&self, config: &JobConfig) -> PathBuf {
         config.limit.temp.clone().unwrap_or_else(std::env::temp_dir)
     }
-}
 
-fn open_source(config: &SourceConfig, temp: &Path) -> Result<Arc<dyn BackupSource>> {
-    match config {
-        SourceConfig::Files(files) => {
-            Ok(Arc::new(FilesSource::new(&files.paths)?.exclude(&files.exclude)?))
+    fn open_source(&self, config: &SourceConfig, temp: &Path) -> Result<Arc<dyn BackupSource>> {
+        match config {
+            SourceConfig::Files(files) => {
+                let source = FilesSource::new(&files.paths)?.exclude(&files.exclude)?;
+                Ok(Arc::new(source.leave_out(self.own_folders())))
+            }
+            SourceConfig::Sqlite(sqlite) => Ok(Arc::new(
+                SqliteSource::new(&sqlite.path).temp(temp).foreign_keys(sqlite.foreign_keys),
+            )),
+            _ => Err(unknown_source()),
         }
-        SourceConfig::Sqlite(sqlite) => Ok(Arc::new(
-            SqliteSource::new(&sqlite.path).temp(temp).foreign_keys(sqlite.foreign_keys),
-        )),
-        _ => Err(unknown_source()),
+    }
+
+    /// The folders that Seaworthy itself keeps: its sinks on this machine and its state. They are
+    /// never part of a backup, and never moved aside by a restore.
+    pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
+        let sinks = self.config.sink.iter().filter_map(|(_, sink)| match sink {
+            SinkConfig::Local(local) => Some(local.path.clone()),
+            _ => None,
+        });
+        sinks.chain([self.state.path().to_owned()]).collect()
     }
 }
 
@@ -161,7 +175,7 @@ pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Result<Box<dyn Rest
 }
 
 /// The paths that a source's data was in.
-pub(crate) fn places_of(config: &SourceConfig) -> Vec<std::path::PathBuf> {
+pub(crate) fn places_of(config: &SourceConfig) -> Vec<PathBuf> {
     match config {
         SourceConfig::Files(files) => files.paths.clone(),
         SourceConfig::Sqlite(sqlite) => vec![sqlite.path.clone()],

@@ -6,14 +6,14 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use seaworthy_core::{Cancel, Context, Error, Event, Result};
+use seaworthy_core::{Cancel, Context, Error, ErrorKind, Event, Result};
 use sha2::{Digest, Sha256};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Codec, Compression, buffers::Buffers, codec::Compressor};
+use super::{Codec, Compression, MAX_FRAME, buffers::Buffers, codec::Compressor};
 use crate::snapshot::{Digest256, index::Entry};
 
 /// How much plain data a source should put into one segment, in bytes.
@@ -142,8 +142,7 @@ impl SegmentSender {
     pub async fn send(&self, segment: Segment) -> Result<()> {
         let slot = self.reserve().await?;
         tokio::task::spawn_blocking(move || slot.fill(segment)).await.map_err(|source| {
-            Error::new(seaworthy_core::ErrorKind::Internal, "compress", "a worker panicked")
-                .caused_by(source)
+            Error::new(ErrorKind::Internal, "compress", "a worker panicked").caused_by(source)
         })?
     }
 
@@ -199,6 +198,10 @@ impl SegmentSlot {
             return Ok(());
         }
         let plain_len = segment.data.len() as u64;
+        if plain_len > MAX_FRAME {
+            let message = format!("a segment of {plain_len} bytes is more than a frame may hold");
+            return Err(Error::new(ErrorKind::InvalidInput, "backup.read", message));
+        }
         let stored = match plain_len {
             0 => Bytes::new(),
             _ => self.sender.compress(std::mem::take(&mut segment.data))?,

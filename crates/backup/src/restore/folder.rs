@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::{fd::OwnedFd, unix::fs::PermissionsExt},
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,13 +17,11 @@ pub(crate) struct FreshFolder {
     /// The folders that were made for it, the outermost first.
     made: Vec<PathBuf>,
     root: Option<Arc<OwnedFd>>,
-    /// The permissions it gets in the end.
-    mode: u32,
 }
 
 impl FreshFolder {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, made: Vec::new(), root: None, mode: 0o755 }
+        Self { path, made: Vec::new(), root: None }
     }
 
     /// Where it is.
@@ -49,7 +47,7 @@ impl FreshFolder {
         }
     }
 
-    /// Makes it and opens it; nobody else may look in until the end.
+    /// Makes it, for its owner alone, and opens it.
     pub(crate) fn open(&mut self) -> Result<Arc<OwnedFd>> {
         self.check()?;
         let fail = |error| {
@@ -57,34 +55,26 @@ impl FreshFolder {
         };
         let missing: Vec<&Path> = self.path.ancestors().take_while(|p| is_missing(p)).collect();
         for folder in missing.into_iter().rev() {
-            fs::create_dir(folder).map_err(fail)?;
+            fs::DirBuilder::new().mode(0o700).create(folder).map_err(fail)?;
             self.made.push(folder.to_owned());
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, &self.path, flags, Mode::empty()).map_err(|e| fail(e.into()))?;
-        let meta = fs::metadata(&self.path).map_err(fail)?;
-        self.mode = meta.permissions().mode() & 0o7777;
-        if self.made.last() == Some(&self.path) {
-            rustix::fs::fchmod(&root, Mode::RWXU).map_err(|e| fail(e.into()))?;
-        }
         let root = Arc::new(root);
         self.root = Some(root.clone());
         Ok(root)
     }
 
-    /// Makes what it holds durable and opens it to those who may look in.
+    /// Makes what it holds durable. A folder that was made stays closed to others: what lay under
+    /// a closed folder must not become open by lying here.
     pub(crate) fn finish(&self) -> Result<()> {
-        let fail = |error: rustix::io::Errno| {
-            let message = format!("cannot make {} durable", self.path.display());
-            Error::io("restore", message, error.into())
-        };
-        if let Some(root) = &self.root {
-            if self.made.last() == Some(&self.path) {
-                rustix::fs::fchmod(root, Mode::from_raw_mode(self.mode)).map_err(fail)?;
-            }
-            syncfs(root).map_err(fail)?;
+        match &self.root {
+            Some(root) => syncfs(root).map_err(|error| {
+                let message = format!("cannot make {} durable", self.path.display());
+                Error::io("restore", message, error.into())
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Removes what was made.

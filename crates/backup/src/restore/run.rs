@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use super::{RestoreReport, RestoreTarget, Selection};
-use crate::snapshot::Snapshot;
+use crate::{run::MAX_WORKERS, snapshot::Snapshot};
 
 /// What is restored where.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ async fn load_all(
     }
     let index = snapshot.index(&options.temp, cx).await?;
     for Restoration { source, target, selection } in restorations {
-        let payload = snapshot.payload(&index, source, options.workers.max(1))?;
+        let payload = snapshot.payload(&index, source, options.workers.clamp(1, MAX_WORKERS))?;
         let task = format!("{}: {source}", snapshot.job());
         let total_bytes = selection.is_all().then_some(payload.source().summary.bytes);
         let started = cx.now();

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -95,6 +95,13 @@ impl SqliteTarget {
 
     /// Gives the database the owner and mode that it had, as far as we may.
     fn set_owner(&mut self, file: &File, record: &DatabaseRecord) -> io::Result<()> {
+        let mut record = record.clone();
+        if record.mode == 0 {
+            // A rebuilt index does not know: the file that is replaced does, if there is one.
+            let Place::Path { path, .. } = &self.place else { return Ok(()) };
+            let Ok(meta) = fs::metadata(path) else { return Ok(()) };
+            (record.mode, record.uid, record.gid) = (meta.mode() & 0o7777, meta.uid(), meta.gid());
+        }
         if rustix::process::geteuid().is_root() {
             fchown(file, Some(record.uid), Some(record.gid))?;
         } else if rustix::process::geteuid().as_raw() != record.uid {
@@ -107,9 +114,13 @@ impl SqliteTarget {
 #[async_trait]
 impl RestoreTarget for SqliteTarget {
     async fn prepare(&mut self, _: &Snapshot, _: &Context) -> Result<()> {
-        match &self.place {
+        match &mut self.place {
             Place::Folder(folder) => folder.check()?,
             Place::Path { path, .. } => {
+                // Behind a link lies the file that programs know by its own name.
+                if let Ok(real) = fs::canonicalize(&*path) {
+                    *path = real;
+                }
                 let folder = path.parent().unwrap_or(Path::new("/"));
                 if !folder.is_dir() {
                     let message = format!("the folder {} does not exist", folder.display());

@@ -28,6 +28,20 @@ pub struct CheckRecord {
     pub version: String,
 }
 
+impl CheckRecord {
+    /// A verification that ended at `time` because of `finding`, before everything was looked at.
+    pub fn failed(time: Timestamp, finding: String) -> Self {
+        Self {
+            time,
+            kind: CheckKind::Verify,
+            outcome: CheckOutcome::Failed,
+            complete: false,
+            findings: vec![finding],
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
 /// What was done to check a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

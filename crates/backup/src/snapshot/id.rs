@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for SnapshotId {
 
 /// Which machine made a snapshot: 16 hexadecimal digits of a hash of its machine-id, so that two
 /// machines which share a bucket never prune each other's snapshots.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct HostId(String);
 
@@ -106,6 +106,18 @@ impl HostId {
     /// The host as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for HostId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if text.len() == 16 && text.bytes().all(is_digit) {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom("a host has 16 hexadecimal digits"))
+        }
     }
 }
 

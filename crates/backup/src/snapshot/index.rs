@@ -133,7 +133,7 @@ pub struct DatabaseRecord {
     pub path: PathBytes,
     /// Its size in bytes.
     pub size: u64,
-    /// Permission bits of its file.
+    /// Permission bits of its file; 0 where mode and owner are unknown.
     #[serde(default)]
     pub mode: u32,
     /// The owner's number.

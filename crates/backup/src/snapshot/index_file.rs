@@ -28,8 +28,8 @@ const BATCH: usize = 1 << 20;
 /// How many losses a run's report names.
 const LOSSES: usize = 100;
 
-/// The longest line of an index that is read, in bytes: two paths of the longest kind, escaped.
-const MAX_LINE: u64 = 256 << 10;
+/// The longest line of an index, in bytes: two paths of the longest kind, escaped.
+const MAX_LINE: u64 = 1 << 20;
 
 /// Writes the index while the payloads are written.
 pub(crate) struct IndexWriter {
@@ -66,11 +66,16 @@ impl IndexWriter {
             }
             _ => {}
         }
+        let start = self.lines.len();
         serde_json::to_writer(&mut self.lines, record).map_err(|source| {
             Error::new(ErrorKind::Internal, "index.write", "cannot write an index record")
                 .caused_by(source)
         })?;
         self.lines.push(b'\n');
+        if (self.lines.len() - start) as u64 > MAX_LINE {
+            let message = "an index record is longer than a reader accepts";
+            return Err(Error::new(ErrorKind::InvalidInput, "index.write", message));
+        }
         if self.lines.len() >= BATCH { self.flush().await } else { Ok(()) }
     }
 
@@ -218,7 +223,7 @@ impl Records {
             let mut limited = (&mut self.lines).take(MAX_LINE);
             let read = limited.read_until(b'\n', &mut self.line);
             if read.map_err(|e| self.damaged(&e.to_string()))? == 0 {
-                return Ok(None);
+                return self.check_payload().map(|()| None);
             }
             let record =
                 serde_json::from_slice(&self.line).map_err(|e| self.damaged(&e.to_string()))?;
@@ -227,6 +232,7 @@ impl Records {
                     let sources = &self.manifest.sources;
                     let position = sources.iter().position(|s| s.name == payload.source);
                     let known = position.ok_or_else(|| self.damaged("a source is unknown"))?;
+                    self.check_payload()?;
                     (self.payload, self.stored, self.plain) = (Some(known), 0, 0);
                     if self.wanted.is_some() {
                         continue;
@@ -240,6 +246,17 @@ impl Records {
             if self.wanted.as_ref().is_none_or(|wanted| *wanted == present.name) {
                 return Ok(Some(record));
             }
+        }
+    }
+
+    /// The frames of the payload that ended are all of it.
+    fn check_payload(&self) -> Result<()> {
+        let source = self.payload.and_then(|at| self.manifest.sources.get(at));
+        match source {
+            Some(source) if (source.stored, source.plain) != (self.stored, self.plain) => {
+                Err(self.damaged(&format!("it does not cover all of {}", source.object)))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -258,12 +258,12 @@ impl Manifest {
 
     /// What all sources held before compression, in bytes.
     pub fn plain(&self) -> u64 {
-        self.sources.iter().map(|source| source.plain).sum()
+        self.sources.iter().fold(0, |sum, source| sum.saturating_add(source.plain))
     }
 
     /// What all objects take in the sink, in bytes, without the manifest.
     pub fn stored(&self) -> u64 {
-        self.objects.iter().map(|object| object.size).sum()
+        self.objects.iter().fold(0, |sum, object| sum.saturating_add(object.size))
     }
 }
 

@@ -30,7 +30,9 @@ impl EntryScanner {
     pub(crate) fn new(source: &ManifestSource) -> Result<Self> {
         if source.kind == PayloadKind::SQLITE.as_str() {
             let path = PathBytes(format!("{}.sqlite", source.name).into_bytes());
-            return Ok(Self::Database(Some(DatabaseRecord::new(path, source.plain))));
+            let mut record = DatabaseRecord::new(path, source.plain);
+            record.mode = 0;
+            return Ok(Self::Database(Some(record)));
         }
         if source.kind != PayloadKind::TAR.as_str() {
             return Ok(Self::Opaque);

@@ -29,9 +29,15 @@ use crate::{
     snapshot::index::{DatabaseRecord, Entry, PathBytes},
 };
 
+/// How many pages are copied in one step: some tens of megabytes.
+const STEP: i32 = 8192;
+
 /// How often a locked database is tried again, and how long to wait between.
 const LOCKED_TRIES: u32 = 300;
 const LOCKED_WAIT: Duration = Duration::from_millis(100);
+
+/// How long to wait before SQLite is interrupted again.
+const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// An SQLite database.
 #[derive(Clone, Debug)]
@@ -93,8 +99,11 @@ impl SqliteSource {
         if !metadata.is_file() {
             return Err(self.fail(ErrorKind::Source, "it is not a regular file"));
         }
-        let log = with_suffix(&self.path, "-wal");
-        let needed = metadata.len() + fs::metadata(log).map_or(0, |log| log.len());
+        let log = fs::metadata(with_suffix(&self.path, "-wal")).map_or(0, |log| log.len());
+        if log == 0 {
+            self.check_length(&metadata)?;
+        }
+        let needed = metadata.len() + log;
         let room = rustix::fs::statvfs(&self.temp).map_err(|e| {
             let message = format!("cannot make a copy in {}", self.temp.display());
             Error::io("sqlite.dump", message, e.into())
@@ -114,6 +123,30 @@ impl SqliteSource {
         Ok(metadata)
     }
 
+    /// Fails where the file is shorter than its header says. SQLite itself takes the missing pages
+    /// of a small database for free ones. Format: <https://sqlite.org/fileformat2.html>.
+    fn check_length(&self, metadata: &fs::Metadata) -> Result<()> {
+        let mut header = [0; 100];
+        let read = File::open(&self.path).and_then(|file| file.read_exact_at(&mut header, 0));
+        if read.is_err() || !header.starts_with(b"SQLite format 3\0") {
+            return Ok(());
+        }
+        let number = |at: usize| {
+            header[at..at + 4].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
+        let page = match u64::from(header[16]) << 8 | u64::from(header[17]) {
+            1 => 65_536,
+            size => size,
+        };
+        // The count of pages holds only while both counters of changes agree.
+        let expected = if number(24) == number(92) { number(28) * page } else { 0 };
+        if metadata.len() >= expected {
+            return Ok(());
+        }
+        let why = format!("it is cut off: {} of {expected} bytes", metadata.len());
+        Err(self.fail(ErrorKind::Source, &why).remedy_is("restore an earlier snapshot of it"))
+    }
+
     /// Makes the checked copy and says how many foreign-key violations it has.
     fn copy(&self, copy: &Path, interrupt: &Sender<InterruptHandle>, cx: &Context) -> Result<Copy> {
         let source = self.open()?;
@@ -123,12 +156,17 @@ impl SqliteSource {
         // Private and read only after a checked end: nothing has to survive a crash.
         target.execute_batch("PRAGMA synchronous=OFF").map_err(|e| self.sqlite_failed(e))?;
         {
+            // A read transaction of our own: every step sees the same moment, however many
+            // others write meanwhile, and the run can be interrupted between two steps.
+            let begin = "BEGIN; SELECT count(*) FROM sqlite_schema";
+            source.execute_batch(begin).map_err(|e| self.sqlite_failed(e))?;
             let backup = Backup::new(&source, &mut target).map_err(|e| self.sqlite_failed(e))?;
             let mut tries = 0;
             loop {
                 cx.check("sqlite.dump")?;
-                match backup.step(-1).map_err(|e| self.sqlite_failed(e))? {
+                match backup.step(STEP).map_err(|e| self.sqlite_failed(e))? {
                     StepResult::Done => break,
+                    StepResult::More => continue,
                     _ if tries == LOCKED_TRIES => {
                         return Err(self
                             .fail(ErrorKind::TimedOut, "another program keeps it locked")
@@ -144,6 +182,7 @@ impl SqliteSource {
         let copy = Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|e| self.sqlite_failed(e))?;
         let _ = interrupt.send(copy.get_interrupt_handle());
+        cx.check("sqlite.dump")?;
         self.check(&copy)
     }
 
@@ -254,9 +293,13 @@ impl SqliteSource {
             copied = &mut copying => return copied.map_err(panicked)?,
             () = cx.cancel().triggered() => {}
         }
-        // The step under way ends at once, and none begins after it.
-        handles.try_iter().for_each(|handle| handle.interrupt());
-        copying.await.map_err(panicked)?
+        // Whatever SQLite is at ends at once, and so does what it begins until the work stops.
+        loop {
+            handles.try_iter().for_each(|handle| handle.interrupt());
+            if let Ok(copied) = tokio::time::timeout(INTERRUPT_AGAIN, &mut copying).await {
+                return copied.map_err(panicked)?;
+            }
+        }
     }
 }
 

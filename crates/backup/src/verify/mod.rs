@@ -6,14 +6,17 @@ mod rebuild;
 use std::{path::PathBuf, time::Duration};
 
 use futures_util::TryStreamExt;
-use seaworthy_core::{Context, ErrorKind, Event, Result, Timestamp};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use rebuild::{RebuildReport, rebuild_index};
 
-use crate::snapshot::{
-    CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, Snapshot, SnapshotId,
+use crate::{
+    run::MAX_WORKERS,
+    snapshot::{
+        CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, Snapshot, SnapshotId,
+    },
 };
 
 /// How many findings a record in the snapshot's folder names.
@@ -121,11 +124,10 @@ pub async fn verify(
     let mut tally = Tally::default();
     let index = match snapshot.index(&options.temp, cx).await {
         Ok(index) => Some(index),
-        Err(error) if error.kind() == ErrorKind::Damaged => {
-            tally.find(&snapshot.manifest().index, None, error.chain());
+        Err(error) => {
+            tally.find(&snapshot.manifest().index, None, problem(error)?);
             None
         }
-        Err(error) => return Err(error),
     };
     for object in &snapshot.manifest().objects {
         cx.check("verify")?;
@@ -133,12 +135,13 @@ pub async fn verify(
         let source = sources.iter().find(|source| source.object == object.name);
         match (source, &index) {
             (Some(source), Some(index)) => {
-                let payload = snapshot.payload(index, &source.name, options.workers.max(1))?;
+                let payload =
+                    snapshot.payload(index, &source.name, options.workers.clamp(1, MAX_WORKERS))?;
                 payload::verify(snapshot, payload, object, options, &mut tally, cx).await?;
             }
-            // The index proved itself when it was fetched.
-            (None, Some(_)) if object.name == snapshot.manifest().index => {
-                tally.bytes += object.size;
+            // The index was judged when it was fetched.
+            (None, index) if object.name == snapshot.manifest().index => {
+                tally.bytes += index.as_ref().map_or(0, |_| object.size);
             }
             _ => verify_digest(snapshot, object, &mut tally, cx).await?,
         }
@@ -157,14 +160,22 @@ async fn verify_digest(
 ) -> Result<()> {
     let key = snapshot.folder().join(&object.name)?;
     let mut stream = match snapshot.sink().read(&key, None).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            tally.find(&object.name, None, "it is missing");
+        Ok(stream) => stream,
+        Err(error) => {
+            tally.find(&object.name, None, problem(error)?);
             return Ok(());
         }
-        stream => stream?,
     };
     let (mut hash, mut size) = (Sha256::new(), 0);
-    while let Some(chunk) = stream.try_next().await? {
+    loop {
+        let chunk = match stream.try_next().await {
+            Ok(None) => break,
+            Ok(Some(chunk)) => chunk,
+            Err(error) => {
+                tally.find(&object.name, Some(size), problem(error)?);
+                return Ok(());
+            }
+        };
         cx.check("verify")?;
         size += chunk.len() as u64;
         cx.emit(Event::Advanced { bytes: chunk.len() as u64, items: 0 });
@@ -178,6 +189,17 @@ async fn verify_digest(
     tally.bytes += size;
     tally.check_object(object, size, Digest256::from(hash.finalize()));
     Ok(())
+}
+
+/// What is wrong with an object, where `error` says so: that it is damaged or missing, or that it
+/// cannot be read and trying again will not help. Any other error is given back.
+fn problem(error: Error) -> Result<String> {
+    match error.kind() {
+        ErrorKind::NotFound => Ok("it is missing".to_owned()),
+        ErrorKind::Damaged => Ok(error.chain()),
+        ErrorKind::Io | ErrorKind::PermissionDenied if !error.is_retryable() => Ok(error.chain()),
+        _ => Err(error),
+    }
 }
 
 /// What was looked at and found so far.

@@ -12,9 +12,10 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use super::{Finding, Tally, VerifyOptions};
+use super::{Finding, Tally, VerifyOptions, problem};
 use crate::{
     payload::{FrameDecoder, PayloadReader, buffers::Buffers, reader::check},
+    run::MAX_WORKERS,
     sink::{BlockingReader, ByteStream, ObjectKey},
     snapshot::{
         Digest256, ManifestObject, Snapshot,
@@ -36,12 +37,11 @@ pub(super) async fn verify(
 ) -> Result<()> {
     let key = snapshot.folder().join(&object.name)?;
     match snapshot.sink().stat(&key).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            tally.find(&object.name, None, "it is missing");
+        Err(error) => {
+            tally.find(&object.name, None, problem(error)?);
             return Ok(());
         }
-        Err(error) => return Err(error),
-        Ok(info) if info.size < object.size => {
+        Ok(info) if info.size != object.size => {
             let problem = format!("it has {} bytes instead of {}", info.size, object.size);
             tally.find(&object.name, None, problem);
         }
@@ -50,21 +50,35 @@ pub(super) async fn verify(
     let pass = Pass {
         payload,
         object: object.clone(),
-        credits: Arc::new(Semaphore::new(options.workers.max(1) + 2)),
+        credits: Arc::new(Semaphore::new(options.workers.clamp(1, MAX_WORKERS) + 2)),
         idle: Arc::default(),
         buffers: Buffers::default(),
         cx: cx.clone(),
     };
     let sample = options.sample;
     let stream = match sample {
-        None => Some(snapshot.sink().read(&key, None).await?),
+        None => match snapshot.sink().read(&key, None).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tally.find(&object.name, None, problem(error)?);
+                return Ok(());
+            }
+        },
         Some(_) => None,
     };
+    let name = object.name.clone();
     let part = tokio::task::spawn_blocking(move || match (stream, sample) {
         (Some(stream), _) => pass.whole(stream, &key),
         (None, part) => pass.sample(part.unwrap_or(1.0)),
     });
-    let part = part.await.map_err(worker_failed)??;
+    let part = match part.await.map_err(worker_failed)? {
+        Ok(part) => part,
+        // Of the index, or of an object that cannot be read on.
+        Err(error) => {
+            tally.find(&name, None, problem(error)?);
+            return Ok(());
+        }
+    };
     tally.frames += part.frames;
     tally.bytes += part.bytes;
     tally.findings.extend(part.findings);
@@ -158,11 +172,10 @@ impl Pass {
                     self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
                     self.check_aside(group, bytes, &mut workers)?;
                 }
-                Err(error) if error.kind() == ErrorKind::Damaged => {
+                Err(error) => {
                     tally.frames += 1;
-                    tally.findings.push(finding(&group, &error.chain()));
+                    tally.findings.push(finding(&group, &problem(error)?));
                 }
-                Err(error) => return Err(error),
             }
         }
         finish(workers, &mut tally)?;

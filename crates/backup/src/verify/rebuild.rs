@@ -1,6 +1,9 @@
 //! Making a lost or damaged index anew from the payloads.
 
-use std::io::{BufRead, BufReader, Read};
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
 
 use flate2::bufread::GzDecoder;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
@@ -23,6 +26,10 @@ use crate::{
     source::EntryScanner,
 };
 
+/// How far behind an entry's beginning its headers and the map of a sparse file end at the latest,
+/// in bytes.
+const MAP_ROOM: u64 = 3 << 20;
+
 /// What a rebuild did.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -39,13 +46,20 @@ pub struct RebuildReport {
 ///
 /// Every payload is read whole first and must have the SHA-256 that the manifest names; until then
 /// nothing is changed. What only the old index knew, such as which files could not be read, is
-/// lost.
+/// lost; so an index that is whole is left alone, with [`ErrorKind::InvalidInput`]. Temporary files go
+/// to the folder `temp`. To be called under the job's lock.
 pub async fn rebuild_index(
     repository: &Repository,
     snapshot: &Snapshot,
+    temp: &Path,
     cx: &Context,
 ) -> Result<RebuildReport> {
     let (sink, folder) = (&**snapshot.sink(), snapshot.folder());
+    if is_whole(snapshot, temp, cx).await? {
+        let message = format!("the index of {}@{} is whole", snapshot.job(), snapshot.id());
+        return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message)
+            .remedy_is("only a lost or damaged one is made anew: the old one knows more"));
+    }
     let mut manifest = snapshot.manifest().clone();
     let codec = [Codec::Gzip, Codec::Zstd].into_iter();
     let codec = codec.clone().find(|codec| manifest.index.ends_with(codec.suffix()));
@@ -68,6 +82,18 @@ pub async fn rebuild_index(
     write_manifest(sink, folder, &manifest).await?;
     repository.record_check(&manifest.id, &record(&manifest, cx)).await?;
     Ok(report)
+}
+
+async fn is_whole(snapshot: &Snapshot, temp: &Path, cx: &Context) -> Result<bool> {
+    let index = match snapshot.index(temp, cx).await {
+        Err(error) if error.kind() == ErrorKind::Damaged => return Ok(false),
+        index => index?,
+    };
+    let read = move || index.records()?.try_for_each(|record| record.map(drop));
+    match tokio::task::spawn_blocking(read).await.map_err(worker_failed)? {
+        Err(error) if error.kind() == ErrorKind::Damaged => Ok(false),
+        read => read.map(|()| true),
+    }
 }
 
 fn record(manifest: &Manifest, cx: &Context) -> CheckRecord {
@@ -185,8 +211,10 @@ struct Found {
 struct Frames {
     stored: Counted,
     codec: Codec,
-    /// Plain bytes that were scanned but belong to the next frame; only without a codec.
+    /// Plain bytes that were scanned but belong to the next frame, and the entry that begins in
+    /// them; only without a codec.
     carried: Vec<u8>,
+    carried_entry: Option<Record>,
     plain: Vec<u8>,
     /// Where the next frame begins in the plain bytes.
     start: u64,
@@ -196,7 +224,14 @@ impl Frames {
     fn new(stored: BlockingReader, codec: Codec) -> Self {
         let input = BufReader::with_capacity(1 << 20, stored);
         let stored = Counted { input, frame: Sha256::new(), whole: Sha256::new(), size: 0 };
-        Self { stored, codec, carried: Vec::new(), plain: Vec::new(), start: 0 }
+        Self {
+            stored,
+            codec,
+            carried: Vec::new(),
+            carried_entry: None,
+            plain: Vec::new(),
+            start: 0,
+        }
     }
 
     /// Reads the next frame and adds the entries that begin in it to `found`.
@@ -250,6 +285,7 @@ impl Frames {
         entries: &mut EntryScanner,
         found: &mut Vec<Record>,
     ) -> Result<Option<Found>> {
+        found.extend(self.carried_entry.take());
         let had = self.carried.len();
         let wanted = SEGMENT_SIZE.saturating_sub(had).max(64 << 10) as u64;
         (&mut self.stored)
@@ -258,17 +294,35 @@ impl Frames {
             .map_err(BlockingReader::unwrap_error)?;
         let ended = self.carried.len() == had;
         entries.push(&self.carried[had..], found)?;
-        let open = entries.open_since().map(|at| at.saturating_sub(self.start));
-        let len = match open.and_then(|at| usize::try_from(at).ok()) {
-            Some(at) if at > 0 && at < self.carried.len() && !ended => at,
-            _ => self.carried.len(),
-        };
+        let len = if ended { self.carried.len() } else { self.cut_at(entries, found) };
         if len == 0 {
             return Ok(None);
         }
         let sha256 = Digest256::of(&self.carried[..len]);
         self.carried.drain(..len);
         Ok(Some(Found { stored: len as u64, plain: len as u64, sha256 }))
+    }
+
+    /// How many of the carried bytes make a frame. Headers, and the map of a sparse file behind
+    /// them, stay whole: an entry that has only just begun goes into the next frame.
+    fn cut_at(&mut self, entries: &EntryScanner, found: &mut Vec<Record>) -> usize {
+        let end = self.start + self.carried.len() as u64;
+        let begun = match found.last() {
+            Some(Record::File(last)) if last.at + last.len > end && end - last.at < MAP_ROOM => {
+                Some(last.at)
+            }
+            _ => None,
+        };
+        let cut = begun.or(entries.open_since()).filter(|at| *at > self.start);
+        match cut.and_then(|at| usize::try_from(at - self.start).ok()) {
+            Some(len) => {
+                if begun.is_some() {
+                    self.carried_entry = found.pop();
+                }
+                len
+            }
+            None => self.carried.len(),
+        }
     }
 
     /// The size and SHA-256 of everything that was read.

@@ -80,6 +80,9 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
+    if let Some(error) = &report.prune_error {
+        writeln!(out, "  FAILED    retention: {}", one_line(error))?;
+    }
     match &report.prune {
         None => writeln!(out, "  retention not applied"),
         Some(prune) => retention::write(prune, out),

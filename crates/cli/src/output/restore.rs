@@ -9,7 +9,8 @@ use crate::terminal::one_line;
 
 impl Report for RestoreResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "restored {}@{} from {}", self.job, self.id, self.sink)?;
+        let done = if self.restored.is_empty() { "did not restore" } else { "restored" };
+        writeln!(out, "{done} {}@{} from {}", self.job, self.id, self.sink)?;
         for restored in &self.restored {
             let report = &restored.report;
             let (files, bytes) = (count(report.files, "file"), size(report.bytes));
@@ -24,6 +25,10 @@ impl Report for RestoreResult {
             for warning in &report.warnings {
                 writeln!(out, "    warning: {}", one_line(warning))?;
             }
+        }
+        if self.missing > 0 {
+            let files = count(self.missing, "file");
+            writeln!(out, "  missing: {files} that could not be read when it was made")?;
         }
         for id in &self.safety {
             writeln!(out, "  safety snapshot of what was there: {}@{id}", self.job)?;

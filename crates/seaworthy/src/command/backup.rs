@@ -134,7 +134,8 @@ impl Seaworthy {
 }
 
 fn outcome_of(report: &BackupReport) -> Outcome {
-    if report.verified.as_ref().is_some_and(|verified| !verified.is_good()) {
+    let damaged = report.verified.as_ref().is_some_and(|verified| !verified.is_good());
+    if damaged || report.prune_error.is_some() {
         Outcome::Failed
     } else if report.has_losses() || !report.is_good() {
         Outcome::Losses

@@ -15,7 +15,7 @@ use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Reply, Seaworthy, open};
+use crate::{Outcome, Reply, Seaworthy, open};
 
 /// What `restore` is asked for.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct RestoreResult {
     pub safety: Vec<SnapshotId>,
     /// What was done for each source.
     pub restored: Vec<Restored>,
+    /// How many items the snapshot lacks because they could not be read when it was made.
+    pub missing: u64,
 }
 
 /// What `restore` did for one source.
@@ -98,37 +100,54 @@ impl Seaworthy {
         confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
         cx: &Context,
     ) -> Reply<RestoreResult> {
-        self.try_restore(request, confirm, cx).await.into()
+        let mut result = None;
+        let failed = self.try_restore(request, confirm, &mut result, cx).await.err();
+        let mut reply = match result {
+            Some(result) => {
+                Reply { outcome: outcome_of(&result), result: Some(result), error: None }
+            }
+            None => Reply { outcome: Outcome::Done, result: None, error: None },
+        };
+        if let Some(error) = failed {
+            reply = reply.with_error(Some(error));
+        }
+        reply
     }
 
     async fn try_restore(
         &self,
         request: &RestoreRequest,
         confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
+        result: &mut Option<RestoreResult>,
         cx: &Context,
-    ) -> Result<RestoreResult> {
+    ) -> Result<()> {
         let job = &request.snapshot.job;
         let (sink, repository, info) =
             self.find_snapshot(&request.snapshot, request.sink.as_ref(), cx).await?;
         let snapshot = repository.open(&info.id).await?;
         let config = self.job_config(job)?;
         let chosen = self.choose(&snapshot, config, request, cx).await?;
-        let mut result = RestoreResult {
+        let mut done = RestoreResult {
             job: job.clone(),
             id: info.id,
             sink,
             safety: Vec::new(),
             restored: Vec::new(),
+            missing: missing_of(&snapshot, &chosen),
         };
-        match &request.to {
+        let restored = match &request.to {
             Destination::Folder(folder) => {
-                self.restore_to(folder, &snapshot, chosen, config, &mut result, cx).await?;
+                self.restore_to(folder, &snapshot, chosen, config, &mut done, cx).await
             }
             Destination::InPlace => {
-                self.restore_in_place(&snapshot, chosen, config, confirm, &mut result, cx).await?;
+                self.restore_in_place(&snapshot, chosen, config, confirm, &mut done, cx).await
             }
+        };
+        // What was restored or made safe is said also where something failed after it.
+        if restored.is_ok() || !done.restored.is_empty() || !done.safety.is_empty() {
+            *result = Some(done);
         }
-        Ok(result)
+        restored
     }
 
     /// Which sources are restored, and what of them.
@@ -242,6 +261,7 @@ impl Seaworthy {
             }
             targets.push(open::target_in_place(source, &stamp)?);
         }
+        self.refuse_own_folders(&places)?;
         confirm(&RestoreIntent {
             job: result.job.clone(),
             id: result.id.clone(),
@@ -254,14 +274,37 @@ impl Seaworthy {
             .await?
             .lock(&format!("restore {}", result.job))?;
         let done = async {
-            run_all(&config.restore.before, cx).await?;
+            run_before(&config.restore.before, cx).await?;
             self.make_safe(&chosen, &lock, result, cx).await?;
             self.load(snapshot, chosen, targets, config, result, cx).await
         }
         .await;
         // Also when it failed or was interrupted: what `before` stopped has to start again.
-        let after = run_all(&config.restore.after, &Context::new()).await;
-        done.and(after)
+        let after = run_after(&config.restore.after, cx).await;
+        match (done, after) {
+            (Err(error), Err(after)) => {
+                cx.emit(Event::warning(after.chain()));
+                Err(error)
+            }
+            (done, after) => done.and(after),
+        }
+    }
+
+    /// Fails where one of our own folders would be moved aside, with every snapshot in it.
+    fn refuse_own_folders(&self, places: &[PathBuf]) -> Result<()> {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        for own in self.own_folders().iter().map(real) {
+            if let Some(place) = places.iter().map(real).find(|place| own.starts_with(place)) {
+                let message = format!(
+                    "{} cannot be replaced: {} lies in it and would be moved aside",
+                    place.display(),
+                    own.display()
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, "restore.in_place", message)
+                    .remedy_is("restore to a folder with --to, or in parts with --only"));
+            }
+        }
+        Ok(())
     }
 
     /// Makes a safety snapshot of what is there. Data that cannot be backed up any more is no
@@ -287,6 +330,10 @@ impl Seaworthy {
                 .await?;
             let error = match job.run_locked(lock, cx).await {
                 Ok(report) => {
+                    if report.verified.as_ref().is_some_and(|verified| !verified.is_good()) {
+                        let id = &report.id;
+                        cx.emit(Event::warning(format!("the safety snapshot {id} is damaged")));
+                    }
                     result.safety.push(report.id);
                     continue;
                 }
@@ -342,11 +389,47 @@ impl Seaworthy {
 }
 
 /// Runs commands one after another, until one fails.
-async fn run_all(commands: &[CommandLine], cx: &Context) -> Result<()> {
+async fn run_before(commands: &[CommandLine], cx: &Context) -> Result<()> {
     for command in commands {
-        command.run(cx, None).await?;
+        command.run(cx, None).await.map_err(|error| {
+            let message = "a command of `before` failed, so nothing was replaced";
+            Error::new(error.kind(), "restore.before", message).caused_by(error)
+        })?;
     }
     Ok(())
+}
+
+/// Runs every command, also after one failed and after an interruption; gives the first failure.
+async fn run_after(commands: &[CommandLine], cx: &Context) -> Result<()> {
+    let mut first = Ok(());
+    for command in commands {
+        let Err(error) = command.run(&Context::new(), None).await else { continue };
+        let message = "a command of `after` failed; what it starts may still be down";
+        let error = Error::new(error.kind(), "restore.after", message).caused_by(error);
+        if first.is_ok() {
+            first = Err(error);
+        } else {
+            cx.emit(Event::warning(error.chain()));
+        }
+    }
+    first
+}
+
+/// How many items of the chosen sources could not be read when the snapshot was made.
+fn missing_of(snapshot: &Snapshot, chosen: &[Chosen]) -> u64 {
+    let sources = snapshot.manifest().sources.iter();
+    let chosen = sources.filter(|held| chosen.iter().any(|one| one.source == held.name));
+    chosen.map(|source| source.summary.unreadable).sum()
+}
+
+/// Losses are what the snapshot lacks, and what could not be restored as it was.
+fn outcome_of(result: &RestoreResult) -> Outcome {
+    let lossy = |restored: &Restored| !restored.report.warnings.is_empty();
+    if result.missing > 0 || result.restored.iter().any(lossy) {
+        Outcome::Losses
+    } else {
+        Outcome::Done
+    }
 }
 
 /// Makes sure that `folder` is there and empty; true where it had to be made.

@@ -113,7 +113,9 @@ impl Seaworthy {
         let snapshot = repository.open(&info.id).await?;
         let (job, id) = (name.job.clone(), info.id);
         if kind == VerifyKind::RebuildIndex {
-            let rebuilt = Some(rebuild_index(&repository, &snapshot, cx).await?);
+            let _lock = self.state.lock(&repository, &format!("rebuild the index of {job}"))?;
+            let temp = self.temp_of(self.job_config(&job)?);
+            let rebuilt = Some(rebuild_index(&repository, &snapshot, &temp, cx).await?);
             return Ok(Verified { job, id, sink, report: None, rebuilt });
         }
         let config = self.job_config(&job)?;
@@ -124,6 +126,12 @@ impl Seaworthy {
             options.workers = workers.into();
         }
         let report = verify(&snapshot, &options, cx).await?;
+        if !report.is_good()
+            && repository.open(&id).await.is_err_and(|e| e.kind() == ErrorKind::NotFound)
+        {
+            let message = format!("{job}@{id} was removed while it was verified");
+            return Err(Error::new(ErrorKind::NotFound, "verify", message));
+        }
         // Unless it changes what is known, a record that cannot be kept is no failure.
         let recorded = repository.record_check(&id, &report.to_record(cx.now())).await;
         if let Err(error) = recorded {

@@ -62,6 +62,7 @@ impl InPlace {
         let mut places = Vec::new();
         for (part, within) in self.parts(selection)? {
             let (parent, missing, name) = self.find(&part, &within)?;
+            refuse_mounts_below(&parent, &missing, &name)?;
             let swap = Swap::begin(part.clone(), parent, missing, name, &self.stamp)?;
             places.push(swap.place()?);
             self.swaps.push(swap);
@@ -169,6 +170,53 @@ impl InPlace {
     pub(super) fn abort(self) -> Result<()> {
         self.swaps.iter().try_for_each(Swap::remove)
     }
+}
+
+/// Fails where a file system is mounted somewhere below what is to be moved aside: it would be
+/// moved along, and be back at its place after the next start of the machine.
+fn refuse_mounts_below(parent: &Path, missing: &[Vec<u8>], name: &[u8]) -> Result<()> {
+    if !missing.is_empty() {
+        return Ok(());
+    }
+    let live = parent.join(PathBytes(name.to_vec()).as_path());
+    // Without /proc nothing is known of mounts; a rename of a mount point itself still fails.
+    let Ok(mounts) = fs::read("/proc/self/mountinfo") else { return Ok(()) };
+    // proc_pid_mountinfo(5): the fifth field, with some characters as octal escapes.
+    let lines = mounts.split(|byte| *byte == b'\n');
+    let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4)).map(unescape);
+    for point in points {
+        if point.as_path() != live && point.as_path().starts_with(&live) {
+            let message = format!(
+                "{} cannot be replaced: another file system is mounted at {point}",
+                live.display()
+            );
+            return Err(Error::new(ErrorKind::Unsupported, "restore", message).remedy_is(
+                "unmount it first, or restore to a folder with --to and move the files by hand",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A path as mountinfo writes it, with `\040` for a space.
+fn unescape(text: &[u8]) -> PathBytes {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let octal = octal.and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    PathBytes(bytes)
 }
 
 /// Opens a folder without following a last link.

@@ -113,15 +113,37 @@ pub(super) struct Plan {
     number: u64,
     /// A wanted file that goes on, and where it ends.
     open: Option<(Arc<LargeFile>, u64)>,
+    failed: bool,
 }
 
 impl Plan {
     pub(super) fn new(scope: Arc<Scope>, reader: &PayloadReader) -> Result<Self> {
-        Ok(Self { records: reader.records()?.peekable(), scope, number: 0, open: None })
+        Ok(Self {
+            records: reader.records()?.peekable(),
+            scope,
+            number: 0,
+            open: None,
+            failed: false,
+        })
     }
 
-    /// The next frame that holds something wanted.
+    /// The next frame that holds something wanted; nothing after a failure.
     pub(super) fn next_group(&mut self) -> Result<Option<Group>> {
+        if self.failed {
+            return Ok(None);
+        }
+        let next = self.find_group();
+        if next.is_err() {
+            self.failed = true;
+            // Its first frame was never given out: nobody would open it for those who wait.
+            if let Some((large, _)) = &self.open {
+                large.failed_unless_opened();
+            }
+        }
+        next
+    }
+
+    fn find_group(&mut self) -> Result<Option<Group>> {
         loop {
             let frame = match self.records.next().transpose()? {
                 None => return self.no_more().map(|()| None),

@@ -71,6 +71,10 @@ pub(super) fn differs(a: &Stat, b: &Stat) -> bool {
     a.st_size != b.st_size || times(a) != times(b)
 }
 
+/// How large the extended attributes of one file may be together, in bytes: headers stay far below
+/// what a reader accepts.
+const MAX_XATTRS: usize = 1 << 20;
+
 /// The extended attributes that are archived, sorted by name; access control lists are among them.
 pub(super) fn xattrs(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut short = [0_u8; 1024];
@@ -87,10 +91,15 @@ pub(super) fn xattrs(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
         Err(error) => return Err(error.into()),
     };
     let mut found = Vec::new();
+    let mut total = 0;
     for name in names.split(|byte| *byte == 0).filter(|name| is_kept(name)) {
         let mut value = vec![0; 64 << 10];
         match fgetxattr(&file, name, &mut *value) {
             Ok(len) => {
+                total += name.len() + len;
+                if total > MAX_XATTRS {
+                    return Err(io::Error::other("together they are larger than 1 MiB"));
+                }
                 value.truncate(len);
                 value.shrink_to_fit();
                 found.push((name.to_vec(), value));
@@ -167,10 +176,10 @@ pub(super) fn extents(file: impl AsFd, stat: &Stat) -> Option<Vec<Extent>> {
             // The file system does not tell.
             Err(_) => return None,
         };
-        let Ok(end) = seek(&file, SeekFrom::Hole(start)) else { break };
-        let end = end.min(size);
+        // What is not known to be a hole is read.
+        let end = seek(&file, SeekFrom::Hole(start)).ok()?.min(size);
         if end <= start {
-            break;
+            return None;
         }
         map.push(Extent { offset: start, len: end - start });
         at = end;

@@ -43,6 +43,7 @@ use worker::Shared;
 pub struct FilesSource {
     paths: Vec<PathBuf>,
     excludes: Excludes,
+    left_out: Vec<PathBuf>,
     hooks: Hooks,
 }
 
@@ -55,7 +56,8 @@ impl FilesSource {
             return Err(Error::new(ErrorKind::InvalidInput, "files", "no path is given")
                 .remedy_is("name at least one file or folder in `paths`"));
         }
-        Ok(Self { paths, excludes: Excludes::none(), hooks: Hooks::default() })
+        let (excludes, left_out) = (Excludes::none(), Vec::new());
+        Ok(Self { paths, excludes, left_out, hooks: Hooks::default() })
     }
 
     /// Leaves out what matches one of `patterns`: lines as in a `.gitignore` that lies in each of
@@ -65,6 +67,14 @@ impl FilesSource {
     pub fn exclude<S: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = S>) -> Result<Self> {
         self.excludes = Excludes::new(patterns)?;
         Ok(self)
+    }
+
+    /// Leaves out these folders, under whatever name they are met: such as the one that receives
+    /// the backup.
+    #[must_use]
+    pub fn leave_out<P: AsRef<Path>>(mut self, folders: impl IntoIterator<Item = P>) -> Self {
+        self.left_out.extend(folders.into_iter().map(|folder| folder.as_ref().to_owned()));
+        self
     }
 
     /// What is backed up, as absolute paths.
@@ -90,7 +100,8 @@ impl BackupSource for FilesSource {
         let workers = out.workers().max(1);
         let open = move || {
             let roots = roots::open(&source.paths, &source.excludes)?;
-            Ok(Walker::new(roots, source.excludes, source.hooks, workers))
+            let walker = Walker::new(roots, source.excludes, source.hooks, workers);
+            Ok(walker.leaving_out(&source.left_out))
         };
         let walker = tokio::task::spawn_blocking(open).await.map_err(panicked)??;
         let shared = Arc::new(Shared::new(walker));

@@ -40,6 +40,8 @@ pub(super) struct Walker {
     /// The paths still to come, last first.
     roots: Vec<Root>,
     excludes: Excludes,
+    /// Folders that are not looked into, by device and inode.
+    left_out: Vec<(u64, u64)>,
     hooks: Hooks,
     /// The folders from the configured path down to the present one.
     levels: Vec<Level>,
@@ -73,6 +75,7 @@ impl Walker {
         Self {
             roots,
             excludes,
+            left_out: Vec::new(),
             hooks,
             levels: Vec::new(),
             path: Vec::new(),
@@ -137,6 +140,14 @@ impl Walker {
         }
     }
 
+    /// The same walk, without the folders `left_out`. One that does not exist is fine.
+    pub(super) fn leaving_out(mut self, left_out: &[std::path::PathBuf]) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let found = left_out.iter().filter_map(|folder| std::fs::metadata(folder).ok());
+        self.left_out = found.map(|meta| (meta.dev(), meta.ino())).collect();
+        self
+    }
+
     /// What `name` in `folder` is; nothing where it is left out.
     fn look_at(&mut self, folder: &Arc<OwnedFd>, name: Vec<u8>) -> Option<Item> {
         let path = if self.path.is_empty() {
@@ -151,7 +162,10 @@ impl Walker {
         let kind = inode::file_type(&stat);
         let below = path.get(self.root_len..).unwrap_or_default();
         let below = PathBytes(below.strip_prefix(b"/").unwrap_or(below).to_vec());
-        if self.excludes.matches(below.as_path(), kind == Some(FileType::Directory)) {
+        let is_folder = kind == Some(FileType::Directory);
+        if self.excludes.matches(below.as_path(), is_folder)
+            || is_folder && self.left_out.contains(&(stat.st_dev, stat.st_ino))
+        {
             return None;
         }
         Some(match kind {
@@ -230,8 +244,9 @@ impl Walker {
         let by_parent = left.folder.as_ref().and_then(|left| open_as(left, b"..", above.id));
         let folder = by_parent.or_else(|| self.open_from_root(above));
         if folder.is_none() {
-            let why = "it was moved while it was read";
-            let record = LossRecord::new(PathBytes(self.path.clone()), Loss::Vanished, why);
+            // What was in it is missing, perhaps a whole tree: that is more than one lost file.
+            let why = "it could not be opened again; it may have been moved while it was read";
+            let record = LossRecord::new(PathBytes(self.path.clone()), Loss::Unreadable, why);
             self.found.push(Item::Loss(record));
         }
         if let Some(above) = self.levels.last_mut() {
@@ -314,7 +329,7 @@ fn socket(path: Vec<u8>) -> Item {
 /// What could not be opened or read because of `error`.
 pub(super) fn lost(path: Vec<u8>, error: &io::Error) -> Item {
     match Errno::from_io_error(error) {
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::STALE) => {
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
             let why = "it was gone when it was to be read";
             Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
         }

@@ -27,6 +27,9 @@ const MOST: usize = 4 * SEGMENT_SIZE;
 #[derive(Debug)]
 pub(super) struct Shared {
     walker: Mutex<Walker>,
+    /// Items that a worker could not take after all. Apart from the walker: whoever holds that
+    /// may be waiting for a place, and whoever has a place must never wait for the walker.
+    returned: Mutex<Vec<Item>>,
     hooks: Hooks,
     /// Whether a worker failed and the others are to stop.
     stop: AtomicBool,
@@ -40,10 +43,16 @@ impl Shared {
         Self {
             hooks: walker.hooks().clone(),
             walker: Mutex::new(walker),
+            returned: Mutex::default(),
             stop: AtomicBool::new(false),
             homeless: Mutex::default(),
             summary: Mutex::default(),
         }
+    }
+
+    /// Keeps `item` for whoever takes the next batch: this worker, if no other comes before it.
+    fn give_back(&self, item: Item) {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 
     /// What no segment has told yet.
@@ -68,6 +77,9 @@ fn work_until_done(shared: &Shared, out: &SegmentSender) -> Result<()> {
             // behind it would wait for ever.
             let mut walker = shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = out.reserve_blocking()?;
+            let mut returned = shared.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            returned.drain(..).for_each(|item| walker.put_back(item));
+            drop(returned);
             match walker.next_batch()? {
                 Some(batch) => (slot, batch),
                 None => break,
@@ -107,14 +119,13 @@ fn read(shared: &Shared, batch: Batch, segment: &mut Segment) -> Result<()> {
             }
             // Attributes may be far larger than the files that have them.
             item @ Item::Listed { .. } if data.len() > MOST => {
-                shared.walker.lock().unwrap_or_else(PoisonError::into_inner).put_back(item);
+                shared.give_back(item);
             }
             Item::Listed { folder, name, path, .. } => {
                 let hooks = &shared.hooks;
                 let outcome = small::read_listed(data, entries, &folder, &name, &path, hooks)?;
                 if let Outcome::Grown { size } = outcome {
-                    let mut walker = shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
-                    walker.put_back(Item::Listed { folder, name, path, size });
+                    shared.give_back(Item::Listed { folder, name, path, size });
                 }
             }
         }
