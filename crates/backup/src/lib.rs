@@ -1,6 +1,8 @@
 //! Backups that are proved to restore.
 
 pub mod payload;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod prune;
 mod repository;
 pub mod restore;

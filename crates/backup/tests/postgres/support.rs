@@ -1,0 +1,271 @@
+//! A throw-away PostgreSQL server, and what tests do with it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures_util::TryStreamExt as _;
+use seaworthy_backup::{
+    BackupJob, BackupReport, BackupSinkExt as _, BackupSource, HostId, MemorySink, Snapshot,
+    postgres::{ConnectOptions, Environment, PostgresSource},
+    snapshot::index::Record,
+};
+use seaworthy_core::{Context, Name, Result};
+
+/// Where Debian keeps the server programs of PostgreSQL 15.
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+
+/// A server in a temporary folder. It ends, and the folder goes, when this process does.
+pub struct Server {
+    folder: PathBuf,
+    pub port: u16,
+    child: Child,
+    /// Closing it stops the server.
+    stdin: Option<ChildStdin>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// The server that most tests share, each with databases of its own.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::start)
+}
+
+/// Makes the roles that some databases need, once.
+pub fn roles() {
+    static ROLES: OnceLock<()> = OnceLock::new();
+    ROLES.get_or_init(|| {
+        server().sql("postgres", crate::schemas::ROLES);
+    });
+}
+
+/// A name that no other test uses.
+pub fn unique(name: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub fn program(name: &str) -> PathBuf {
+    Path::new(PROGRAMS).join(name)
+}
+
+impl Server {
+    /// Starts a server of its own.
+    pub fn start() -> Self {
+        assert!(
+            program("initdb").exists(),
+            "{PROGRAMS} is missing: apt-get install postgresql-15 postgresql-contrib"
+        );
+        let folder = tempfile::Builder::new().prefix("seaworthy-pg-").tempdir().unwrap().keep();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // The server programs refuse to run as root.
+        let (user, own) = if rustix::process::geteuid().is_root() {
+            ("setpriv --reuid=nobody --regid=nogroup --clear-groups", "chown nobody .")
+        } else {
+            ("", "true")
+        };
+        let script = format!(
+            "set -e; cd {folder}; {own}; chmod 755 .; echo secret > password; chmod 644 password
+             {user} {PROGRAMS}/initdb -D data -U postgres --pwfile=password -A trust -N \
+               --encoding=UTF8 --locale=C.UTF-8 > initdb.log 2>&1
+             cp data/pg_hba.conf hba && printf 'local all all trust\\nhost all all all scram-sha-256\\n' > hba
+             {user} cp hba data/pg_hba.conf
+             {user} {PROGRAMS}/pg_ctl -D data -w -l data/log -o \
+               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off' start > /dev/null
+             echo ready
+             cat > /dev/null
+             {user} {PROGRAMS}/pg_ctl -D data -w -m immediate stop > /dev/null 2>&1 || true
+             rm -rf {folder}",
+            folder = folder.display()
+        );
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "the server did not start; see {}", folder.display());
+        let stdin = child.stdin.take();
+        Self { folder, port, child, stdin }
+    }
+
+    /// Stops the server at once, as a crash would.
+    pub fn crash(&self) {
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().to_owned();
+        assert!(Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How libpq's programs and we reach `database` as a superuser.
+    pub fn url(&self, database: &str) -> String {
+        format!("host={} port={} user=postgres dbname='{database}'", self.folder.display(), self.port)
+    }
+
+    pub fn options(&self, database: &str) -> ConnectOptions {
+        ConnectOptions::parse(&self.url(database), &Environment::new()).unwrap()
+    }
+
+    pub fn options_as(&self, user: &str, database: &str) -> ConnectOptions {
+        let url = self.url(database).replace("user=postgres", &format!("user={user}"));
+        ConnectOptions::parse(&url, &Environment::new()).unwrap()
+    }
+
+    pub fn source(&self, database: &str) -> PostgresSource {
+        PostgresSource::new(self.options(database)).pg_dump(program("pg_dump"))
+    }
+
+    /// Runs a program of PostgreSQL against `database`, feeds it `input` and returns its output.
+    pub fn run(&self, name: &str, arguments: &[&str], database: &str, input: &[u8]) -> Vec<u8> {
+        let mut child = Command::new(program(name))
+            .args(arguments)
+            .args(["-d", &self.url(database)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            // A program that fails early says why by its exit status.
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name} {arguments:?}: {errors}");
+        output.stdout
+    }
+
+    /// Runs SQL and returns the rows, without decoration.
+    pub fn sql(&self, database: &str, sql: impl AsRef<[u8]>) -> String {
+        let arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
+        let out = self.run("psql", &arguments, database, sql.as_ref());
+        String::from_utf8_lossy(&out).trim_end().to_owned()
+    }
+
+    /// Makes a database from SQL and returns its name.
+    pub fn database(&self, name: &str, sql: impl AsRef<[u8]>) -> String {
+        let name = unique(name);
+        self.sql("postgres", format!("CREATE DATABASE {name}"));
+        self.sql(&name, sql);
+        name
+    }
+
+    /// `pg_dump -C` with rows, as lines in a fixed order of rows, without what is random or names the
+    /// database.
+    pub fn dump_text(&self, database: &str) -> Vec<String> {
+        let out = self.run("pg_dump", &["-C"], database, b"");
+        let text = String::from_utf8_lossy(&out).replace(&format!("\"{database}\""), "THIS");
+        let text = text.replace(database, "THIS");
+        let mut lines = Vec::new();
+        let mut rows: Option<Vec<String>> = None;
+        for line in text.lines() {
+            match &mut rows {
+                // Rows have no order of their own.
+                Some(rows_here) if line == "\\." => {
+                    rows_here.sort();
+                    lines.append(rows_here);
+                    rows = None;
+                }
+                Some(rows_here) => {
+                    rows_here.push(line.to_owned());
+                    continue;
+                }
+                None if line.starts_with("COPY ") => rows = Some(Vec::new()),
+                None if line.starts_with("\\restrict") || line.starts_with("\\unrestrict") => continue,
+                None => {}
+            }
+            lines.push(line.to_owned());
+        }
+        lines
+    }
+}
+
+/// Fails with the first lines that differ.
+pub fn assert_same(left: &[String], right: &[String]) {
+    for (n, (a, b)) in left.iter().zip(right).enumerate() {
+        assert!(a == b, "line {n} differs:\n{}\n{a}\n{b}", left[n.saturating_sub(8)..n].join("\n"));
+    }
+    assert_eq!(left.len(), right.len());
+}
+
+/// Snapshots in memory.
+#[derive(Clone)]
+pub struct Lab {
+    pub sink: MemorySink,
+}
+
+pub fn db() -> Name {
+    Name::new("db").unwrap()
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        Self { sink: MemorySink::new() }
+    }
+
+    pub fn job(&self, source: impl BackupSource) -> BackupJob {
+        let host = HostId::from_machine_id("test");
+        BackupJob::new(Name::new("nightly").unwrap(), host, Arc::new(self.sink.clone()))
+            .source(db(), Arc::new(source))
+    }
+
+    pub async fn back_up(&self, source: impl BackupSource) -> Result<BackupReport> {
+        self.job(source).run(&Context::new()).await
+    }
+
+    pub async fn snapshot(&self, report: &BackupReport) -> Snapshot {
+        let job = self.job(server().source("unused"));
+        job.repository().open(&report.id).await.unwrap()
+    }
+
+    /// The payload, decompressed as `zstd -dc` does it.
+    pub async fn plain(&self, report: &BackupReport) -> Vec<u8> {
+        let snapshot = self.snapshot(report).await;
+        let folder = snapshot.folder().clone();
+        let key = folder.join("db.sql.zst").unwrap();
+        let mut stored = Vec::new();
+        let mut stream = seaworthy_backup::BackupSink::read(&self.sink, &key, None).await.unwrap();
+        while let Some(chunk) = stream.try_next().await.unwrap() {
+            stored.extend_from_slice(&chunk);
+        }
+        let mut zstd = Command::new("zstd")
+            .arg("-dc")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("zstd is missing: apt-get install zstd");
+        let mut stdin = zstd.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || stdin.write_all(&stored).unwrap());
+        let output = zstd.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    }
+
+    pub async fn records(&self, report: &BackupReport) -> Vec<Record> {
+        let snapshot = self.snapshot(report).await;
+        let index = snapshot.index(&std::env::temp_dir(), &Context::new()).await.unwrap();
+        index.records().unwrap().collect::<Result<_>>().unwrap()
+    }
+}
