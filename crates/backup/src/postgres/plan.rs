@@ -98,6 +98,7 @@ pub(super) async fn plan(
         let columns = if columns.is_empty() { columns } else { format!(" ({columns})") };
         let header = session.encode(format!("COPY {into}{columns} FROM stdin;\n")).await?;
         let mut totals = TableRecord::new(table.schema.clone(), table.name.clone());
+        totals.columns = table.columns.clone();
         totals.through = through;
         tasks.push(Arc::new(Task { table, header, totals: Mutex::new(totals) }));
     }

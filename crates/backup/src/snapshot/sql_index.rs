@@ -75,6 +75,8 @@ pub struct TableRecord {
     pub schema: String,
     /// Its name.
     pub name: String,
+    /// The columns that the payload holds, in its order: a restored table may have another order.
+    pub columns: Vec<String>,
     /// How many rows it has.
     pub rows: u64,
     /// How many bytes these have in the payload.
@@ -90,7 +92,8 @@ pub struct TableRecord {
 impl TableRecord {
     /// A table without rows.
     pub fn new(schema: String, name: String) -> Self {
-        Self { schema, name, rows: 0, bytes: 0, hash: TableHash::default(), through: None }
+        let (columns, hash) = (Vec::new(), TableHash::default());
+        Self { schema, name, columns, rows: 0, bytes: 0, hash, through: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A throw-away PostgreSQL server, and what tests do with it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
@@ -81,13 +82,13 @@ impl Server {
             "set -e; cd {folder}; {own}; chmod 755 .; echo secret > password; chmod 644 password
              {user} {PROGRAMS}/initdb -D data -U postgres --pwfile=password -A trust -N \
                --encoding=UTF8 --locale=C.UTF-8 > initdb.log 2>&1
-             cp data/pg_hba.conf hba && printf 'local all all trust\\nhost all all all scram-sha-256\\n' > hba
+             printf 'local all all trust\\nhost all all all scram-sha-256\\n' > hba; chmod 644 hba
              {user} cp hba data/pg_hba.conf
-             {user} {PROGRAMS}/pg_ctl -D data -w -l data/log -o \
+             {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -l data/log -o \
                '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off' start > /dev/null
              echo ready
              cat > /dev/null
-             {user} {PROGRAMS}/pg_ctl -D data -w -m immediate stop > /dev/null 2>&1 || true
+             {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -m immediate stop > /dev/null 2>&1 || true
              rm -rf {folder}",
             folder = folder.display()
         );
@@ -171,31 +172,29 @@ impl Server {
         name
     }
 
-    /// `pg_dump -C` with rows, as lines in a fixed order of rows, without what is random or names the
-    /// database.
+    /// `pg_dump -C` without what is random or names the database, as lines; after it each table's
+    /// rows in a fixed order, for rows have no order of their own.
     pub fn dump_text(&self, database: &str) -> Vec<String> {
         let out = self.run("pg_dump", &["-C"], database, b"");
         let text = String::from_utf8_lossy(&out).replace(&format!("\"{database}\""), "THIS");
         let text = text.replace(database, "THIS");
         let mut lines = Vec::new();
-        let mut rows: Option<Vec<String>> = None;
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut table = None;
         for line in text.lines() {
-            match &mut rows {
-                // Rows have no order of their own.
-                Some(rows_here) if line == "\\." => {
-                    rows_here.sort();
-                    lines.append(rows_here);
-                    rows = None;
-                }
-                Some(rows_here) => {
-                    rows_here.push(line.to_owned());
-                    continue;
-                }
-                None if line.starts_with("COPY ") => rows = Some(Vec::new()),
-                None if line.starts_with("\\restrict") || line.starts_with("\\unrestrict") => continue,
-                None => {}
+            if line == "\\." {
+                table = None;
+            } else if let Some(table) = &table {
+                tables.entry(String::clone(table)).or_default().push(line.to_owned());
+            } else if !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict") {
+                table = line.starts_with("COPY ").then(|| line.to_owned());
+                lines.push(line.to_owned());
             }
-            lines.push(line.to_owned());
+        }
+        for (table, mut rows) in tables {
+            rows.sort();
+            lines.push(table);
+            lines.append(&mut rows);
         }
         lines
     }
