@@ -157,7 +157,7 @@ impl PostgresSource {
         // What a worker could not lock when the leader had nothing left to do.
         Worker::new(leader.clone(), true, out.clone()).run(&queue).await?;
 
-        let mut sql = SqlOut::new(&out, SqlSection::Values);
+        let mut sql = SqlOut::new(&out, SqlSection::Sequences);
         sql.push(b"-- Sequences and large objects\n\n").await?;
         bytes += note_tables(&tasks, &mut sql);
         values::sequences(&leader, &sequences, &mut sql).await?;
@@ -246,7 +246,7 @@ async fn send_objects(objects: Vec<u32>, sessions: &[Arc<Session>], out: &Out) -
     let mut workers = JoinSet::new();
     for session in sessions {
         let (session, objects) = (session.clone(), objects.clone());
-        let mut sql = SqlOut::new(out, SqlSection::Values);
+        let mut sql = SqlOut::new(out, SqlSection::LargeObjects);
         workers.spawn(async move {
             values::send_large_objects(&session, &objects, &mut sql).await?;
             sql.finish().await

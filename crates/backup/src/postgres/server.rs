@@ -35,8 +35,8 @@ pub(super) async fn read(session: &Session) -> Result<ServerRecord> {
         None
     };
     let sql = "SELECT CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole)::text END, c
-               FROM pg_db_role_setting s, unnest(s.setconfig) c
-               WHERE s.setdatabase = $1 ORDER BY s.setrole, c";
+               FROM pg_db_role_setting s, unnest(s.setconfig) WITH ORDINALITY u(c, n)
+               WHERE s.setdatabase = $1 ORDER BY s.setrole, n";
     let setting = |row: &tokio_postgres::Row| {
         let (name, value) = row.get::<_, &str>(1).split_once('=')?;
         Some(Setting::new(row.get(0), name.to_owned(), value.to_owned()))

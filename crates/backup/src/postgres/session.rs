@@ -34,6 +34,8 @@ impl Session {
         let (client, connection) = options.open(operation).await?;
         let mut session =
             Self { client, connection, version: 0, encoding: String::new(), operation };
+        // A role may come with a limit that not even this would keep to.
+        session.run("SET statement_timeout = 0").await?;
         let row = session
             .row(
                 "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,

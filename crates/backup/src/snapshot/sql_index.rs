@@ -12,8 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum SqlSection {
     /// Definitions that must exist before the rows: types, functions, tables, ….
     PreData,
-    /// Values of sequences and contents of large objects: each statement stands for itself.
-    Values,
+    /// Values of sequences: each statement stands for itself.
+    Sequences,
+    /// Contents of large objects: each statement stands for itself.
+    LargeObjects,
     /// Definitions that come after the rows: indexes, constraints, triggers, ….
     PostData,
     /// Roles and tablespaces of the whole server.

@@ -14,8 +14,9 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use seaworthy_backup::{
-    BackupJob, BackupReport, BackupSinkExt as _, BackupSource, HostId, MemorySink, Snapshot,
-    postgres::{ConnectOptions, Environment, PostgresSource},
+    BackupJob, BackupReport, BackupSource, HostId, MemorySink, RestoreReport, Selection, Snapshot,
+    postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
+    restore::{Restoration, RestoreOptions, restore},
     snapshot::index::Record,
 };
 use seaworthy_core::{Context, Name, Result};
@@ -24,9 +25,9 @@ use seaworthy_core::{Context, Name, Result};
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 
 /// A server in a temporary folder. It ends, and the folder goes, when this process does.
-pub struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
-    pub port: u16,
+    pub(crate) port: u16,
     child: Child,
     /// Closing it stops the server.
     stdin: Option<ChildStdin>,
@@ -40,13 +41,13 @@ impl Drop for Server {
 }
 
 /// The server that most tests share, each with databases of its own.
-pub fn server() -> &'static Server {
+pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(Server::start)
 }
 
 /// Makes the roles that some databases need, once.
-pub fn roles() {
+pub(crate) fn roles() {
     static ROLES: OnceLock<()> = OnceLock::new();
     ROLES.get_or_init(|| {
         server().sql("postgres", crate::schemas::ROLES);
@@ -54,18 +55,18 @@ pub fn roles() {
 }
 
 /// A name that no other test uses.
-pub fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(PROGRAMS).join(name)
 }
 
 impl Server {
     /// Starts a server of its own.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         assert!(
             program("initdb").exists(),
             "{PROGRAMS} is missing: apt-get install postgresql-15 postgresql-contrib"
@@ -106,36 +107,36 @@ impl Server {
     }
 
     /// Stops the server at once, as a crash would.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
         assert!(Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// How libpq's programs and we reach `database` as a superuser.
-    pub fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("host={} port={} user=postgres dbname='{database}'", self.folder.display(), self.port)
     }
 
-    pub fn options(&self, database: &str) -> ConnectOptions {
+    pub(crate) fn options(&self, database: &str) -> ConnectOptions {
         ConnectOptions::parse(&self.url(database), &Environment::new()).unwrap()
     }
 
-    pub fn options_as(&self, user: &str, database: &str) -> ConnectOptions {
+    pub(crate) fn options_as(&self, user: &str, database: &str) -> ConnectOptions {
         let url = self.url(database).replace("user=postgres", &format!("user={user}"));
         ConnectOptions::parse(&url, &Environment::new()).unwrap()
     }
 
-    pub fn source(&self, database: &str) -> PostgresSource {
+    pub(crate) fn source(&self, database: &str) -> PostgresSource {
         PostgresSource::new(self.options(database)).pg_dump(program("pg_dump"))
     }
 
     /// Runs a program of PostgreSQL against `database`, feeds it `input` and returns its output.
-    pub fn run(&self, name: &str, arguments: &[&str], database: &str, input: &[u8]) -> Vec<u8> {
+    pub(crate) fn run(&self, name: &str, arguments: &[&str], database: &str, input: &[u8]) -> Vec<u8> {
         let mut child = Command::new(program(name))
             .args(arguments)
             .args(["-d", &self.url(database)])
@@ -158,14 +159,14 @@ impl Server {
     }
 
     /// Runs SQL and returns the rows, without decoration.
-    pub fn sql(&self, database: &str, sql: impl AsRef<[u8]>) -> String {
+    pub(crate) fn sql(&self, database: &str, sql: impl AsRef<[u8]>) -> String {
         let arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
         let out = self.run("psql", &arguments, database, sql.as_ref());
         String::from_utf8_lossy(&out).trim_end().to_owned()
     }
 
     /// Makes a database from SQL and returns its name.
-    pub fn database(&self, name: &str, sql: impl AsRef<[u8]>) -> String {
+    pub(crate) fn database(&self, name: &str, sql: impl AsRef<[u8]>) -> String {
         let name = unique(name);
         self.sql("postgres", format!("CREATE DATABASE {name}"));
         self.sql(&name, sql);
@@ -174,7 +175,7 @@ impl Server {
 
     /// `pg_dump -C` without what is random or names the database, as lines; after it each table's
     /// rows in a fixed order, for rows have no order of their own.
-    pub fn dump_text(&self, database: &str) -> Vec<String> {
+    pub(crate) fn dump_text(&self, database: &str) -> Vec<String> {
         let out = self.run("pg_dump", &["-C"], database, b"");
         let text = String::from_utf8_lossy(&out).replace(&format!("\"{database}\""), "THIS");
         let text = text.replace(database, "THIS");
@@ -201,45 +202,67 @@ impl Server {
 }
 
 /// Fails with the first lines that differ.
-pub fn assert_same(left: &[String], right: &[String]) {
+pub(crate) fn assert_same(left: &[String], right: &[String]) {
     for (n, (a, b)) in left.iter().zip(right).enumerate() {
         assert!(a == b, "line {n} differs:\n{}\n{a}\n{b}", left[n.saturating_sub(8)..n].join("\n"));
     }
     assert_eq!(left.len(), right.len());
 }
 
-/// Snapshots in memory.
-#[derive(Clone)]
-pub struct Lab {
-    pub sink: MemorySink,
+/// Fails with the first lines that only one of them has.
+pub(crate) fn assert_same_set(left: &[String], right: &[String]) {
+    let sorted = |lines: &[String]| {
+        let mut lines: Vec<_> = lines.iter().filter(|line| !line.is_empty()).cloned().collect();
+        lines.sort();
+        lines
+    };
+    assert_same(&sorted(left), &sorted(right));
 }
 
-pub fn db() -> Name {
+/// Snapshots in memory.
+#[derive(Clone)]
+pub(crate) struct Lab {
+    pub(crate) sink: MemorySink,
+}
+
+pub(crate) fn db() -> Name {
     Name::new("db").unwrap()
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { sink: MemorySink::new() }
     }
 
-    pub fn job(&self, source: impl BackupSource) -> BackupJob {
+    pub(crate) fn job(&self, source: impl BackupSource) -> BackupJob {
         let host = HostId::from_machine_id("test");
         BackupJob::new(Name::new("nightly").unwrap(), host, Arc::new(self.sink.clone()))
             .source(db(), Arc::new(source))
     }
 
-    pub async fn back_up(&self, source: impl BackupSource) -> Result<BackupReport> {
+    pub(crate) async fn back_up(&self, source: impl BackupSource) -> Result<BackupReport> {
         self.job(source).run(&Context::new()).await
     }
 
-    pub async fn snapshot(&self, report: &BackupReport) -> Snapshot {
+    pub(crate) async fn restore(
+        &self,
+        report: &BackupReport,
+        target: PostgresTarget,
+        selection: Selection,
+    ) -> Result<RestoreReport> {
+        let snapshot = self.snapshot(report).await;
+        let restoration = Restoration::new(db(), Box::new(target), selection);
+        let options = RestoreOptions::default();
+        Ok(restore(&snapshot, vec![restoration], &options, &Context::new()).await?.remove(0))
+    }
+
+    pub(crate) async fn snapshot(&self, report: &BackupReport) -> Snapshot {
         let job = self.job(server().source("unused"));
         job.repository().open(&report.id).await.unwrap()
     }
 
     /// The payload, decompressed as `zstd -dc` does it.
-    pub async fn plain(&self, report: &BackupReport) -> Vec<u8> {
+    pub(crate) async fn plain(&self, report: &BackupReport) -> Vec<u8> {
         let snapshot = self.snapshot(report).await;
         let folder = snapshot.folder().clone();
         let key = folder.join("db.sql.zst").unwrap();
@@ -262,7 +285,7 @@ impl Lab {
         output.stdout
     }
 
-    pub async fn records(&self, report: &BackupReport) -> Vec<Record> {
+    pub(crate) async fn records(&self, report: &BackupReport) -> Vec<Record> {
         let snapshot = self.snapshot(report).await;
         let index = snapshot.index(&std::env::temp_dir(), &Context::new()).await.unwrap();
         index.records().unwrap().collect::<Result<_>>().unwrap()
