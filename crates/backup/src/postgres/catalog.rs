@@ -70,7 +70,8 @@ impl Scope {
                 if rows.is_empty() {
                     scope.idle.push(pattern.clone());
                 }
-                let named = |row: &tokio_postgres::Row| (row.get(0), qualified(row.get(1), row.get(2)));
+                let named =
+                    |row: &tokio_postgres::Row| (row.get(0), qualified(row.get(1), row.get(2)));
                 found.extend(rows.iter().map(named));
             }
         }
@@ -184,12 +185,12 @@ pub(super) async fn tables(session: &Session, scope: &Scope) -> Result<Vec<Table
         let message = format!("permission denied: the role may not read {}", some_of(&refused));
         let remedy = "GRANT SELECT ON them (and USAGE on their schema), make the role a member \
                       of pg_read_all_data, or name them in `exclude_tables`";
-        return Err(Error::new(ErrorKind::PermissionDenied, "postgres.dump", message)
-            .remedy_is(remedy));
+        return Err(
+            Error::new(ErrorKind::PermissionDenied, "postgres.dump", message).remedy_is(remedy)
+        );
     }
     if !hidden.is_empty() {
-        let message =
-            format!("row security would hide rows of {} from the role", some_of(&hidden));
+        let message = format!("row security would hide rows of {} from the role", some_of(&hidden));
         return Err(Error::new(ErrorKind::PermissionDenied, "postgres.dump", message)
             .remedy_is("use a role with BYPASSRLS, or name them in `exclude_table_data`"));
     }
@@ -273,7 +274,6 @@ pub(super) async fn sequences(
         let alone = row.get(5) && !scope.excluded.contains_key(&oid) && !identity;
         (owned || alone) && scope.has_data(oid)
     };
-    let sequence =
-        |row: &tokio_postgres::Row| Sequence { schema: row.get(1), name: row.get(2) };
+    let sequence = |row: &tokio_postgres::Row| Sequence { schema: row.get(1), name: row.get(2) };
     Ok(rows.iter().filter(wanted).map(sequence).collect())
 }

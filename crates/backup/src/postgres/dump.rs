@@ -135,7 +135,7 @@ impl PostgresSource {
         let key = restricted.then(random_key).transpose()?;
         let mut sql = SqlOut::new(&out, SqlSection::PreData);
         sql.push(introduction(&record).as_bytes()).await?;
-        sql.note(Entry::Server(record));
+        sql.note(Entry::Server(Box::new(record)));
         send_output(&mut sql, pre_data).await?;
         if let Some(key) = &key {
             sql.push(format!("\\restrict {key}\n\n").as_bytes()).await?;
@@ -228,9 +228,8 @@ async fn send_output(sql: &mut SqlOut, mut output: Output) -> Result<()> {
 
 /// Notes what each table held, in the order of their names, and sums their bytes up.
 fn note_tables(tasks: &[Arc<Task>], sql: &mut SqlOut) -> u64 {
-    let totals = |task: &Arc<Task>| {
-        task.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    };
+    let totals =
+        |task: &Arc<Task>| task.totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut tables: Vec<_> = tasks.iter().map(totals).collect();
     tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
     let bytes = tables.iter().map(|table| table.bytes).sum();

@@ -55,7 +55,9 @@ impl PostgresGlobals {
         ];
         if !row.get::<_, bool>(0) {
             arguments.push("--no-role-passwords".to_owned());
-            cx.emit(Event::warning("roles are stored without their passwords: only a superuser may read these"));
+            cx.emit(Event::warning(
+                "roles are stored without their passwords: only a superuser may read these",
+            ));
         }
         let mut output = Output::start(&program, arguments, &self.options)?;
         let out = Out::new(out);

@@ -112,6 +112,8 @@ impl Request<'_> {
         }
         let snapshot: String = leader.row("SELECT pg_export_snapshot()", &[]).await?.get(0);
 
+        // What is to be left out, as the snapshot has it: `pg_dump` will see the same.
+        let scope = Scope::resolve(self.wanted, &leader).await?;
         // Both run at once and straight away, while nobody is likely to queue behind our locks.
         let start = |section| {
             let arguments = self.arguments(section, &snapshot, &scope);
@@ -122,10 +124,9 @@ impl Request<'_> {
         let names = |tables: &[Table]| -> Vec<_> {
             tables.iter().map(|t| (t.oid, t.schema.clone(), t.name.clone())).collect()
         };
-        let (scope_then, before) = (scope, names(&tables));
-        let scope = Scope::resolve(self.wanted, &leader).await?;
+        let before = names(&tables);
         let tables = catalog::tables(&leader, &scope).await?;
-        if scope != scope_then || names(&tables) != before {
+        if names(&tables) != before {
             return Err(Miss::Changed);
         }
         let started = tokio::select! {
@@ -185,7 +186,8 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(side: &'a Session, leader: i32, request: &Request<'a>) -> Self {
-        let every = (request.lock_timeout / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let every =
+            (request.lock_timeout / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
         let application_name = request.options.application_name();
         Self { side, leader, application_name, every, seen: Vec::new() }
     }
@@ -199,10 +201,10 @@ impl<'a> Watch<'a> {
                 JOIN pg_stat_activity b ON b.pid = p
                 WHERE w.wait_event_type = 'Lock' AND w.pid <> pg_backend_pid()
                   AND (w.pid = $1 OR w.application_name = $2)";
-            if let Ok(rows) = self.side.rows(sql, &[&self.leader, &self.application_name]).await {
-                if !rows.is_empty() {
-                    self.seen = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-                }
+            if let Ok(rows) = self.side.rows(sql, &[&self.leader, &self.application_name]).await
+                && !rows.is_empty()
+            {
+                self.seen = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
             }
         }
     }
@@ -217,9 +219,8 @@ impl<'a> Watch<'a> {
         let mut remedy =
             "wait for it to end, or end it with `SELECT pg_terminate_backend(pid)`".to_owned();
         if let [pid] = pids.as_slice() {
-            remedy = format!(
-                "wait for it to end, or end it with `SELECT pg_terminate_backend({pid})`"
-            );
+            remedy =
+                format!("wait for it to end, or end it with `SELECT pg_terminate_backend({pid})`");
         }
         Error::new(ErrorKind::Locked, "postgres.dump", message).remedy_is(remedy)
     }

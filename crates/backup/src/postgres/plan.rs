@@ -44,9 +44,13 @@ impl Piece {
             None if table.condition.is_empty() && !columns.is_empty() => {
                 format!("COPY {name} ({columns}) TO STDOUT")
             }
-            None => format!("COPY (SELECT {columns} FROM ONLY {name} {}) TO STDOUT", table.condition),
+            None => {
+                format!("COPY (SELECT {columns} FROM ONLY {name} {}) TO STDOUT", table.condition)
+            }
             Some((from, None)) => {
-                format!("COPY (SELECT {columns} FROM ONLY {name} WHERE ctid >= '({from},0)') TO STDOUT")
+                format!(
+                    "COPY (SELECT {columns} FROM ONLY {name} WHERE ctid >= '({from},0)') TO STDOUT"
+                )
             }
             Some((from, Some(to))) => format!(
                 "COPY (SELECT {columns} FROM ONLY {name} \
@@ -108,9 +112,8 @@ pub(super) async fn plan(
     for task in &tasks {
         let size = size(task);
         // Before version 14 a range of pages costs a scan of the whole table.
-        let divisible = session.version() >= 14_00_00
-            && task.table.is_heap
-            && task.table.condition.is_empty();
+        let divisible =
+            session.version() >= 14_00_00 && task.table.is_heap && task.table.condition.is_empty();
         let ranges = size.bytes.div_ceil(RANGE).min(size.pages);
         if !divisible || ranges < 2 {
             pieces.push_back(Piece { task: task.clone(), pages: None });

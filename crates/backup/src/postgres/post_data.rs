@@ -125,7 +125,7 @@ pub(super) async fn run(
 /// Runs jobs side by side; those of one table begin in their order.
 async fn together(mut jobs: Vec<Job>, sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let mut idle: Vec<_> = sessions.to_vec();
-    let mut running: JoinSet<(Arc<Session>, Vec<(String, bool)>, Result<()>)> = JoinSet::new();
+    let mut running = JoinSet::new();
     let mut held: HashMap<String, Held> = HashMap::new();
     loop {
         cx.check("postgres.restore")?;
@@ -199,13 +199,22 @@ mod tests {
         };
         for (sql, kind) in [
             ("CREATE INDEX i ON public.t USING btree (a);", beside(&[("public.t", false)])),
-            ("CREATE UNIQUE INDEX \"a b\" ON ONLY s.\"T \"\"x\" USING", beside(&[("s.\"T \"\"x\"", false)])),
-            ("ALTER TABLE ONLY public.t\n    ADD CONSTRAINT p PRIMARY KEY (a);", beside(&[("public.t", true)])),
+            (
+                "CREATE UNIQUE INDEX \"a b\" ON ONLY s.\"T \"\"x\" USING",
+                beside(&[("s.\"T \"\"x\"", false)]),
+            ),
+            (
+                "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT p PRIMARY KEY (a);",
+                beside(&[("public.t", true)]),
+            ),
             (
                 "ALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (a, \"REFERENCES\") REFERENCES public.u(a);",
                 beside(&[("public.t", true), ("public.u", true)]),
             ),
-            ("ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u(a);", Kind::Alone),
+            (
+                "ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u(a);",
+                Kind::Alone,
+            ),
             ("ALTER INDEX public.a ATTACH PARTITION public.b;", Kind::Alone),
             ("REFRESH MATERIALIZED VIEW public.m;", Kind::Alone),
             ("SELECT pg_catalog.set_config('search_path', '', false);", Kind::Setting),
@@ -217,8 +226,12 @@ mod tests {
 
     #[test]
     fn foreign_keys_are_told_from_others() {
-        assert!(is_foreign_key("ALTER TABLE ONLY public.\"t x\"\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES b(c);"));
-        assert!(is_foreign_key("ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES b(c);"));
+        assert!(is_foreign_key(
+            "ALTER TABLE ONLY public.\"t x\"\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES b(c);"
+        ));
+        assert!(is_foreign_key(
+            "ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES b(c);"
+        ));
         assert!(!is_foreign_key("ALTER TABLE ONLY public.t ADD CONSTRAINT f PRIMARY KEY (a);"));
         assert!(!is_foreign_key("CREATE INDEX \"FOREIGN\" ON a.b USING btree (c);"));
     }

@@ -138,9 +138,8 @@ impl PostgresTarget {
         let session = Session::open(options, "postgres.restore").await?;
         session.set_up(std::time::Duration::ZERO).await?;
         let memory = if options.is_local() { maintenance_memory(self.connections) } else { None };
-        let memory = memory.map_or_else(String::new, |kib| {
-            format!("SET maintenance_work_mem = '{kib}kB';")
-        });
+        let memory =
+            memory.map_or_else(String::new, |kib| format!("SET maintenance_work_mem = '{kib}kB';"));
         session
             .run(&format!(
                 "SET synchronous_commit = off; SET check_function_bodies = off;
@@ -157,6 +156,7 @@ impl PostgresTarget {
         cx: &Context,
     ) -> Result<()> {
         let record = units::server(payload).await?;
+        units::check(payload, selection).await?;
         let created = self.create(&record).await?;
         let (name, _) = self.names();
         let options = self.options.clone().with_database(&name);
@@ -210,7 +210,9 @@ impl RestoreTarget for PostgresTarget {
         if !maintenance.row(sql, &[]).await?.get::<_, bool>(0) {
             let message = "the role may not create databases";
             return Err(Error::new(ErrorKind::PermissionDenied, "postgres.restore", message)
-                .remedy_is("ALTER ROLE … CREATEDB, or restore to an empty database that is there"));
+                .remedy_is(
+                    "ALTER ROLE … CREATEDB, or restore to an empty database that is there",
+                ));
         }
         match aside {
             Some(_) => swap::check(&maintenance, self.options.database()).await,
@@ -242,9 +244,8 @@ impl RestoreTarget for PostgresTarget {
             let maintenance = self.maintenance().await?;
             let (from, to) = (name.clone(), aside.clone());
             // Not to be left half done when our future is dropped.
-            let swap = tokio::spawn(async move {
-                swap::swap(&maintenance, &from, &to, &loaded).await
-            });
+            let swap =
+                tokio::spawn(async move { swap::swap(&maintenance, &from, &to, &loaded).await });
             let swapped = swap.await.map_err(|source| {
                 Error::new(ErrorKind::Internal, "postgres.restore", "the swap panicked")
                     .caused_by(source)
@@ -371,8 +372,7 @@ async fn load(
 fn nothing_left(splitter: Splitter) -> Result<()> {
     let Some(rest) = splitter.rest() else { return Ok(()) };
     let rest = String::from_utf8_lossy(&rest).into_owned();
-    let message =
-        format!("a statement does not end: `{}`", super::session::shorten(&rest));
+    let message = format!("a statement does not end: `{}`", super::session::shorten(&rest));
     Err(Error::new(ErrorKind::Damaged, "postgres.restore", message))
 }
 

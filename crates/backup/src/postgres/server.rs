@@ -8,7 +8,8 @@ use crate::snapshot::index::{Grant, ServerRecord, Setting};
 /// The properties of the database that `session` is connected to.
 pub(super) async fn read(session: &Session) -> Result<ServerRecord> {
     let version = session.version();
-    let provider = "CASE d.datlocprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END";
+    let provider =
+        "CASE d.datlocprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END";
     let (provider, locale, collation_version) = match version {
         17_00_00.. => (provider, "d.datlocale", "d.datcollversion"),
         15_00_00.. => (provider, "d.daticulocale", "d.datcollversion"),
@@ -176,7 +177,10 @@ mod tests {
         let value = |name: &str, value: &str| {
             setting_value(&Setting::new(None, name.to_owned(), value.to_owned()))
         };
-        assert_eq!(value("search_path", r#""$user", public, "a,""b""#), r#"'$user', 'public', 'a,"b'"#);
+        assert_eq!(
+            value("search_path", r#""$user", public, "a,""b""#),
+            r#"'$user', 'public', 'a,"b'"#
+        );
         assert_eq!(value("search_path", r#""""#), "''");
         assert_eq!(value("work_mem", "it's"), "'it''s'");
     }

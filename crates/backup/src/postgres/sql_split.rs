@@ -195,10 +195,16 @@ mod tests {
 
     #[test]
     fn tricky_statements_stay_whole() {
-        let text = format!("-- a; b\n\\restrict abc;\n\n{}\n\\unrestrict abc\n-- end", TRICKY.join("\n\n"));
+        let text = format!(
+            "-- a; b\n\\restrict abc;\n\n{}\n\\unrestrict abc\n-- end",
+            TRICKY.join("\n\n")
+        );
         let mut splitter = Splitter::default();
-        let found: Vec<_> =
-            splitter.push(text.as_bytes()).into_iter().map(|s| String::from_utf8(s).unwrap()).collect();
+        let found: Vec<_> = splitter
+            .push(text.as_bytes())
+            .into_iter()
+            .map(|s| String::from_utf8(s).unwrap())
+            .collect();
         assert_eq!(found, TRICKY);
         assert_eq!(splitter.rest(), None);
         let mut splitter = Splitter::default();

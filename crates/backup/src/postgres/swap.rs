@@ -34,9 +34,8 @@ pub(super) async fn swap(
     let allow = |database: &str, allow: bool| {
         format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allow}", quote(database))
     };
-    let rename = |from: &str, to: &str| {
-        format!("ALTER DATABASE {} RENAME TO {}", quote(from), quote(to))
-    };
+    let rename =
+        |from: &str, to: &str| format!("ALTER DATABASE {} RENAME TO {}", quote(from), quote(to));
     // Nobody may come back between the end of the sessions and the rename.
     maintenance.run(&allow(name, false)).await?;
     let renamed = async {

@@ -38,9 +38,8 @@ impl SslMode {
             "verify-full" => Self::VerifyFull,
             _ => {
                 let message = format!("{text} is not a value for sslmode");
-                return Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message).remedy_is(
-                    "use disable, allow, prefer, require, verify-ca or verify-full",
-                ));
+                return Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message)
+                    .remedy_is("use disable, allow, prefer, require, verify-ca or verify-full"));
             }
         })
     }

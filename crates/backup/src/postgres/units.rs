@@ -48,7 +48,7 @@ pub(super) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
     let found = blocking(move || {
         for record in reader.records()? {
             if let Record::Server(server) = record? {
-                return Ok(Some(server));
+                return Ok(Some(*server));
             }
         }
         Ok(None)
@@ -57,6 +57,29 @@ pub(super) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
         let message = format!("the index names no database in {}", payload.source().object);
         Error::new(ErrorKind::Damaged, "postgres.restore", message)
     })
+}
+
+/// Fails where `selection` names a table that the payload does not have.
+pub(super) async fn check(payload: &PayloadReader, selection: &Selection) -> Result<()> {
+    if selection.is_all() {
+        return Ok(());
+    }
+    let (reader, mut wanted) = (payload.clone(), selection.paths().to_vec());
+    let missing = blocking(move || {
+        for record in reader.records()? {
+            if let Record::Table(table) = record? {
+                wanted.retain(|name| {
+                    let name = Selection::only([name.clone()]);
+                    !name.contains_table(&table.schema, &table.name)
+                });
+            }
+        }
+        Ok(wanted)
+    });
+    let Some(name) = missing.await?.into_iter().next() else { return Ok(()) };
+    let message = format!("the snapshot has no rows of a table {name}");
+    Err(Error::new(ErrorKind::NotFound, "postgres.restore", message)
+        .remedy_is("`seaworthy show --tables` lists its tables; write schema.table as it is there"))
 }
 
 /// Sends the units of `payload` that `selection` asks for, in order, until nobody listens.
@@ -74,10 +97,10 @@ pub(super) fn send(
                         Some((unit, end)) if *end > frame.plain_offset => unit.frames.push(frame),
                         _ => {
                             let next = Unit { frames: vec![frame], parts: Vec::new() };
-                            if let Some((unit, _)) = present.replace((next, 0)) {
-                                if !hand_on(unit, &units) {
-                                    return Ok(());
-                                }
+                            if let Some((unit, _)) = present.replace((next, 0))
+                                && !hand_on(unit, &units)
+                            {
+                                return Ok(());
                             }
                         }
                     }

@@ -30,7 +30,7 @@ pub enum Record {
     /// A whole database in a payload.
     Database(DatabaseRecord),
     /// What a database server said of the database that a payload of SQL holds.
-    Server(ServerRecord),
+    Server(Box<ServerRecord>),
     /// Statements of a payload of SQL.
     Sql(SqlRecord),
     /// Rows of a table in a payload of SQL.
@@ -223,7 +223,7 @@ pub enum Entry {
     /// A whole database.
     Database(DatabaseRecord),
     /// The database that a payload of SQL holds; it has no bytes.
-    Server(ServerRecord),
+    Server(Box<ServerRecord>),
     /// Statements.
     Sql(SqlRecord),
     /// Rows of a table.

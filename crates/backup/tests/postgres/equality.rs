@@ -40,7 +40,8 @@ async fn round_trip(database: &str) {
     assert_same(&original, &server.dump_text(&ours));
     let own = |lines: Vec<String>| -> Vec<String> {
         // What belongs to the database itself is no part of the SQL.
-        let of_database = |line: &String| line.contains(" DATABASE ") || line.contains("DATABASE PROPERTIES");
+        let of_database =
+            |line: &String| line.contains(" DATABASE ") || line.contains("DATABASE PROPERTIES");
         lines.into_iter().filter(|line| !of_database(line)).collect()
     };
     assert_same_set(&own(original), &own(server.dump_text(&stock)));
@@ -76,7 +77,8 @@ async fn a_database_that_is_not_utf8() {
         "postgres",
         format!("CREATE DATABASE {name} ENCODING LATIN1 LOCALE 'C' TEMPLATE template0"),
     );
-    let latin1: Vec<u8> = schemas::LATIN1.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let latin1: Vec<u8> =
+        schemas::LATIN1.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
     server.sql(&name, latin1);
     round_trip(&name).await;
 }
@@ -88,8 +90,11 @@ async fn bytes_without_an_encoding() {
         "postgres",
         format!("CREATE DATABASE {name} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"),
     );
-    server.sql(&name, b"SET client_encoding = SQL_ASCII; CREATE TABLE t (a text);
-        INSERT INTO t VALUES ('caf\xe9'), ('\xff\xfe'), ('caf\xc3\xa9');");
+    server.sql(
+        &name,
+        b"SET client_encoding = SQL_ASCII; CREATE TABLE t (a text);
+        INSERT INTO t VALUES ('caf\xe9'), ('\xff\xfe'), ('caf\xc3\xa9');",
+    );
     round_trip(&name).await;
 }
 
@@ -135,11 +140,15 @@ async fn large_rows_and_large_tables() {
     );
     let report = lab.back_up(server.source(&name)).await.unwrap();
     let records = lab.records(&report).await;
-    let rows: Vec<_> = records.iter().filter_map(|r| if let Record::Rows(r) = r { Some(r) } else { None }).collect();
+    let rows: Vec<_> = records
+        .iter()
+        .filter_map(|r| if let Record::Rows(r) = r { Some(r) } else { None })
+        .collect();
     assert_eq!(rows.iter().map(|r| r.rows).sum::<u64>(), 25_003);
     let largest = rows.iter().map(|r| r.len).max().unwrap();
     assert!(largest > 40_000_000, "the largest row is one block: {largest}");
-    let frames = records.iter().filter_map(|r| if let Record::Frame(f) = r { Some(f.plain) } else { None });
+    let frames =
+        records.iter().filter_map(|r| if let Record::Frame(f) = r { Some(f.plain) } else { None });
     assert!(frames.max().unwrap() < 20_000_000, "and yet no frame is that large");
 
     let restored = unique("large_restored");

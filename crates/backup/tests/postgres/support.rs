@@ -3,9 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Lines, Write as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -119,7 +119,11 @@ impl Server {
 
     /// How libpq's programs and we reach `database` as a superuser.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("host={} port={} user=postgres dbname='{database}'", self.folder.display(), self.port)
+        format!(
+            "host={} port={} user=postgres dbname='{database}'",
+            self.folder.display(),
+            self.port
+        )
     }
 
     pub(crate) fn options(&self, database: &str) -> ConnectOptions {
@@ -136,7 +140,13 @@ impl Server {
     }
 
     /// Runs a program of PostgreSQL against `database`, feeds it `input` and returns its output.
-    pub(crate) fn run(&self, name: &str, arguments: &[&str], database: &str, input: &[u8]) -> Vec<u8> {
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        database: &str,
+        input: &[u8],
+    ) -> Vec<u8> {
         let mut child = Command::new(program(name))
             .args(arguments)
             .args(["-d", &self.url(database)])
@@ -256,6 +266,12 @@ impl Lab {
         Ok(restore(&snapshot, vec![restoration], &options, &Context::new()).await?.remove(0))
     }
 
+    /// Whether there is no snapshot.
+    pub(crate) async fn is_empty(&self) -> bool {
+        let job = self.job(server().source("unused"));
+        job.repository().list(&Context::new()).await.unwrap().is_empty()
+    }
+
     pub(crate) async fn snapshot(&self, report: &BackupReport) -> Snapshot {
         let job = self.job(server().source("unused"));
         job.repository().open(&report.id).await.unwrap()
@@ -289,5 +305,51 @@ impl Lab {
         let snapshot = self.snapshot(report).await;
         let index = snapshot.index(&std::env::temp_dir(), &Context::new()).await.unwrap();
         index.records().unwrap().collect::<Result<_>>().unwrap()
+    }
+}
+
+/// A session of psql that stays open.
+pub(crate) struct Holder {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+    pub(crate) pid: String,
+}
+
+impl Holder {
+    /// Opens a session to `database`, runs `sql` and returns when it has.
+    pub(crate) fn start(database: &str, sql: &str) -> Self {
+        let mut child = Command::new(program("psql"))
+            .args(["-X", "-q", "-A", "-t", "-d", &server().url(database)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "SELECT pg_backend_pid();").unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let pid = lines.next().unwrap().unwrap();
+        let mut holder = Self { child, stdin, lines, pid };
+        holder.send(sql);
+        holder
+    }
+
+    /// Runs `sql` and returns when it has.
+    pub(crate) fn send(&mut self, sql: &str) {
+        writeln!(self.stdin, "{sql}\n\\echo done").unwrap();
+        assert!(self.lines.any(|line| line.unwrap() == "done"));
+    }
+
+    /// Whether the server has ended the session.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {}", self.pid);
+        server().sql("postgres", sql) == "0"
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
