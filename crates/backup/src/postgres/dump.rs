@@ -106,7 +106,7 @@ impl PostgresSource {
         let lock_timeout = self.lock_timeout;
         let request = Request { options, wanted, pg_dump: &pg_dump, lock_timeout };
         let hold = request.hold(&side, cx).await?;
-        drop(side);
+        side.close().await;
         for pattern in &hold.scope.idle {
             cx.emit(Event::warning(format!("the pattern `{pattern}` matches no table")));
         }
@@ -164,7 +164,8 @@ impl PostgresSource {
         bytes += sql.finish().await?;
         bytes += send_objects(objects, &sessions, &out).await?;
         // The locks go as soon as they can; `pg_dump` holds its own.
-        drop((sessions, leader));
+        drop(leader);
+        Session::close_all(sessions).await;
 
         let mut sql = SqlOut::new(&out, SqlSection::PostData);
         if let Some(key) = &key {

@@ -1,11 +1,12 @@
 //! Frames into a database.
 
-use std::{collections::HashMap, pin::pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use tokio::sync::{Mutex, mpsc};
+use tokio_postgres::CopyInSink;
 
 use super::{
     copy::END_OF_ROWS,
@@ -33,8 +34,7 @@ pub(super) struct Loader {
     session: Arc<Session>,
     payload: PayloadReader,
     decoder: Option<FrameDecoder>,
-    /// Statements that load rows, by their text in the payload.
-    copies: HashMap<Bytes, String>,
+    copy: Option<Copy>,
     loaded: Loaded,
     cx: Context,
 }
@@ -42,17 +42,19 @@ pub(super) struct Loader {
 impl Loader {
     pub(super) fn new(session: Arc<Session>, payload: PayloadReader, cx: &Context) -> Result<Self> {
         let decoder = Some(payload.decoder()?);
-        let (copies, loaded, cx) = (HashMap::new(), Loaded::default(), cx.clone());
-        Ok(Self { session, payload, decoder, copies, loaded, cx })
+        let (copy, loaded, cx) = (None, Loaded::default(), cx.clone());
+        Ok(Self { session, payload, decoder, copy, loaded, cx })
     }
 
     /// Loads rows and values from `units` until there are no more.
     pub(super) async fn run(mut self, units: Arc<Mutex<mpsc::Receiver<Unit>>>) -> Result<Loaded> {
         loop {
             let unit = units.lock().await.recv().await;
-            let Some(unit) = unit else { return Ok(self.loaded) };
+            let Some(unit) = unit else { break };
             self.load(&unit).await?;
         }
+        self.end_copy().await?;
+        Ok(self.loaded)
     }
 
     pub(super) fn loaded(&self) -> Loaded {
@@ -67,6 +69,7 @@ impl Loader {
             match part {
                 Part::Rows(rows) => self.rows(rows, first, &plain, more).await?,
                 Part::Sql(sql) => {
+                    self.end_copy().await?;
                     let mut splitter = Splitter::default();
                     let mut statements = splitter.push(&slice(&plain, first, sql.at, sql.len)?);
                     statements.extend(splitter.rest());
@@ -135,51 +138,80 @@ impl Loader {
         let start = start.filter(|start| *start <= plain.len());
         let mut block = plain.slice(start.ok_or_else(|| damaged("begin elsewhere"))?..);
         let header = header_len(&block).ok_or_else(|| damaged("begin without COPY"))?;
-        let sql = self.copy_statement(block.split_to(header)).await?;
+        self.begin_copy(block.split_to(header), record.rows).await?;
         let overhead = (header + END_OF_ROWS.len()) as u64;
         let mut left = record.len.checked_sub(overhead).ok_or_else(|| damaged("are too short"))?;
         self.loaded.bytes += left;
 
-        let session = self.session.clone();
-        let failed = |error| {
-            let what = format!("cannot load rows with `{}`", shorten(&sql));
-            super::error::failed("postgres.restore", what, error)
-        };
-        let mut sink = pin!(session.client().copy_in(sql.as_str()).await.map_err(failed)?);
         let mut more = more.iter();
         loop {
             let rows = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
             let mut rows = block.split_to(rows);
             left -= rows.len() as u64;
-            while !rows.is_empty() {
+            while let Some(copy) = self.copy.as_mut().filter(|_| !rows.is_empty()) {
                 let chunk = rows.split_to(rows.len().min(CHUNK));
-                sink.feed(chunk).await.map_err(failed)?;
+                copy.sink.feed(chunk).await.map_err(|error| copy.failed(error))?;
             }
             if left == 0 {
-                break;
+                return Ok(());
             }
             let next = more.next().ok_or_else(|| damaged("do not end"))?;
             block = self.fetch(next).await?;
         }
-        let loaded = sink.finish().await.map_err(failed)?;
-        if loaded != record.rows {
-            return Err(damaged(&format!("were {}, but {loaded} were loaded", record.rows)));
-        }
-        Ok(())
     }
 
-    async fn copy_statement(&mut self, header: Bytes) -> Result<String> {
-        if let Some(sql) = self.copies.get(&header) {
-            return Ok(sql.clone());
+    /// Begins to copy rows with the statement `header`, unless that is what is going on: a table's
+    /// blocks are loaded as one.
+    async fn begin_copy(&mut self, header: Bytes, rows: u64) -> Result<()> {
+        if let Some(copy) = self.copy.as_mut().filter(|copy| copy.header == header) {
+            copy.rows += rows;
+            return Ok(());
         }
+        self.end_copy().await?;
         let mut sql = self.session.decode(header.to_vec()).await?;
         sql.truncate(sql.trim_end().trim_end_matches(';').len());
         let encoding = self.session.encoding();
         if !["UTF8", "SQL_ASCII"].contains(&encoding) {
             sql.push_str(&format!(" WITH (ENCODING '{encoding}')"));
         }
-        self.copies.insert(header, sql.clone());
-        Ok(sql)
+        match self.session.client().copy_in(sql.as_str()).await {
+            Ok(sink) => {
+                self.copy = Some(Copy { header, sql, sink: Box::pin(sink), rows });
+                Ok(())
+            }
+            Err(error) => Err(self.session.failed(&sql, error)),
+        }
+    }
+
+    async fn end_copy(&mut self) -> Result<()> {
+        let Some(mut copy) = self.copy.take() else { return Ok(()) };
+        let loaded = copy.sink.as_mut().finish().await.map_err(|error| copy.failed(error))?;
+        if loaded != copy.rows {
+            let message = format!(
+                "{loaded} rows in place of {} were loaded with `{}`",
+                copy.rows,
+                shorten(&copy.sql)
+            );
+            return Err(Error::new(ErrorKind::Damaged, "postgres.restore", message));
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are being loaded.
+struct Copy {
+    /// The statement as it stands in the payload.
+    header: Bytes,
+    sql: String,
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    /// How many rows were given.
+    rows: u64,
+}
+
+impl Copy {
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        let what = format!("cannot load rows with `{}`", shorten(&self.sql));
+        super::error::failed("postgres.restore", what, error)
     }
 }
 

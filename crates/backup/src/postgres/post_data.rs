@@ -122,6 +122,30 @@ pub(super) async fn run(
     together(jobs, sessions, cx).await
 }
 
+/// Gathers statistics of every table, of several at a time.
+pub(super) async fn analyze(sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
+    let Some(main) = sessions.first() else { return Ok(()) };
+    let sql = "SELECT format('ANALYZE %I.%I', n.nspname, c.relname)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        ORDER BY pg_relation_size(c.oid) DESC";
+    let mut jobs = Vec::new();
+    for row in main.rows(sql, &[]).await? {
+        let sql: String = row.get(0);
+        let locks = vec![(sql.clone(), true)];
+        jobs.push(Job { sql, locks });
+    }
+    together(jobs, sessions, cx).await?;
+    // What a partitioned table holds is known only from its partitions.
+    let sql = "SELECT format('ANALYZE %I.%I', n.nspname, c.relname)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'p' AND NOT c.relispartition";
+    for row in main.rows(sql, &[]).await? {
+        main.run(row.get(0)).await?;
+    }
+    Ok(())
+}
+
 /// Runs jobs side by side; those of one table begin in their order.
 async fn together(mut jobs: Vec<Job>, sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let mut idle: Vec<_> = sessions.to_vec();

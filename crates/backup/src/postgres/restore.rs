@@ -172,8 +172,8 @@ impl PostgresTarget {
                 .remedy_is("name a database that does not exist yet: it is made as it was"));
         }
         let loaded = load(payload, selection, &sessions, cx, &mut self.report.warnings).await?;
-        sessions[0].run("ANALYZE").await?;
-        drop(sessions);
+        post_data::analyze(&sessions, cx).await?;
+        Session::close_all(sessions).await;
         if created {
             // Last: a setting such as default_transaction_read_only would have stopped us.
             let maintenance = self.maintenance().await?;

@@ -1,6 +1,6 @@
 //! One connection, set up as `pg_dump` sets its own up.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
@@ -11,20 +11,28 @@ use super::{connect::ConnectOptions, error::failed};
 /// The oldest server that we speak to.
 const OLDEST: u32 = 12_00_00;
 
+/// How long a server may take to answer a goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// A connection. Dropping it closes the socket at once, whatever the server is sending.
 #[derive(Debug)]
 pub(super) struct Session {
+    // In this order: where the socket is still there, it goes with the second.
     client: Client,
-    connection: JoinHandle<()>,
+    connection: Connection,
     version: u32,
     encoding: String,
     /// Which of our operations it serves, for errors.
     operation: &'static str,
 }
 
-impl Drop for Session {
+/// The task that moves the bytes; it ends with this.
+#[derive(Debug)]
+struct Connection(JoinHandle<()>);
+
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.connection.abort();
+        self.0.abort();
     }
 }
 
@@ -32,8 +40,13 @@ impl Session {
     /// Connects and learns what the server is, but leaves the role's own settings as they are.
     pub(super) async fn open(options: &ConnectOptions, operation: &'static str) -> Result<Self> {
         let (client, connection) = options.open(operation).await?;
-        let mut session =
-            Self { client, connection, version: 0, encoding: String::new(), operation };
+        let mut session = Self {
+            client,
+            connection: Connection(connection),
+            version: 0,
+            encoding: String::new(),
+            operation,
+        };
         // A role may come with a limit that not even this would keep to.
         session.run("SET statement_timeout = 0").await?;
         let row = session
@@ -51,6 +64,24 @@ impl Session {
                 .remedy_is("upgrade the server, or back it up with a `command` source"));
         }
         Ok(session)
+    }
+
+    /// Says goodbye, so that the server has nothing to complain about in its log. A transaction ends
+    /// without effect.
+    pub(super) async fn close(self) {
+        let Self { client, mut connection, .. } = self;
+        drop(client);
+        // In the worst case the socket closes without a word.
+        let _ = tokio::time::timeout(GOODBYE, &mut connection.0).await;
+    }
+
+    /// [`close`](Self::close)s what nobody else holds any more.
+    pub(super) async fn close_all(sessions: impl IntoIterator<Item = Arc<Self>>) {
+        for session in sessions {
+            if let Some(session) = Arc::into_inner(session) {
+                session.close().await;
+            }
+        }
     }
 
     /// Sets everything that changes what rows look like as text, or that could cut a long

@@ -204,3 +204,24 @@ async fn globals_are_a_payload_of_their_own() {
     let text = String::from_utf8(lab.plain(&report).await).unwrap();
     assert!(text.contains("CREATE ROLE alice;") && !text.contains("PASSWORD"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_the_server_refuses_name_their_table() {
+    let (server, lab) = (server(), Lab::new());
+    let name = server.database(
+        "refused",
+        "CREATE TABLE lookup (a int); INSERT INTO lookup VALUES (1);
+         CREATE FUNCTION known(int) RETURNS bool LANGUAGE plpgsql AS
+           'BEGIN RETURN EXISTS (SELECT FROM lookup WHERE a = $1); END';
+         CREATE TABLE checked (a int CHECK (known(a))); INSERT INTO checked VALUES (1);",
+    );
+    let report = lab.back_up(server.source(&name)).await.unwrap();
+    let new = unique("refused_restored");
+    let target = PostgresTarget::to_database(server.options(&new));
+    let error = lab.restore(&report, target, Selection::all()).await.unwrap_err();
+    let text = error.chain();
+    assert!(text.contains("COPY \"public\".\"checked\""), "{text}");
+    assert!(text.contains("relation \"lookup\" does not exist"), "{text}");
+    let sql = format!("SELECT count(*) FROM pg_database WHERE datname = '{new}'");
+    assert_eq!(server.sql("postgres", sql), "0");
+}
