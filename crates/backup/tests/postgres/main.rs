@@ -8,3 +8,4 @@ mod faults;
 mod live;
 mod schemas;
 mod support;
+mod tls;

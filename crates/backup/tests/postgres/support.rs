@@ -74,19 +74,32 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("seaworthy-pg-").tempdir().unwrap().keep();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // The server programs refuse to run as root.
-        let (user, own) = if rustix::process::geteuid().is_root() {
-            ("setpriv --reuid=nobody --regid=nogroup --clear-groups", "chown nobody .")
+        let (user, own, own_key) = if rustix::process::geteuid().is_root() {
+            (
+                "setpriv --reuid=nobody --regid=nogroup --clear-groups",
+                "chown nobody .",
+                "chown nobody server.key",
+            )
         } else {
-            ("", "true")
+            ("", "true", "true")
         };
         let script = format!(
             "set -e; cd {folder}; {own}; chmod 755 .; echo secret > password; chmod 644 password
              {user} {PROGRAMS}/initdb -D data -U postgres --pwfile=password -A trust -N \
                --encoding=UTF8 --locale=C.UTF-8 > initdb.log 2>&1
-             printf 'local all all trust\\nhost all all all scram-sha-256\\n' > hba; chmod 644 hba
+             printf 'local all all trust\\nhostssl all all all scram-sha-256\\n' > hba; chmod 644 hba
              {user} cp hba data/pg_hba.conf
+             key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2'
+             openssl req -x509 $key -subj /CN=ours -keyout ca.key -out ca.pem 2> openssl.log
+             openssl req -x509 $key -subj /CN=other -keyout other.key -out other.pem 2>> openssl.log
+             openssl req $key -subj /CN=localhost -keyout server.key -out server.csr 2>> openssl.log
+             echo subjectAltName=DNS:localhost > names
+             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+               -extfile names -out server.pem 2>> openssl.log
+             chmod 600 server.key; {own_key}
              {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -l data/log -o \
-               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off' start > /dev/null
+               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on \
+                -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key' start > /dev/null
              echo ready
              cat > /dev/null
              {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -m immediate stop > /dev/null 2>&1 || true
