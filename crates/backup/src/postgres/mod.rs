@@ -7,6 +7,7 @@
 //! server.
 
 mod catalog;
+mod compare;
 mod connect;
 mod conninfo;
 mod copy;
@@ -29,6 +30,7 @@ mod tls;
 mod units;
 mod values;
 
+pub use compare::{TableDifference, compare_tables};
 pub use connect::{ConnectOptions, Environment};
 pub use dump::PostgresSource;
 pub use globals::PostgresGlobals;

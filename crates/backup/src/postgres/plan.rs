@@ -104,6 +104,7 @@ pub(super) async fn plan(
         let mut totals = TableRecord::new(table.schema.clone(), table.name.clone());
         totals.columns = table.columns.clone();
         totals.through = through;
+        totals.condition = table.condition.clone();
         tasks.push(Arc::new(Task { table, header, totals: Mutex::new(totals) }));
     }
     let size = |task: &Task| sizes.get(&task.table.oid).copied().unwrap_or_default();

@@ -89,13 +89,17 @@ pub struct TableRecord {
     /// partition may be another one after a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
+    /// Which of its rows are the user's, as `WHERE …`: an extension brings the others.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub condition: String,
 }
 
 impl TableRecord {
     /// A table without rows.
     pub fn new(schema: String, name: String) -> Self {
         let (columns, hash) = (Vec::new(), TableHash::default());
-        Self { schema, name, columns, rows: 0, bytes: 0, hash, through: None }
+        let condition = String::new();
+        Self { schema, name, columns, rows: 0, bytes: 0, hash, through: None, condition }
     }
 }
 
