@@ -157,6 +157,12 @@ impl ConnectOptions {
         Ok(Self { keywords, password, ssl_mode })
     }
 
+    /// Whether `text`, a URL or pairs, holds a password itself, so that a frontend can refuse it
+    /// where others could read it.
+    pub fn holds_password(text: &str) -> Result<bool> {
+        Ok(conninfo::parse(text)?.contains_key("password"))
+    }
+
     /// The database's name.
     pub fn database(&self) -> &str {
         self.keyword("dbname")
@@ -334,11 +340,6 @@ fn from_password_file(keywords: &Keywords, environment: &Environment) -> Result<
     };
     let Some(path) = path else { return Ok(None) };
     let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
-    if metadata.mode() & 0o077 != 0 {
-        let message = format!("the password file {} can be read by others", path.display());
-        return Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message)
-            .remedy_is(format!("chmod 0600 {}", path.display())));
-    }
     let text = fs::read_to_string(&path).map_err(|e| {
         Error::io("postgres.url", format!("cannot read the password file {}", path.display()), e)
     })?;
@@ -348,6 +349,12 @@ fn from_password_file(keywords: &Keywords, environment: &Environment) -> Result<
         host => host,
     };
     let found = conninfo::password(&text, host, get("port"), get("dbname"), get("user"));
+    // libpq passes such a file over; that it would have been needed is worth saying.
+    if found.is_some() && metadata.mode() & 0o077 != 0 {
+        let message = format!("the password file {} can be read by others", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message)
+            .remedy_is(format!("chmod 0600 {}", path.display())));
+    }
     Ok(found.map(Secret::new))
 }
 
@@ -390,5 +397,7 @@ mod tests {
         let options = ConnectOptions::parse("postgresql://h/", &env).unwrap();
         assert_eq!(options.to_string(), "h:5432/me");
         assert!(ConnectOptions::parse("host=h sslmode=verify", &env).is_err());
+        assert!(ConnectOptions::holds_password("postgresql://me:x@h/d").unwrap());
+        assert!(!ConnectOptions::holds_password("postgresql://me@h/d").unwrap());
     }
 }

@@ -264,8 +264,10 @@ impl RestoreTarget for PostgresTarget {
     async fn abort(self: Box<Self>) -> Result<()> {
         let Some(name) = &self.created else { return Ok(()) };
         let maintenance = self.maintenance().await?;
-        maintenance.run(&format!("ALTER DATABASE {} IS_TEMPLATE false", quote(name))).await?;
-        maintenance.run(&format!("DROP DATABASE {} WITH (FORCE)", quote(name))).await
+        // A template cannot be dropped; it seldom is one yet.
+        let _ = maintenance.run(&format!("ALTER DATABASE {} IS_TEMPLATE false", quote(name))).await;
+        let force = if maintenance.version() >= 13_00_00 { " WITH (FORCE)" } else { "" };
+        maintenance.run(&format!("DROP DATABASE {}{force}", quote(name))).await
     }
 }
 
