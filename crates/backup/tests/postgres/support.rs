@@ -21,8 +21,11 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Name, Result};
 
-/// Where Debian keeps the server programs of PostgreSQL 15.
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+/// Where the server programs are: those that `SEAWORTHY_TEST_POSTGRES` names, else Debian's.
+fn programs() -> PathBuf {
+    let other = std::env::var_os("SEAWORTHY_TEST_POSTGRES");
+    other.map_or_else(|| PathBuf::from("/usr/lib/postgresql/15/bin"), PathBuf::from)
+}
 
 /// A server in a temporary folder. It ends, and the folder goes, when this process does.
 pub(crate) struct Server {
@@ -61,7 +64,7 @@ pub(crate) fn unique(name: &str) -> String {
 }
 
 pub(crate) fn program(name: &str) -> PathBuf {
-    Path::new(PROGRAMS).join(name)
+    programs().join(name)
 }
 
 impl Server {
@@ -69,7 +72,8 @@ impl Server {
     pub(crate) fn start() -> Self {
         assert!(
             program("initdb").exists(),
-            "{PROGRAMS} is missing: apt-get install postgresql-15 postgresql-contrib"
+            "{} is missing: apt-get install postgresql-15 postgresql-contrib",
+            programs().display()
         );
         let folder = tempfile::Builder::new().prefix("seaworthy-pg-").tempdir().unwrap().keep();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -85,9 +89,13 @@ impl Server {
         };
         let script = format!(
             "set -e; cd {folder}; {own}; chmod 755 .; echo secret > password; chmod 644 password
-             {user} {PROGRAMS}/initdb -D data -U postgres --pwfile=password -A trust -N \
+             {user} {programs}/initdb -D data -U postgres --pwfile=password -A trust -N \
                --encoding=UTF8 --locale=C.UTF-8 > initdb.log 2>&1
-             printf 'local all all trust\\nhostssl all all all scram-sha-256\\n' > hba; chmod 644 hba
+             case $({programs}/pg_config --configure) in
+               *--with-openssl*|*--with-ssl*) tls=on host=hostssl;;
+               *) tls=off host=host;;
+             esac
+             printf 'local all all trust\\n%s all all all scram-sha-256\\n' $host > hba; chmod 644 hba
              {user} cp hba data/pg_hba.conf
              key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2'
              openssl req -x509 $key -subj /CN=ours -keyout ca.key -out ca.pem 2> openssl.log
@@ -97,14 +105,15 @@ impl Server {
              openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
                -extfile names -out server.pem 2>> openssl.log
              chmod 600 server.key; {own_key}
-             {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -l data/log -o \
-               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on \
+             {user} {programs}/pg_ctl -D {folder}/data -w -l data/log -o \
+               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl='$tls' \
                 -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key' start > /dev/null
              echo ready
              cat > /dev/null
-             {user} {PROGRAMS}/pg_ctl -D {folder}/data -w -m immediate stop > /dev/null 2>&1 || true
+             {user} {programs}/pg_ctl -D {folder}/data -w -m immediate stop > /dev/null 2>&1 || true
              rm -rf {folder}",
-            folder = folder.display()
+            folder = folder.display(),
+            programs = programs().display()
         );
         let mut child = Command::new("sh")
             .args(["-c", &script])
