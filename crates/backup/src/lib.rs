@@ -7,6 +7,8 @@ pub mod config;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;
 pub mod payload;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod prune;
 mod repository;
 pub mod restore;

@@ -1,6 +1,10 @@
 //! What the source makes of a tree.
 
-use std::{fs, io, os::unix::fs::FileExt, path::PathBuf};
+use std::{
+    fs, io,
+    os::unix::fs::{FileExt, symlink},
+    path::PathBuf,
+};
 
 use seaworthy_core::ErrorKind;
 use tempfile::tempdir;
@@ -282,4 +286,55 @@ fn a_named_link_is_followed_and_one_in_the_way_is_refused() {
     let both = FilesSource::new([tree.path(), &link]).unwrap();
     let error = run(try_store(&both, 2)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_file_that_grows_while_all_places_are_taken_holds_nobody_up() {
+    let tree = tempdir().unwrap();
+    let grower = tree.path().join("0-grower");
+    fs::write(&grower, "small").unwrap();
+    // Each of these fills a segment of its own.
+    for n in 1..=6 {
+        fs::write(tree.path().join(n.to_string()), vec![0; 3 << 20]).unwrap();
+    }
+    let (opened, wait) = (std::sync::Mutex::new(0), std::sync::Condvar::new());
+    let victim = grower.clone();
+    let hooks = Hooks::new(move |moment, path| {
+        if moment != Moment::Open {
+            return Ok(());
+        }
+        let mut count = opened.lock().unwrap();
+        if path.ends_with(b"/0-grower") {
+            // Until the other worker has had every place but this one.
+            while *count < 3 {
+                count = wait.wait(count).unwrap();
+            }
+            return fs::OpenOptions::new().write(true).open(&victim)?.set_len(6 << 20);
+        }
+        *count += 1;
+        wait.notify_all();
+        Ok(())
+    });
+    let source = files(tree.path()).with_hooks(hooks);
+    let minute = std::time::Duration::from_secs(60);
+    let stored = run(async { tokio::time::timeout(minute, store(&source, 2)).await });
+    let stored = stored.expect("the workers wait for each other");
+    assert_eq!(stored.entries().len(), 8);
+}
+
+#[test]
+fn folders_of_our_own_are_left_out_under_whatever_name_they_are_met() {
+    let tree = tempdir().unwrap();
+    for name in ["kept/file", "sink/nightly/payload", "state/lock"] {
+        let path = tree.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    let other = tempdir().unwrap();
+    let link = other.path().join("by another name");
+    symlink(tree.path().join("sink"), &link).unwrap();
+    let absent = tree.path().join("absent");
+    let source = files(tree.path()).leave_out([link, tree.path().join("state"), absent]);
+    let stored = run(store(&source, 2));
+    assert_eq!(stored.names(tree.path()), ["", "kept", "kept/file"]);
 }

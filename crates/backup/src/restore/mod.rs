@@ -87,6 +87,19 @@ impl Selection {
         &self.only
     }
 
+    /// Whether the table `name` of `schema` is asked for: as `schema.name`, or as `name` alone.
+    pub fn contains_table(&self, schema: &str, name: &str) -> bool {
+        let is = |wanted: &PathBytes| {
+            let wanted = wanted.0.as_slice();
+            wanted == name.as_bytes()
+                || wanted
+                    .strip_prefix(schema.as_bytes())
+                    .and_then(|rest| rest.strip_prefix(b"."))
+                    .is_some_and(|rest| rest == name.as_bytes())
+        };
+        self.is_all() || self.only.iter().any(is)
+    }
+
     /// Whether `path` is asked for.
     pub fn contains(&self, path: &PathBytes) -> bool {
         self.is_all() || self.only.iter().any(|wanted| path.is_within(&wanted.0))

@@ -12,6 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Digest256;
 use crate::payload::Codec;
 
+pub use super::sql_index::{
+    Grant, RowsRecord, ServerRecord, Setting, SqlRecord, SqlSection, TableHash, TableRecord,
+};
+
 /// One line of the index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -25,6 +29,14 @@ pub enum Record {
     File(FileRecord),
     /// A whole database in a payload.
     Database(DatabaseRecord),
+    /// What a database server said of the database that a payload of SQL holds.
+    Server(Box<ServerRecord>),
+    /// Statements of a payload of SQL.
+    Sql(SqlRecord),
+    /// Rows of a table in a payload of SQL.
+    Rows(RowsRecord),
+    /// A table of which all rows stand in the payload.
+    Table(TableRecord),
     /// Something that is not in the payload as the user would expect.
     Loss(LossRecord),
     /// Something that a later version added and that this one passes over.
@@ -210,6 +222,14 @@ pub enum Entry {
     File(FileRecord),
     /// A whole database.
     Database(DatabaseRecord),
+    /// The database that a payload of SQL holds; it has no bytes.
+    Server(Box<ServerRecord>),
+    /// Statements.
+    Sql(SqlRecord),
+    /// Rows of a table.
+    Rows(RowsRecord),
+    /// A table of which all rows were sent; it has no bytes.
+    Table(TableRecord),
     /// A loss; it has no bytes.
     Loss(LossRecord),
 }
@@ -226,6 +246,16 @@ impl Entry {
                 database.at += base;
                 Record::Database(database)
             }
+            Self::Sql(mut sql) => {
+                sql.at += base;
+                Record::Sql(sql)
+            }
+            Self::Rows(mut rows) => {
+                rows.at += base;
+                Record::Rows(rows)
+            }
+            Self::Server(server) => Record::Server(server),
+            Self::Table(table) => Record::Table(table),
             Self::Loss(loss) => Record::Loss(loss),
         }
     }

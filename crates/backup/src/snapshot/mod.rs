@@ -7,6 +7,7 @@ pub mod index;
 pub(crate) mod index_file;
 mod info;
 pub(crate) mod manifest;
+mod sql_index;
 mod stored;
 
 pub use check::{CheckKind, CheckOutcome, CheckRecord};

@@ -43,6 +43,8 @@ pub struct PayloadKind(std::borrow::Cow<'static, str>);
 impl PayloadKind {
     /// A PAX tar archive.
     pub const TAR: Self = Self(std::borrow::Cow::Borrowed("tar"));
+    /// Plain SQL, as `psql` reads it.
+    pub const SQL: Self = Self(std::borrow::Cow::Borrowed("sql"));
     /// An SQLite database.
     pub const SQLITE: Self = Self(std::borrow::Cow::Borrowed("sqlite"));
 

@@ -278,17 +278,23 @@ impl Groups {
         while let Some(Ok(record)) = self.records.peek() {
             let (item, end) = match record {
                 Record::Frame(_) => break,
-                Record::File(file) => (&file.path, file.at + file.len),
-                Record::Database(database) => (&database.path, database.at + database.len),
+                Record::File(file) => (file.path.to_string(), file.at + file.len),
+                Record::Database(database) => {
+                    (database.path.to_string(), database.at + database.len)
+                }
+                Record::Rows(rows) => {
+                    (format!("table {}.{}", rows.schema, rows.name), rows.at + rows.len)
+                }
+                Record::Sql(sql) => (format!("SQL ({:?})", sql.section), sql.at + sql.len),
                 _ => {
                     self.records.next();
                     continue;
                 }
             };
             if items.len() < AFFECTED {
-                items.push(item.to_string());
+                items.push(item.clone());
             }
-            self.open = Some((item.to_string(), end));
+            self.open = Some((item, end));
             self.records.next();
         }
         Ok(Some(Group { frame, items }))

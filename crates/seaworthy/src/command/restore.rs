@@ -245,7 +245,8 @@ impl Seaworthy {
         result: &mut RestoreResult,
         cx: &Context,
     ) -> Result<()> {
-        let stamp = cx.now().compact();
+        // Two restores in one second must not meet under one name.
+        let stamp = SnapshotId::new(cx.now())?.to_string();
         let (mut targets, mut places) = (Vec::new(), Vec::new());
         for one in &chosen {
             let source = config.sources.get(one.source.as_str()).ok_or_else(|| {

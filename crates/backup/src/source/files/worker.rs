@@ -155,7 +155,7 @@ fn count(shared: &Shared, entries: &[Entry]) {
                 Loss::Changed => summary.changed += 1,
                 Loss::Socket => {}
             },
-            Entry::Database(_) => {}
+            _ => {}
         }
     }
 }

@@ -1,0 +1,250 @@
+//! Rows out of the server and into segments.
+
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::{Arc, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::{sync::Mutex, task::JoinSet};
+use tokio_postgres::error::SqlState;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{
+    plan::{Piece, Queue, Task},
+    session::Session,
+};
+use crate::{
+    payload::{SEGMENT_SIZE, Segment, SegmentSender},
+    snapshot::index::{Entry, RowsRecord, TableHash},
+};
+
+/// What ends a block of rows.
+pub(super) const END_OF_ROWS: &[u8] = b"\\.\n\n";
+
+/// A row above this many bytes is cut across frames.
+const LARGEST_SEGMENT: usize = 16 << 20;
+
+/// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
+/// several segments that must follow one another.
+#[derive(Clone, Debug)]
+pub(super) struct Out {
+    sender: SegmentSender,
+    order: Arc<Mutex<()>>,
+}
+
+impl Out {
+    pub(super) fn new(sender: SegmentSender) -> Self {
+        Self { sender, order: Arc::default() }
+    }
+
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.sender.buffer()
+    }
+
+    /// Compresses `segment` in the background, as one of `filling`.
+    pub(super) async fn send(&self, segment: Segment, filling: &mut Filling) -> Result<()> {
+        let order = self.order.lock().await;
+        let slot = self.sender.reserve().await?;
+        drop(order);
+        filling.0.spawn_blocking(move || slot.fill(segment));
+        filling.settle().await
+    }
+
+    /// Sends `segments` with nothing between them.
+    async fn send_together(
+        &self,
+        segments: impl Iterator<Item = Segment> + Send,
+        filling: &mut Filling,
+    ) -> Result<()> {
+        let _order = self.order.lock().await;
+        for segment in segments {
+            let slot = self.sender.reserve().await?;
+            filling.0.spawn_blocking(move || slot.fill(segment));
+            filling.settle().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Segments that are being compressed. The sender bounds how many there are.
+#[derive(Debug, Default)]
+pub(super) struct Filling(JoinSet<Result<()>>);
+
+impl Filling {
+    async fn settle(&mut self) -> Result<()> {
+        while let Some(filled) = self.0.try_join_next() {
+            filled.map_err(panicked)??;
+        }
+        Ok(())
+    }
+
+    /// Waits for all of them.
+    pub(super) async fn finish(mut self) -> Result<()> {
+        while let Some(filled) = self.0.join_next().await {
+            filled.map_err(panicked)??;
+        }
+        Ok(())
+    }
+}
+
+fn panicked(source: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "postgres.dump", "a worker panicked").caused_by(source)
+}
+
+/// Copies pieces until there are none left.
+#[derive(Debug)]
+pub(super) struct Worker {
+    session: Arc<Session>,
+    is_leader: bool,
+    out: Out,
+    filling: Filling,
+    locked: HashSet<u32>,
+    segment: Segment,
+}
+
+impl Worker {
+    /// A worker on `session`, which is the leader or shares its snapshot.
+    pub(super) fn new(session: Arc<Session>, is_leader: bool, out: Out) -> Self {
+        let segment = Segment { data: out.buffer(), ..Segment::default() };
+        let (filling, locked) = (Filling::default(), HashSet::new());
+        Self { session, is_leader, out, filling, locked, segment }
+    }
+
+    pub(super) async fn run(mut self, queue: &Queue) -> Result<()> {
+        let encoding = self.session.encoding().to_owned();
+        let named = !["UTF8", "SQL_ASCII"].contains(&encoding.as_str());
+        let encoding = named.then_some(encoding);
+        while let Some(piece) = queue.next(self.is_leader) {
+            if self.is_leader || self.lock(&piece).await? {
+                self.copy(&piece, encoding.as_deref()).await?;
+            } else {
+                queue.leave_to_leader(piece);
+            }
+        }
+        self.flush().await?;
+        self.filling.finish().await
+    }
+
+    /// Locks the table, without waiting behind somebody who waits for the leader's lock to go.
+    async fn lock(&mut self, piece: &Piece) -> Result<bool> {
+        if !self.locked.insert(piece.task.table.oid) {
+            return Ok(true);
+        }
+        let name = piece.task.table.qualified();
+        let sql = format!(
+            "SAVEPOINT lock; LOCK TABLE ONLY {name} IN ACCESS SHARE MODE NOWAIT; \
+             RELEASE SAVEPOINT lock"
+        );
+        match self.session.client().batch_execute(&sql).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                self.locked.remove(&piece.task.table.oid);
+                self.session.run("ROLLBACK TO SAVEPOINT lock").await?;
+                Ok(false)
+            }
+            Err(error) => Err(self.session.failed(&sql, error)),
+        }
+    }
+
+    async fn copy(&mut self, piece: &Piece, encoding: Option<&str>) -> Result<()> {
+        let sql = piece.sql(encoding);
+        let session = self.session.clone();
+        let failed = |error| {
+            let name = piece.task.table.qualified();
+            super::error::failed("postgres.dump", format!("cannot read the table {name}"), error)
+        };
+        let mut rows = pin!(session.client().copy_out(sql.as_str()).await.map_err(failed)?);
+        let task = &*piece.task;
+        let (mut count, mut bytes, mut hash) = (0, 0, 0_u128);
+        let mut block: Option<Block> = None;
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let Some(content) = row.strip_suffix(b"\n") else {
+                let message = "the server's rows are cut in pieces";
+                return Err(Error::new(ErrorKind::Unsupported, "postgres.dump", message)
+                    .remedy_is("connect to the server itself, not through a pooler"));
+            };
+            hash = hash.wrapping_add(xxh3_128(content));
+            count += 1;
+            bytes += row.len() as u64;
+            if row.len() > SEGMENT_SIZE {
+                self.end(block.take(), task);
+                self.flush().await?;
+                self.send_large(task, row).await?;
+                continue;
+            }
+            if self.segment.data.len() + row.len() > SEGMENT_SIZE {
+                self.end(block.take(), task);
+                self.flush().await?;
+            }
+            let block = block.get_or_insert_with(|| {
+                let at = self.segment.data.len();
+                self.segment.data.extend_from_slice(&task.header);
+                Block { at, rows: 0 }
+            });
+            block.rows += 1;
+            self.segment.data.extend_from_slice(&row);
+        }
+        self.end(block, task);
+        let mut totals = task.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.rows += count;
+        totals.bytes += bytes;
+        totals.hash.add(TableHash(hash));
+        Ok(())
+    }
+
+    /// Ends a block of rows and notes where it lies.
+    fn end(&mut self, block: Option<Block>, task: &Task) {
+        let Some(Block { at, rows }) = block else { return };
+        self.segment.data.extend_from_slice(END_OF_ROWS);
+        let len = self.segment.data.len() - at;
+        self.segment.entries.push(entry(task, rows, at, len));
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        if self.segment.data.is_empty() {
+            return Ok(());
+        }
+        let next = Segment { data: self.out.buffer(), ..Segment::default() };
+        let mut segment = std::mem::replace(&mut self.segment, next);
+        segment.progress_bytes = segment.data.len() as u64;
+        self.out.send(segment, &mut self.filling).await
+    }
+
+    /// Sends one large row as a block of its own, in as many frames as it takes.
+    async fn send_large(&mut self, task: &Task, row: Bytes) -> Result<()> {
+        let len = task.header.len() + row.len() + END_OF_ROWS.len();
+        let mut entries = vec![entry(task, 1, 0, len)];
+        let starts = (0..row.len()).step_by(LARGEST_SEGMENT);
+        let segments = starts.map(|start| {
+            let end = row.len().min(start + LARGEST_SEGMENT);
+            let (first, last) = (start == 0, end == row.len());
+            let mut data = Vec::with_capacity(end - start + 1024);
+            if first {
+                data.extend_from_slice(&task.header);
+            }
+            data.extend_from_slice(&row[start..end]);
+            if last {
+                data.extend_from_slice(END_OF_ROWS);
+            }
+            let progress_bytes = data.len() as u64;
+            Segment { data, entries: std::mem::take(&mut entries), progress_bytes }
+        });
+        self.out.send_together(segments, &mut self.filling).await
+    }
+}
+
+/// A block of rows that is being written: where it begins in the segment, and how many rows.
+#[derive(Debug)]
+struct Block {
+    at: usize,
+    rows: u64,
+}
+
+fn entry(task: &Task, rows: u64, at: usize, len: usize) -> Entry {
+    let (schema, name) = (task.table.schema.clone(), task.table.name.clone());
+    Entry::Rows(RowsRecord::new(schema, name, rows, at as u64, len as u64))
+}

@@ -1,0 +1,280 @@
+//! A PostgreSQL database as a source.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
+use tokio::task::JoinSet;
+
+use super::{
+    catalog::{self, Wanted},
+    connect::ConnectOptions,
+    copy::{Out, Worker},
+    hold::{Hold, Request},
+    pg_dump::{self, Output},
+    plan::{self, Task},
+    server,
+    session::Session,
+    sql_out::SqlOut,
+    values,
+};
+use crate::{
+    payload::SegmentSender,
+    snapshot::index::{Entry, ServerRecord, SqlSection},
+    source::{BackupSource, PayloadKind, SourceSummary},
+};
+
+/// A PostgreSQL database, dumped as plain SQL: definitions by `pg_dump`, rows by `COPY` over
+/// several connections, all under one snapshot.
+#[derive(Clone, Debug)]
+pub struct PostgresSource {
+    options: ConnectOptions,
+    connections: usize,
+    wanted: Wanted,
+    lock_timeout: Duration,
+    pg_dump: Option<PathBuf>,
+}
+
+impl PostgresSource {
+    /// The database that `options` leads to, with two connections and a lock time-out of 30 s.
+    pub fn new(options: ConnectOptions) -> Self {
+        Self {
+            options,
+            connections: 2,
+            wanted: Wanted::default(),
+            lock_timeout: Duration::from_secs(30),
+            pg_dump: None,
+        }
+    }
+
+    /// Copies rows over this many connections; two more are used by `pg_dump` and one for looking
+    /// at locks.
+    #[must_use]
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// Dumps only the schemas that match one of these patterns, as `pg_dump --schema` does: without
+    /// extensions and large objects.
+    #[must_use]
+    pub fn schemas(mut self, patterns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.wanted.schemas = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves tables (and views, sequences, …) out that match one of these patterns.
+    #[must_use]
+    pub fn exclude_tables(mut self, patterns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.wanted.exclude_tables = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves the rows of tables out that match one of these patterns.
+    #[must_use]
+    pub fn exclude_table_data(
+        mut self,
+        patterns: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.wanted.exclude_table_data = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Waits no longer than this for a lock; three tries are made.
+    #[must_use]
+    pub fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.lock_timeout = lock_timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Runs this `pg_dump` in place of the one that is found.
+    #[must_use]
+    pub fn pg_dump(mut self, program: impl Into<PathBuf>) -> Self {
+        self.pg_dump = Some(program.into());
+        self
+    }
+
+    async fn run(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
+        let side = Session::open(&self.options, "postgres.dump").await?;
+        let pg_dump = pg_dump::find(self.pg_dump.as_deref(), "pg_dump", side.version()).await?;
+        side.set_up(self.lock_timeout).await?;
+        let (options, wanted) = (&self.options, &self.wanted);
+        let lock_timeout = self.lock_timeout;
+        let request = Request { options, wanted, pg_dump: &pg_dump, lock_timeout };
+        let hold = request.hold(&side, cx).await?;
+        side.close().await;
+        for pattern in &hold.scope.idle {
+            cx.emit(Event::warning(format!("the pattern `{pattern}` matches no table")));
+        }
+        self.send(hold, Out::new(out)).await
+    }
+
+    /// Sends everything, in the order in which psql needs it.
+    async fn send(&self, hold: Hold, out: Out) -> Result<SourceSummary> {
+        let Hold { leader, snapshot, scope, tables, mut pre_data, post_data } = hold;
+        let leader = Arc::new(leader);
+        let all = tables.len() as u64;
+
+        let mut record = server::read(&leader).await?;
+        let objects = if scope.schemas.is_none() && all_objects(&self.wanted) {
+            values::large_objects(&leader).await?
+        } else {
+            Vec::new()
+        };
+        record.large_objects = objects.len() as u64;
+        let sequences = catalog::sequences(&leader, &scope, &tables).await?;
+        let sizes = catalog::sizes(&leader, &tables).await?;
+        let (tasks, queue) = plan::plan(&leader, tables, &sizes).await?;
+
+        // psql refuses commands of its own between these lines, whatever the rows hold.
+        let restricted = pre_data.started().await?.windows(10).any(|w| w == b"\\restrict ");
+        let key = restricted.then(random_key).transpose()?;
+        let mut sql = SqlOut::new(&out, SqlSection::PreData);
+        sql.push(introduction(&record).as_bytes()).await?;
+        sql.note(Entry::Server(Box::new(record)));
+        send_output(&mut sql, pre_data).await?;
+        if let Some(key) = &key {
+            sql.push(format!("\\restrict {key}\n\n").as_bytes()).await?;
+        }
+        let mut bytes = sql.finish().await?;
+
+        let mut sessions = vec![leader.clone()];
+        for _ in 1..self.connections {
+            sessions.push(Arc::new(self.follower(&snapshot).await?));
+        }
+        let queue = Arc::new(queue);
+        let mut workers = JoinSet::new();
+        for (n, session) in sessions.iter().enumerate() {
+            let worker = Worker::new(session.clone(), n == 0, out.clone());
+            let queue = queue.clone();
+            workers.spawn(async move { worker.run(&queue).await });
+        }
+        finish(workers).await?;
+        // What a worker could not lock when the leader had nothing left to do.
+        Worker::new(leader.clone(), true, out.clone()).run(&queue).await?;
+
+        let mut sql = SqlOut::new(&out, SqlSection::Sequences);
+        sql.push(b"-- Sequences and large objects\n\n").await?;
+        bytes += note_tables(&tasks, &mut sql);
+        values::sequences(&leader, &sequences, &mut sql).await?;
+        bytes += sql.finish().await?;
+        bytes += send_objects(objects, &sessions, &out).await?;
+        // The locks go as soon as they can; `pg_dump` holds its own.
+        drop(leader);
+        Session::close_all(sessions).await;
+
+        let mut sql = SqlOut::new(&out, SqlSection::PostData);
+        if let Some(key) = &key {
+            sql.push(format!("\n\\unrestrict {key}\n\n").as_bytes()).await?;
+        }
+        send_output(&mut sql, post_data).await?;
+        bytes += sql.finish().await?;
+        Ok(SourceSummary { files: all, bytes, ..SourceSummary::default() })
+    }
+
+    /// A connection that sees what the leader sees.
+    async fn follower(&self, snapshot: &str) -> Result<Session> {
+        let session = Session::open(&self.options, "postgres.dump").await?;
+        session.set_up(self.lock_timeout).await?;
+        session
+            .run(&format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                 SET TRANSACTION SNAPSHOT '{snapshot}'"
+            ))
+            .await?;
+        Ok(session)
+    }
+}
+
+#[async_trait]
+impl BackupSource for PostgresSource {
+    fn payload(&self) -> PayloadKind {
+        PayloadKind::SQL
+    }
+
+    async fn dump(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
+        tokio::select! {
+            summary = self.run(out, cx) => summary,
+            () = cx.cancel().triggered() => Err(Error::cancelled("postgres.dump")),
+        }
+    }
+}
+
+/// Large objects belong to no schema.
+fn all_objects(wanted: &Wanted) -> bool {
+    wanted.schemas.is_empty()
+}
+
+/// What a person who opens the payload reads first.
+fn introduction(record: &ServerRecord) -> String {
+    let line = |text: String| text.replace(['\n', '\r'], " ");
+    let create = server::create(record, &record.database, record.version);
+    format!(
+        "--\n-- A PostgreSQL database, backed up by Seaworthy. To restore it without Seaworthy:\n\
+         -- zstd -dc FILE | psql -X -v ON_ERROR_STOP=1 NEW_DATABASE\n-- It was made with\n-- {};\n--\n\n",
+        line(create)
+    )
+}
+
+async fn send_output(sql: &mut SqlOut, mut output: Output) -> Result<()> {
+    while let Some(chunk) = output.next().await? {
+        sql.push(&chunk).await?;
+    }
+    Ok(())
+}
+
+/// Notes what each table held, in the order of their names, and sums their bytes up.
+fn note_tables(tasks: &[Arc<Task>], sql: &mut SqlOut) -> u64 {
+    let totals =
+        |task: &Arc<Task>| task.totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut tables: Vec<_> = tasks.iter().map(totals).collect();
+    tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    let bytes = tables.iter().map(|table| table.bytes).sum();
+    tables.into_iter().for_each(|table| sql.note(Entry::Table(table)));
+    bytes
+}
+
+async fn send_objects(objects: Vec<u32>, sessions: &[Arc<Session>], out: &Out) -> Result<u64> {
+    if objects.is_empty() {
+        return Ok(0);
+    }
+    let objects = Arc::new(Mutex::new(objects));
+    let mut workers = JoinSet::new();
+    for session in sessions {
+        let (session, objects) = (session.clone(), objects.clone());
+        let mut sql = SqlOut::new(out, SqlSection::LargeObjects);
+        workers.spawn(async move {
+            values::send_large_objects(&session, &objects, &mut sql).await?;
+            sql.finish().await
+        });
+    }
+    let mut bytes = 0;
+    while let Some(sent) = workers.join_next().await {
+        bytes += sent.map_err(panicked)??;
+    }
+    Ok(bytes)
+}
+
+async fn finish(mut workers: JoinSet<Result<()>>) -> Result<()> {
+    while let Some(done) = workers.join_next().await {
+        done.map_err(panicked)??;
+    }
+    Ok(())
+}
+
+fn random_key() -> Result<String> {
+    let mut key = [0; 24];
+    getrandom::fill(&mut key).map_err(|error| {
+        Error::new(ErrorKind::Internal, "postgres.dump", "the system has no random numbers")
+            .caused_by(std::io::Error::other(error.to_string()))
+    })?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn panicked(source: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "postgres.dump", "a worker panicked").caused_by(source)
+}

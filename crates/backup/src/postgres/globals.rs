@@ -1,0 +1,91 @@
+//! Roles and tablespaces of a whole server.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use seaworthy_core::{Context, Error, Event, Result};
+
+use super::{
+    connect::ConnectOptions,
+    copy::Out,
+    pg_dump::{self, Output},
+    session::Session,
+    sql_out::SqlOut,
+};
+use crate::{
+    payload::SegmentSender,
+    snapshot::index::SqlSection,
+    source::{BackupSource, PayloadKind, SourceSummary},
+};
+
+/// What belongs to no database: roles, their memberships and settings, tablespaces. A small
+/// payload of its own, for `psql` to read before a database is restored on a new server.
+#[derive(Clone, Debug)]
+pub struct PostgresGlobals {
+    options: ConnectOptions,
+    pg_dumpall: Option<PathBuf>,
+}
+
+impl PostgresGlobals {
+    /// The globals of the server that `options` leads to.
+    pub fn new(options: ConnectOptions) -> Self {
+        Self { options, pg_dumpall: None }
+    }
+
+    /// Runs this `pg_dumpall` in place of the one that is found.
+    #[must_use]
+    pub fn pg_dumpall(mut self, program: impl Into<PathBuf>) -> Self {
+        self.pg_dumpall = Some(program.into());
+        self
+    }
+
+    async fn run(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
+        let session = Session::open(&self.options, "postgres.globals").await?;
+        let program =
+            pg_dump::find(self.pg_dumpall.as_deref(), "pg_dumpall", session.version()).await?;
+        let sql = "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
+                          (SELECT count(*) FROM pg_catalog.pg_roles)";
+        let row = session.row(sql, &[]).await?;
+        let roles: i64 = row.get(1);
+        drop(session);
+        let mut arguments = vec![
+            "--globals-only".to_owned(),
+            "--no-password".to_owned(),
+            format!("--database={}", database_argument(self.options.database())),
+        ];
+        if !row.get::<_, bool>(0) {
+            arguments.push("--no-role-passwords".to_owned());
+            cx.emit(Event::warning(
+                "roles are stored without their passwords: only a superuser may read these",
+            ));
+        }
+        let mut output = Output::start(&program, arguments, &self.options)?;
+        let out = Out::new(out);
+        let mut sql = SqlOut::new(&out, SqlSection::Globals);
+        while let Some(chunk) = output.next().await? {
+            sql.push(&chunk).await?;
+        }
+        let bytes = sql.finish().await?;
+        let files = u64::try_from(roles).unwrap_or_default();
+        Ok(SourceSummary { files, bytes, ..SourceSummary::default() })
+    }
+}
+
+/// `pg_dumpall` reads this as a connection string or a name: as the former, it is never mistaken.
+fn database_argument(name: &str) -> String {
+    format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[async_trait]
+impl BackupSource for PostgresGlobals {
+    fn payload(&self) -> PayloadKind {
+        PayloadKind::SQL
+    }
+
+    async fn dump(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
+        tokio::select! {
+            summary = self.run(out, cx) => summary,
+            () = cx.cancel().triggered() => Err(Error::cancelled("postgres.globals")),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! PostgreSQL databases, dumped and restored as plain SQL.
+//!
+//! [`PostgresSource`] locks every table, exports a snapshot, lets `pg_dump` write the definitions
+//! under it, and copies the rows over several connections that share it. Each frame holds whole
+//! `COPY … FROM stdin;` blocks, so that [`PostgresTarget`] loads them side by side, and so that
+//! `zstd -dc … | psql` restores them as well. [`PostgresGlobals`] holds what belongs to the whole
+//! server.
+
+mod catalog;
+mod compare;
+mod connect;
+mod conninfo;
+mod copy;
+mod dump;
+mod error;
+mod globals;
+mod hold;
+mod load;
+mod pattern;
+mod pg_dump;
+mod plan;
+mod post_data;
+mod restore;
+mod server;
+mod session;
+mod sql_out;
+mod sql_split;
+mod swap;
+mod tls;
+mod units;
+mod values;
+
+pub use compare::{TableDifference, compare_tables};
+pub use connect::{ConnectOptions, Environment};
+pub use dump::PostgresSource;
+pub use globals::PostgresGlobals;
+pub use restore::PostgresTarget;
