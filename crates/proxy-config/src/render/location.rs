@@ -22,6 +22,7 @@ impl SiteJob<'_> {
     pub(super) fn own_pools(&self) -> Vec<Node> {
         let routes = self.site.routes.iter().enumerate();
         routes
+            .filter(|(i, _)| self.pool_index(*i) == *i)
             .filter_map(|(i, route)| {
                 let origin = self.route_origin(i).field("proxy.to");
                 self.job.pool_of(route.proxy.as_ref()?, self.pool_name(i), &origin).1
@@ -30,7 +31,13 @@ impl SiteJob<'_> {
     }
 
     fn pool_name(&self, index: usize) -> String {
-        format!("seaworthy_{}_r{index}", self.id)
+        format!("seaworthy_{}_r{}", self.id, self.pool_index(index))
+    }
+
+    /// The first route that passes on to the same servers: they share a pool.
+    fn pool_index(&self, index: usize) -> usize {
+        let servers = |i: usize| self.site.routes[i].proxy.as_ref().map(|proxy| &proxy.to);
+        (0..index).find(|first| servers(*first) == servers(index)).unwrap_or(index)
     }
 
     fn route_origin(&self, index: usize) -> Origin {

@@ -121,5 +121,7 @@ impl Printer {
 /// Whether `value` means the same without quotes: nothing in it ends a word or begins something.
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
-        && value.bytes().all(|c| c.is_ascii_alphanumeric() || b"_./:*=,-+@$^~|&?!<>%".contains(&c))
+        && value
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || b"_./:*=,-+@$^~|&?!<>%[]".contains(&c))
 }

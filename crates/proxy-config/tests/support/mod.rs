@@ -1,5 +1,7 @@
 //! Models from TOML, as the facade fills them.
-#![allow(dead_code, reason = "each test uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+
+pub mod lab;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -48,7 +50,8 @@ pub fn web(text: &str) -> Web {
 
 /// The text of `examples/<name>/seaworthy.toml`.
 pub fn example(name: &str) -> String {
-    std::fs::read_to_string(repository().join("examples").join(name).join("seaworthy.toml")).unwrap()
+    std::fs::read_to_string(repository().join("examples").join(name).join("seaworthy.toml"))
+        .unwrap()
 }
 
 pub fn repository() -> PathBuf {
