@@ -108,7 +108,8 @@ impl SiteJob<'_> {
         block.push(self.root(route, files).of(&origin.field("root")));
         block.extend(self.precompressed(files));
         if files.spa {
-            let index_file = format!("{}index.html", route.path);
+            // Behind `alias`, nginx takes a constant as it is: relative to the folder.
+            let index_file = if route.path.as_str() == "/" { "/index.html" } else { "index.html" };
             block.push(
                 Node::new("try_files", [Word::variable("uri"), index_file.into(), "=404".into()])
                     .because("the application knows its own paths")

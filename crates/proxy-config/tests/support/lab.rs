@@ -11,7 +11,7 @@ use std::{
 };
 
 use seaworthy_core::ConfigRenderer;
-use seaworthy_proxy_config::{NginxRenderer, Target, Web};
+use seaworthy_proxy_config::{FilePath, NginxRenderer, Target, Web};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -128,7 +128,11 @@ impl Lab {
                 1,
             );
         let store = self.path("tls");
-        super::try_web(&text, store.to_str().unwrap()).unwrap_or_else(|e| panic!("{e}"))
+        let web = super::try_web(&text, store.to_str().unwrap());
+        let mut web = web.unwrap_or_else(|e| panic!("{e}"));
+        // Whatever the text says: never the machine's own tree.
+        web.proxy.root = FilePath::new(format!("{here}/etc")).unwrap();
+        web
     }
 
     /// Renders `web` for this machine's nginx and boots it.
@@ -254,8 +258,17 @@ impl Lab {
         (made, text + &String::from_utf8_lossy(&output.stderr))
     }
 
+    /// The log `name` once it has a whole line: nginx writes it after the answer.
     pub fn log(&self, name: &str) -> String {
-        fs::read_to_string(self.path("logs").join(name)).unwrap_or_default()
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.path("logs").join(name)).unwrap_or_default();
+            if text.ends_with('\n') {
+                return text;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{name} stays empty");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn root(&self) -> &Path {
