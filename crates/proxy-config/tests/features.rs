@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read, Write};
+
 use support::lab::{Lab, run, upstream};
 
 /// A lab with the site `a.example`, of these lines, without TLS unless `certificate` is in them.
@@ -161,10 +163,21 @@ fn folders_stand_for_paths() {
 
 #[test]
 fn one_client_cannot_take_all_connections() {
-    let lab = booted("", &format!("certificate = \"c\"\nconnection_limit = 1\n{FILES}"));
-    let mut first = lab.tls("a.example");
-    first.send(b"GET /hello.txt HTTP/1.1\r\nHost: a.example\r\n\r\n");
-    assert!(first.head().starts_with("HTTP/1.1 200 "));
+    let route = format!(
+        "connection_limit = 1\n[[site.a.routes]]\npath = \"/\"\nproxy = {{ to = [\"127.0.0.1:{}\"] }}\n",
+        upstream("app")
+    );
+    let lab = booted("", &route);
+    lab.get("http://a.example/", &[]).expect(200);
+    let mut first = std::net::TcpStream::connect(("127.0.0.1", lab.http)).unwrap();
+    let head =
+        b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    first.write_all(head).unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).unwrap();
+    // The first request is at work, and waits for its body.
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    lab.get("http://a.example/", &[]).expect(429);
 }
 
 #[test]

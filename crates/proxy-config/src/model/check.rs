@@ -104,8 +104,9 @@ impl Web {
             return Err(wrong(&origin.field("real_ip.from"), "nobody's word would be taken"));
         }
         let mut relative = self.clone();
-        if let Some(path) = relative.paths().iter().find(|path| !path.is_absolute()) {
-            return Err(wrong(&origin, format!("{path} is relative"))
+        let paths = relative.paths();
+        if let Some((origin, path)) = paths.iter().find(|(_, path)| !path.is_absolute()) {
+            return Err(wrong(origin, format!("{path} is relative"))
                 .remedy_is("resolve the paths of the model before rendering it"));
         }
         Ok(())

@@ -12,7 +12,7 @@ mod upstream;
 
 use std::{collections::BTreeMap, path::Path};
 
-use seaworthy_core::{Name, Result};
+use seaworthy_core::{Name, Origin, Result};
 
 pub use net::{Address, Cidr, ErrorStatus, RequestRate};
 pub use proxy::{
@@ -72,32 +72,48 @@ impl Web {
 
     /// Makes every relative path a path below `base`, the folder of the file.
     pub fn resolve_paths(&mut self, base: &Path) -> Result<()> {
-        for path in self.paths() {
+        for (_, path) in self.paths() {
             *path = path.resolved(base)?;
         }
         Ok(())
     }
 
-    /// Every path of a file or folder.
-    fn paths(&mut self) -> Vec<&mut FilePath> {
+    /// Every path of a file or folder, with its place.
+    fn paths(&mut self) -> Vec<(Origin, &mut FilePath)> {
         let Proxy { root, binary, pid, acme_webroot, logs, .. } = &mut self.proxy;
-        let mut paths = vec![root, binary, pid, logs];
-        paths.extend(acme_webroot);
-        for site in self.sites.values_mut() {
-            paths.extend(site.error_pages.values_mut());
-            paths.extend(site.maintenance.iter_mut().flat_map(|m| &mut m.page));
-            if let Some(Switch::On(auth)) = &mut site.basic_auth {
-                paths.push(&mut auth.file);
+        let proxy = Origin::new("proxy");
+        let mut paths = vec![
+            (proxy.field("root"), root),
+            (proxy.field("binary"), binary),
+            (proxy.field("pid"), pid),
+            (proxy.field("logs"), logs),
+        ];
+        paths.extend(acme_webroot.iter_mut().map(|path| (proxy.field("acme_webroot"), path)));
+        for (name, site) in &mut self.sites {
+            let origin = Origin::new("site").field(name);
+            for (status, path) in &mut site.error_pages {
+                paths.push((origin.field("error_pages").field(status), path));
             }
-            for route in &mut site.routes {
-                paths.extend(route.files.iter_mut().map(|files| &mut files.root));
+            if let Some(path) = site.maintenance.as_mut().and_then(|m| m.page.as_mut()) {
+                paths.push((origin.field("maintenance.page"), path));
+            }
+            if let Some(Switch::On(auth)) = &mut site.basic_auth {
+                paths.push((origin.field("basic_auth.file"), &mut auth.file));
+            }
+            for (i, route) in site.routes.iter_mut().enumerate() {
+                let origin = origin.field("routes").index(i);
+                if let Some(files) = &mut route.files {
+                    paths.push((origin.field("files.root"), &mut files.root));
+                }
                 if let Some(Switch::On(auth)) = &mut route.basic_auth {
-                    paths.push(&mut auth.file);
+                    paths.push((origin.field("basic_auth.file"), &mut auth.file));
                 }
             }
         }
-        for certificate in self.certificates.values_mut() {
-            paths.extend([&mut certificate.chain, &mut certificate.key]);
+        for (name, certificate) in &mut self.certificates {
+            let origin = Origin::new("certificate").field(name);
+            paths.push((origin.clone(), &mut certificate.chain));
+            paths.push((origin, &mut certificate.key));
         }
         paths
     }

@@ -199,8 +199,10 @@ fn place(route: &Route) -> Vec<String> {
 
 /// Files whose names begin with a dot are nobody's business, but for `/.well-known/`.
 fn hidden_files() -> Node {
+    // Not `return`: that would come before lists and limits.
+    let nothing = Node::new("try_files", ["/.seaworthy/none", "=404"]);
     let words = ["~".into(), Word::raw(r"/\.(?!well-known/)")];
-    Node::block("location", words, vec![Node::new("return", ["404"])])
+    Node::block("location", words, vec![nothing])
         .because("files whose names begin with a dot are not for the world")
 }
 

@@ -100,7 +100,8 @@ impl Job<'_> {
                 set("access_log", "off"),
                 set("server_tokens", "off"),
             ];
-            nodes.push(set("return", "421").because("misdirected: no site has this host"));
+            let misdirected = set("return", "421").because("misdirected: no site has this host");
+            nodes.push(Node::block("location", ["/"], vec![misdirected]));
             nodes
         };
         if self.default_site().is_none() {
