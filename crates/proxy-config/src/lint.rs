@@ -122,7 +122,6 @@ fn lint_site(
         }
         if let Some(Switch::On(limit)) = &route.rate_limit
             && limit.key == LimitKey::Site
-            && !limit.exempt.is_empty()
             && limit.burst == 0
         {
             let message = "one limit for all without a burst refuses two requests at once";

@@ -82,7 +82,7 @@ impl Printer {
         for part in &word.0 {
             let sound = match part {
                 Part::Text(text) => !text.contains(|c: char| c == '$' || c.is_control()),
-                Part::Raw(text) => !text.contains(|c: char| c == '\0' || c == '\r'),
+                Part::Raw(text) => !text.contains(['\0', '\r']),
                 Part::Variable(name) => {
                     !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
                 }
