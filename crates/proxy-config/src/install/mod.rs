@@ -2,6 +2,7 @@
 
 mod check;
 mod prove;
+mod switch;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub struct NginxInstaller {
     pub(crate) binary: String,
     pub(crate) root: PathBuf,
     pub(crate) own_root: bool,
+    /// The file with the main process's number.
+    pub(crate) pid: PathBuf,
     pub(crate) reload: CommandLine,
     /// Where the proof is asked for.
     pub(crate) ask: std::net::SocketAddr,
@@ -37,7 +40,7 @@ pub struct NginxInstaller {
 impl NginxInstaller {
     /// Installs into the nginx of `web`.
     pub fn new(web: &Web) -> Result<Self> {
-        let Proxy { root, binary, own_root, reload, addresses, http_port, .. } = &web.proxy;
+        let Proxy { root, binary, own_root, reload, addresses, http_port, pid, .. } = &web.proxy;
         let root = PathBuf::from(root.as_str());
         let main = root.join("nginx.conf").to_string_lossy().into_owned();
         let reload = match reload {
@@ -58,6 +61,7 @@ impl NginxInstaller {
             binary: binary.to_string(),
             root,
             own_root: *own_root,
+            pid: PathBuf::from(pid.as_str()),
             reload,
             ask: std::net::SocketAddr::new(ask, *http_port),
             hosts: hosts.collect(),

@@ -13,6 +13,8 @@ use crate::render::{PROOF_HOST, mark};
 
 /// How long new workers may take to begin.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A site that waits for its servers longer than this is served all the same.
+const PATIENCE_WITH_SITES: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 /// Old workers may take a connection or two after the reload: so often in a row it must be right.
 const IN_A_ROW: usize = 3;
@@ -26,7 +28,7 @@ impl NginxInstaller {
         let begun = Instant::now();
         let mut right = 0;
         while right < IN_A_ROW {
-            let seen = self.ask(PROOF_HOST).await;
+            let seen = self.ask(PROOF_HOST, PATIENCE).await;
             if seen.as_ref().is_ok_and(|answer| answer.ends_with(&mark)) {
                 right += 1;
                 continue;
@@ -46,7 +48,11 @@ impl NginxInstaller {
             tokio::time::sleep(PAUSE).await;
         }
         for (site, host) in &self.hosts {
-            let answer = self.ask(host).await?;
+            let answer = match self.ask(host, PATIENCE_WITH_SITES).await {
+                Err(error) if error.kind() == ErrorKind::TimedOut => continue,
+                answer => answer?,
+            };
+            cx.check("proxy.prove")?;
             if !answer.starts_with("HTTP/1.1 ") || answer.starts_with("HTTP/1.1 421") {
                 let first = answer.lines().next().unwrap_or("nothing").to_owned();
                 let message = format!("{host} is not answered by its site: {first}");
@@ -58,7 +64,7 @@ impl NginxInstaller {
     }
 
     /// What nginx answers for `host` on plain HTTP: the beginning of it.
-    async fn ask(&self, host: &str) -> Result<String> {
+    async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
         let work = async {
             let mut stream = TcpStream::connect(self.ask).await?;
             let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -67,7 +73,7 @@ impl NginxInstaller {
             stream.take(MOST_OF_ANSWER).read_to_end(&mut answer).await?;
             Ok::<_, std::io::Error>(answer)
         };
-        let answer = match tokio::time::timeout(PATIENCE, work).await {
+        let answer = match tokio::time::timeout(limit, work).await {
             Ok(answer) => answer,
             Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
         };
