@@ -1,5 +1,7 @@
 //! `apply` with an installer that fails where it is told to, and crashes at each step.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -244,6 +246,35 @@ async fn after_a_crash_a_failure_goes_back_to_what_was_proved() {
     assert_eq!(lab.live().as_deref(), Some("new"));
     lab.run("newer", Some(Trouble::Fails(Step::Prove))).await.1.unwrap_err();
     assert_eq!(lab.live().as_deref(), Some("old"));
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_half_written_is_tidied_up() {
+    let lab = Lab::new();
+    lab.good("old").await;
+    let base = lab.place.base();
+    let half = base.join("20260101T000000Z-abcdef");
+    fs::create_dir_all(half.join("conf")).unwrap();
+    fs::write(half.join("conf/a.conf"), "ha").unwrap();
+    std::os::unix::fs::symlink("20260101T000000Z-abcdef", base.join(".current.new")).unwrap();
+    fs::write(base.join("notes.txt"), "somebody's").unwrap();
+    lab.good("new").await;
+    assert!(!half.exists());
+    assert_eq!(lab.live().as_deref(), Some("new"));
+    // What is not ours stays.
+    assert!(base.join("notes.txt").exists());
+    assert!(!base.join(".current.new").is_symlink());
+}
+
+#[tokio::test]
+async fn two_at_once_do_not_mix() {
+    let lab = Lab::new();
+    let program = Program::new(&lab.place, Some(Trouble::Hangs(Step::Prove)));
+    let cx = Context::new();
+    let mut first = std::pin::pin!(apply(&lab.place, files("one"), &program, &cx));
+    let waker = std::task::Waker::noop();
+    assert!(first.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+    assert_eq!(lab.run("two", None).await.1.unwrap_err().kind(), ErrorKind::Locked);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the examples do not use, in a real nginx.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! The example `flotteq`, booted in a real nginx: every promise of its configuration.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Both examples for each version, compared with the files in `tests/golden`. After a change that
 //! is meant: `SEAWORTHY_BLESS=1 cargo test -p seaworthy-proxy-config --test golden`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{fs, path::Path};

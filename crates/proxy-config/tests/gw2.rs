@@ -1,5 +1,7 @@
 //! The example `gw2`, booted in a real nginx beside a configuration that is not ours.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{

@@ -1,5 +1,7 @@
 //! Hostile text in every field: refused with the field's name, or nginx reads exactly what is meant.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fmt::Write;

@@ -1,5 +1,7 @@
 //! The installer in a real nginx that runs: what changes, what is refused, and the way back.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{fs, sync::Arc, sync::Mutex};

@@ -1,5 +1,7 @@
 //! What does not fit together is refused with its place; what is probably not meant is found.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use seaworthy_core::{ConfigRenderer, Error, ErrorKind};

@@ -1,6 +1,8 @@
 //! Independent readers: crossplane reads what we wrote as we do, gixy finds nothing in it, and
 //! nginx itself takes it without a warning.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Blue and green under load: no request is lost.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{

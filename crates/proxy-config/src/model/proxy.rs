@@ -26,7 +26,8 @@ pub struct Proxy {
     pub reload: Option<CommandLine>,
     /// The user that workers run as. Only with `own_root`.
     pub user: UserName,
-    /// The file with the main process's number. Only with `own_root`.
+    /// The file with the main process's number: written there with `own_root`, else as nginx.conf
+    /// says. Rotating logs and draining old workers read it.
     pub pid: FilePath,
     /// How many connections a worker serves at once. Only with `own_root`.
     pub worker_connections: u32,

@@ -123,5 +123,5 @@ fn is_bare(value: &str) -> bool {
     !value.is_empty()
         && value
             .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"_./:*=,-+@$^~|&?!<>%[]".contains(&c))
+            .all(|c| c.is_ascii_alphanumeric() || b"_./:*=,-+@$^~|&?!<>%[]()".contains(&c))
 }
