@@ -5,6 +5,7 @@ use std::{
     fmt::{self, Debug},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -37,28 +38,27 @@ pub trait Installer: Debug + Send + Sync {
 
 /// A part of the model, written as in the file: `site.api.routes[0].csp`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin(String);
+pub struct Origin(Arc<str>);
 
 impl Origin {
     /// The part at `path`.
     pub fn new(path: impl Into<String>) -> Self {
-        Self(path.into())
+        Self(path.into().into())
     }
 
     /// The part `field` of this part.
     #[must_use]
     pub fn field(&self, field: impl fmt::Display) -> Self {
-        if self.0.is_empty() {
-            Self(field.to_string())
-        } else {
-            Self(format!("{}.{field}", self.0))
+        match &*self.0 {
+            "" => Self::new(field.to_string()),
+            path => Self::new(format!("{path}.{field}")),
         }
     }
 
     /// The element `index` of this list, from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
+        Self::new(format!("{}[{index}]", self.0))
     }
 
     /// The path as text.

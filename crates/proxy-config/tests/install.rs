@@ -87,7 +87,7 @@ async fn a_field_that_nginx_refuses_is_named_and_the_old_files_stay() {
         let text = site("two").replace("[certificate.c]", "[certificate.missing]");
         let text = text.replace("[[site.a.routes]]", &format!("{line}[[site.a.routes]]"));
         let error = machine.apply(&text).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
         assert_eq!(field(&error), blamed, "{error:?}");
         assert_eq!(machine.answer(), "one");
         assert_eq!(fs::read_link(machine.lab.path("etc/seaworthy/current")).unwrap(), live);

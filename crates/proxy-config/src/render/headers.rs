@@ -1,7 +1,7 @@
 //! The headers of answers. Every location gets the full set, because one `add_header` in a location
 //! drops all that it would inherit.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use seaworthy_core::Span;
 
@@ -10,6 +10,9 @@ use crate::{
     model::{HeaderChoice, HeaderName, Hsts, Route, Switch},
     syntax::{Node, Word, set},
 };
+
+/// A name and a value.
+type Header = (Cow<'static, str>, Cow<'static, str>);
 
 /// What every answer carries unless the model says otherwise.
 const DEFAULTS: [(&str, &str); 6] = [
@@ -23,26 +26,27 @@ const DEFAULTS: [(&str, &str); 6] = [
 
 impl SiteJob<'_> {
     /// The headers of a route, or of the site where none is given, by name in their order.
-    fn headers(&self, route: Option<&Route>) -> Vec<(String, String)> {
-        let mut headers: Vec<(String, String)> = Vec::new();
+    fn headers(&self, route: Option<&Route>) -> Vec<Header> {
+        let mut headers: Vec<Header> = Vec::new();
         if self.site.certificate.is_some() {
             let default = Switch::On(Hsts::default());
             if let Switch::On(hsts) = self.site.hsts.as_ref().unwrap_or(&default) {
-                headers.push(("Strict-Transport-Security".into(), hsts_value(hsts)));
+                headers.push(("Strict-Transport-Security".into(), hsts_value(hsts).into()));
             }
         }
         headers.extend(DEFAULTS.map(|(name, value)| (name.into(), value.into())));
         let csp = route.and_then(|r| r.csp.as_ref()).or(self.site.csp.as_ref());
-        headers.extend(csp.map(|csp| ("Content-Security-Policy".into(), csp.to_string())));
+        headers.extend(csp.map(|csp| ("Content-Security-Policy".into(), csp.to_string().into())));
         let mut change = |changes: &BTreeMap<HeaderName, HeaderChoice>| {
             for (name, choice) in changes {
-                let same =
-                    |(other, _): &(String, String)| other.eq_ignore_ascii_case(name.as_str());
+                let same = |(other, _): &Header| other.eq_ignore_ascii_case(name.as_str());
                 let place = headers.iter().position(same);
                 match (choice, place) {
-                    (HeaderChoice::Value(value), Some(i)) => headers[i].1 = value.to_string(),
+                    (HeaderChoice::Value(value), Some(i)) => {
+                        headers[i].1 = value.to_string().into()
+                    }
                     (HeaderChoice::Value(value), None) => {
-                        headers.push((name.to_string(), value.to_string()));
+                        headers.push((name.to_string().into(), value.to_string().into()));
                     }
                     (HeaderChoice::Off, Some(i)) => {
                         headers.remove(i);
@@ -59,18 +63,22 @@ impl SiteJob<'_> {
     }
 
     /// `add_header` for all of them; `cache` holds for answers that went well alone.
-    pub(super) fn header_nodes(&self, route: Option<&Route>, cache: Option<String>) -> Vec<Node> {
+    pub(super) fn header_nodes(
+        &self,
+        route: Option<&Route>,
+        cache: Option<Cow<'static, str>>,
+    ) -> Vec<Node> {
         let mut nodes = Vec::new();
         if let Some(cache) = cache {
-            nodes.push(Node::new("add_header", ["Cache-Control".to_owned(), cache]));
+            nodes.push(Node::new("add_header", ["Cache-Control".into(), cache]));
         }
         for (name, value) in self.headers(route) {
-            nodes.push(Node::new("add_header", [name, value, "always".to_owned()]));
+            nodes.push(Node::new("add_header", [name, value, "always".into()]));
         }
         let proxy = &self.job.web.proxy;
         if self.site.certificate.is_some() && proxy.http3 {
             let value = format!("h3=\":{}\"; ma=86400", proxy.https_port);
-            nodes.push(Node::new("add_header", ["Alt-Svc", &value, "always"]));
+            nodes.push(Node::new("add_header", ["Alt-Svc".to_owned(), value, "always".to_owned()]));
         }
         nodes
     }

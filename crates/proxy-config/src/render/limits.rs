@@ -59,8 +59,8 @@ impl SiteJob<'_> {
         };
         if let Some(auth) = auth {
             let origin = from.field("basic_auth");
-            nodes.push(set("auth_basic", auth.realm.as_str()).of(&origin));
-            nodes.push(set("auth_basic_user_file", auth.file.as_str()).of(&origin));
+            nodes.push(set("auth_basic", auth.realm.as_str().to_owned()).of(&origin));
+            nodes.push(set("auth_basic_user_file", auth.file.as_str().to_owned()).of(&origin));
         }
         let (limit, zone) = match &route.rate_limit {
             Some(limit) => (limit.options(), self.zone(Some(index))),
@@ -104,7 +104,7 @@ fn rate_zone(zone: &str, limit: &RateLimit, origin: &Origin) -> Vec<Node> {
         nodes.push(
             Node::block(
                 "map",
-                [Word::variable(&exempt), Word::variable(&keyed)],
+                [Word::variable(exempt), Word::variable(keyed.clone())],
                 vec![
                     Node::new("0", [key]),
                     Node::new("1", [""]).because("an empty key is not counted"),
@@ -123,6 +123,6 @@ fn rate_zone(zone: &str, limit: &RateLimit, origin: &Origin) -> Vec<Node> {
 /// A variable that is 1 for clients of `networks`, else 0.
 pub(super) fn networks(variable: &str, networks: &[Cidr]) -> Node {
     let mut block = vec![Node::new("default", ["0"])];
-    block.extend(networks.iter().map(|network| Node::new(&network.to_string(), ["1"])));
-    Node::block("geo", [Word::variable(variable)], block)
+    block.extend(networks.iter().map(|network| Node::new(network.to_string(), ["1"])));
+    Node::block("geo", [Word::variable(variable.to_owned())], block)
 }

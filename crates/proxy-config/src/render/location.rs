@@ -76,7 +76,8 @@ impl SiteJob<'_> {
         let path = if proxy.strip_path { "/" } else { "" };
         block.push(set("proxy_pass", format!("http://{pool}{path}")).of(&origin.field("to")));
         block.push(set("proxy_http_version", "1.1").because("keeps connections open"));
-        let header = |name: &str, value: Word| Node::new("proxy_set_header", [name.into(), value]);
+        let header =
+            |name: &'static str, value: Word| Node::new("proxy_set_header", [name.into(), value]);
         block.extend([
             header("Host", Word::variable("host")),
             header("X-Real-IP", Word::variable("remote_addr")),
@@ -103,7 +104,7 @@ impl SiteJob<'_> {
 
     fn files(&self, index: usize, route: &Route, files: &Files, guards: Vec<Node>) -> Vec<Node> {
         let origin = self.route_origin(index).field("files");
-        let cache = files.cache.map_or_else(|| "no-cache".to_owned(), max_age);
+        let cache = files.cache.map_or("no-cache".into(), |span| max_age(span).into());
         let mut block = guards.clone();
         block.push(self.root(route, files).of(&origin.field("root")));
         block.extend(self.precompressed(files));
@@ -127,9 +128,9 @@ impl SiteJob<'_> {
             let mut block = guards.clone();
             block.push(self.root_at(path, route, files));
             block.extend(self.precompressed(files));
-            block.extend(self.header_nodes(Some(route), Some(IMMUTABLE.to_owned())));
+            block.extend(self.header_nodes(Some(route), Some(IMMUTABLE.into())));
             block.push(hidden_files());
-            let node = Node::block("location", [path.as_str()], block)
+            let node = Node::block("location", [path.to_string()], block)
                 .because("no `always`: a 404 is never kept for a year");
             nodes.push(node.of(&origin.field("immutable").index(i)));
         }
@@ -139,14 +140,18 @@ impl SiteJob<'_> {
     /// The folder that stands for the route's path.
     fn root(&self, route: &Route, files: &Files) -> Node {
         let root = files.root.as_str();
-        if route.exact { set("alias", root) } else { self.root_at(&route.path, route, files) }
+        if route.exact {
+            set("alias", root.to_owned())
+        } else {
+            self.root_at(&route.path, route, files)
+        }
     }
 
     /// The folder that stands for `path`, which lies below the route's path.
     fn root_at(&self, path: &UrlPath, route: &Route, files: &Files) -> Node {
         let root = files.root.as_str().trim_end_matches('/');
         if route.path.as_str() == "/" {
-            return set("root", if root.is_empty() { "/" } else { root });
+            return set("root", if root.is_empty() { "/".to_owned() } else { root.to_owned() });
         }
         let below = path.as_str().strip_prefix(route.path.as_str()).unwrap_or_default();
         set("alias", format!("{root}/{below}"))
@@ -184,7 +189,7 @@ impl SiteJob<'_> {
         let mut block = guards;
         block.extend(headers.clone());
         block.push(
-            Node::new("try_files", ["/.seaworthy/none", &name])
+            Node::new("try_files", ["/.seaworthy/none".to_owned(), name.clone()])
                 .because("a return here would come before the lists and limits"),
         );
         let behind = headers.into_iter().chain(answer).collect();
@@ -209,16 +214,17 @@ fn hidden_files() -> Node {
 fn redirect_node(redirect: &Redirect) -> Node {
     let to = redirect.to.as_str();
     let word = if redirect.keep_path {
-        Word::text(to.trim_end_matches('/')).then_variable("request_uri")
+        Word::text(to.trim_end_matches('/').to_owned()).then_variable("request_uri")
     } else {
-        Word::text(to)
+        Word::text(to.to_owned())
     };
     Node::new("return", [redirect.status.get().to_string().into(), word])
 }
 
 fn answer_nodes(answer: &Answer) -> Vec<Node> {
-    let media_type = answer.media_type.as_ref().map_or("text/plain", |t| t.as_str());
+    let media_type =
+        answer.media_type.as_ref().map_or("text/plain".into(), |t| t.as_str().to_owned());
     let mut words = vec![Word::from(answer.status.get().to_string())];
-    words.extend(answer.body.as_ref().map(|body| Word::text(body.as_str())));
+    words.extend(answer.body.as_ref().map(|body| Word::text(body.as_str().to_owned())));
     vec![set("default_type", media_type), set("charset", "utf-8"), Node::new("return", words)]
 }

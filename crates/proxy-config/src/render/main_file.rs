@@ -42,7 +42,7 @@ impl Job<'_> {
     pub(super) fn main_file(&self) -> Vec<Node> {
         let proxy = &self.web.proxy;
         let root = proxy.root.as_str();
-        let types = TYPES.iter().map(|(kind, endings)| Node::new(kind, endings.iter().copied()));
+        let types = TYPES.iter().map(|(kind, endings)| Node::new(*kind, endings.iter().copied()));
         let mut http = vec![
             Node::block("types", [""; 0], types.collect()),
             set("default_type", "application/octet-stream"),
@@ -56,11 +56,11 @@ impl Job<'_> {
         http.extend(shared::open_files());
         http.push(set("include", format!("{root}/{}", crate::install::INCLUDE)));
         vec![
-            set("user", proxy.user.as_str()),
+            set("user", proxy.user.as_str().to_owned()),
             set("worker_processes", "auto"),
             set("worker_rlimit_nofile", (u64::from(proxy.worker_connections) * 4).to_string())
                 .because("a proxied request has two connections, and files besides"),
-            set("pid", proxy.pid.as_str()),
+            set("pid", proxy.pid.as_str().to_owned()),
             Node::new("error_log", [format!("{}/error.log", proxy.logs), "warn".to_owned()]),
             set("include", format!("{root}/modules-enabled/*.conf"))
                 .because("modules that packages bring"),

@@ -138,7 +138,7 @@ impl Job<'_> {
     fn listen(&self, tls: bool, default: bool) -> Vec<Node> {
         let proxy = &self.web.proxy;
         let port = if tls { proxy.https_port } else { proxy.http_port };
-        let words = |parameters: &[&str], address: &std::net::IpAddr| {
+        let words = |parameters: &[&'static str], address: &std::net::IpAddr| {
             let place = match address {
                 std::net::IpAddr::V4(v4) if v4.is_unspecified() => port.to_string(),
                 address => std::net::SocketAddr::new(*address, port).to_string(),
@@ -160,7 +160,8 @@ impl Job<'_> {
         let mut nodes: Vec<_> = proxy.addresses.iter().map(|a| words(&parameters, a)).collect();
         if tls && proxy.http3 {
             // One server alone may ask for a socket in each worker: the default one.
-            let parameters: &[&str] = if default { &["quic", "reuseport"] } else { &["quic"] };
+            let parameters: &[&'static str] =
+                if default { &["quic", "reuseport"] } else { &["quic"] };
             nodes.extend(proxy.addresses.iter().map(|a| words(parameters, a)));
         }
         if tls && proxy.http2 && self.target.since(1, 25, 1) {
@@ -209,7 +210,10 @@ impl Job<'_> {
             Node::block(
                 "location",
                 ["@mark"],
-                vec![set("default_type", "text/plain"), Node::new("return", ["200", mark])],
+                vec![
+                    set("default_type", "text/plain"),
+                    Node::new("return", ["200".to_owned(), mark.to_owned()]),
+                ],
             ),
         ]);
         server.extend(shared::open_files());

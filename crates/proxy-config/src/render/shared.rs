@@ -118,11 +118,11 @@ impl Job<'_> {
                 );
             } else {
                 server.push(
-                    set("ssl_certificate", files.chain.as_str()).because(
+                    set("ssl_certificate", files.chain.as_str().to_owned()).because(
                         "this nginx cannot refuse the handshake: some certificate it needs",
                     ),
                 );
-                server.push(set("ssl_certificate_key", files.key.as_str()));
+                server.push(set("ssl_certificate_key", files.key.as_str().to_owned()));
             }
             server.extend(self.tls_profile());
             server.extend(refuse());

@@ -86,7 +86,7 @@ impl SiteJob<'_> {
             Node::block(
                 "location",
                 ["^~", "/.well-known/acme-challenge/"],
-                vec![set("root", webroot.as_str()), set("default_type", "text/plain")],
+                vec![set("root", webroot.as_str().to_owned()), set("default_type", "text/plain")],
             )
             .because("certificate authorities ask here, without redirects, limits and lists"),
         )
@@ -130,7 +130,8 @@ impl SiteJob<'_> {
             };
             nodes.extend(networks.into_iter().map(|network| set("set_real_ip_from", network)));
         }
-        let header = real_ip.header.as_ref().map_or(header, |header| header.as_str());
+        let header =
+            real_ip.header.as_ref().map_or(header.into(), |header| header.as_str().to_owned());
         nodes.push(set("real_ip_header", header));
         nodes.push(set("real_ip_recursive", "on"));
         let origin = seaworthy_core::Origin::new("proxy.real_ip");
@@ -162,7 +163,7 @@ impl SiteJob<'_> {
     fn retry_after(&self) -> Option<Node> {
         let after = self.site.maintenance.as_ref()?.retry_after?;
         let after = after.as_duration().as_secs().to_string();
-        Some(Node::new("add_header", ["Retry-After", &after, "always"]))
+        Some(Node::new("add_header", ["Retry-After".to_owned(), after, "always".to_owned()]))
     }
 
     fn maintenance(&self) -> Vec<Node> {
@@ -173,7 +174,8 @@ impl SiteJob<'_> {
         if let Some(page) = &maintenance.page {
             let (folder, name) = page.split();
             nodes.push(Node::new("error_page", ["503", "@maintenance"]));
-            let mut location = vec![set("root", folder), set("default_type", "text/html")];
+            let mut location =
+                vec![set("root", folder.to_owned()), set("default_type", "text/html")];
             location.push(Node::new("try_files", [format!("/{name}"), "=503".to_owned()]));
             nodes.push(Node::block("location", ["@maintenance"], location));
         }
@@ -205,7 +207,8 @@ impl SiteJob<'_> {
             let name = format!("@error_{status}");
             let (folder, file) = file.split();
             nodes.push(Node::new("error_page", [status.to_string(), name.clone()]).of(&origin));
-            let mut location = vec![set("root", folder), set("default_type", "text/html")];
+            let mut location =
+                vec![set("root", folder.to_owned()), set("default_type", "text/html")];
             location.push(Node::new("try_files", [format!("/{file}"), format!("={status}")]));
             nodes.push(Node::block("location", [name], location).of(&origin));
         }
@@ -239,8 +242,8 @@ impl SiteJob<'_> {
         let Some(files) = files else { return Vec::new() };
         let origin = self.origin.field("certificate");
         let mut nodes = vec![
-            set("ssl_certificate", files.chain.as_str()).of(&origin),
-            set("ssl_certificate_key", files.key.as_str()).of(&origin),
+            set("ssl_certificate", files.chain.as_str().to_owned()).of(&origin),
+            set("ssl_certificate_key", files.key.as_str().to_owned()).of(&origin),
         ];
         nodes.extend(self.job.tls_profile());
         nodes
@@ -263,19 +266,19 @@ impl SiteJob<'_> {
 }
 
 fn names(hosts: &[Host], site: &SiteJob<'_>) -> Option<Node> {
-    let node = Node::new("server_name", hosts.iter().map(Host::as_str));
+    let node = Node::new("server_name", hosts.iter().map(Host::to_string));
     Some(node.of(&site.origin.field("hosts")))
 }
 
-fn compression(name: &str, options: &Compression) -> Vec<Node> {
+fn compression(name: &'static str, options: &Compression) -> Vec<Node> {
     let mut nodes = vec![
         set(name, "on"),
-        set(&format!("{name}_comp_level"), options.level.to_string()),
-        set(&format!("{name}_min_length"), options.min_length.bytes().to_string()),
+        set(format!("{name}_comp_level"), options.level.to_string()),
+        set(format!("{name}_min_length"), options.min_length.bytes().to_string()),
     ];
     if !options.types.is_empty() {
-        let types = options.types.iter().map(|kind| kind.as_str());
-        nodes.push(Node::new(&format!("{name}_types"), types));
+        let types = options.types.iter().map(|kind| kind.to_string().to_owned());
+        nodes.push(Node::new(format!("{name}_types"), types));
     }
     nodes
 }

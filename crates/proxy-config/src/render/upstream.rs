@@ -48,8 +48,10 @@ impl Job<'_> {
     }
 
     fn pool(&self, name: &str, upstream: &Upstream, origin: &Origin) -> Node {
-        let mut nodes =
-            vec![Node::new("zone", [name, "64k"]).because("what fails is known to all workers")];
+        let mut nodes = vec![
+            Node::new("zone", [name.to_owned(), "64k".to_owned()])
+                .because("what fails is known to all workers"),
+        ];
         match upstream.balance {
             Balance::RoundRobin => {}
             Balance::LeastConnections => nodes.push(Node::new("least_conn", [""; 0])),
@@ -81,7 +83,7 @@ impl Job<'_> {
         if upstream.keepalive > 0 {
             nodes.push(set("keepalive", upstream.keepalive.to_string()));
         }
-        Node::block("upstream", [name], nodes).of(origin)
+        Node::block("upstream", [name.to_owned()], nodes).of(origin)
     }
 
     fn server(&self, options: &ServerOptions) -> Node {

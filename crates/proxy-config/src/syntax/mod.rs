@@ -6,88 +6,111 @@ mod print;
 
 pub use lex::{Directive, parse};
 pub(crate) use print::print;
+use std::borrow::Cow;
+
 use seaworthy_core::Origin;
 
 /// One word of a directive: pieces of text, which mean nothing but themselves, and variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word(pub(crate) Vec<Part>);
+pub struct Word {
+    // Nearly all words are of one part: these need no list.
+    first: Part,
+    more: Vec<Part>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Stands for itself. A `$` or a control character in it is a defect and fails the printing.
-    Text(String),
+    Text(Cow<'static, str>),
     /// A variable's name, without the `$`.
-    Variable(String),
+    Variable(Cow<'static, str>),
     /// As nginx reads it after unquoting, variables and all: for our own constants and for the
     /// user's snippets.
-    Raw(String),
+    Raw(Cow<'static, str>),
 }
 
 impl Word {
     /// A word that stands for itself.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self(vec![Part::Text(text.into())])
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Part::Text(text.into()).into()
     }
 
     /// The value of the variable `name`, written without the `$`.
-    pub fn variable(name: impl Into<String>) -> Self {
-        Self(vec![Part::Variable(name.into())])
+    pub fn variable(name: impl Into<Cow<'static, str>>) -> Self {
+        Part::Variable(name.into()).into()
     }
 
     /// A word in nginx's own terms, such as a regular expression or a text with variables. Only
-    /// for constants: user text never goes through here.
-    pub(crate) fn raw(text: impl Into<String>) -> Self {
-        Self(vec![Part::Raw(text.into())])
+    /// for constants and snippets: other user text never goes through here.
+    pub(crate) fn raw(text: impl Into<Cow<'static, str>>) -> Self {
+        Part::Raw(text.into()).into()
     }
 
     /// The same word with `text` behind it.
     #[must_use]
-    pub fn then_text(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Part::Text(text.into()));
+    pub fn then_text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.more.push(Part::Text(text.into()));
         self
     }
 
     /// The same word with a variable behind it.
     #[must_use]
-    pub fn then_variable(mut self, name: impl Into<String>) -> Self {
-        self.0.push(Part::Variable(name.into()));
+    pub fn then_variable(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.more.push(Part::Variable(name.into()));
         self
     }
 
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
     /// What nginx sees once the quotes are gone: what [`parse`] must give back.
-    pub fn value(&self) -> String {
+    pub fn value(&self) -> Cow<'_, str> {
+        if let (Part::Text(text) | Part::Raw(text), []) = (&self.first, self.more.as_slice()) {
+            return Cow::Borrowed(text);
+        }
         let mut value = String::new();
-        for (i, part) in self.0.iter().enumerate() {
+        let mut parts = self.parts().peekable();
+        while let Some(part) = parts.next() {
             match part {
                 Part::Text(text) | Part::Raw(text) => value.push_str(text),
                 Part::Variable(name) => {
                     // `$a` then `b` would read as `$ab`.
-                    let glued = self.0.get(i + 1).is_some_and(|next| match next {
+                    let glued = parts.peek().is_some_and(|next| match next {
                         Part::Text(text) | Part::Raw(text) => text
                             .starts_with(|c: char| c.is_ascii_alphanumeric() || "_[{".contains(c)),
                         Part::Variable(_) => false,
                     });
-                    if glued {
-                        value.push_str(&format!("${{{name}}}"));
-                    } else {
-                        value.push('$');
-                        value.push_str(name);
-                    }
+                    value.push_str(if glued { "${" } else { "$" });
+                    value.push_str(name);
+                    value.push_str(if glued { "}" } else { "" });
                 }
             }
         }
-        value
+        Cow::Owned(value)
     }
 }
 
-impl From<&str> for Word {
-    fn from(text: &str) -> Self {
+impl From<Part> for Word {
+    fn from(first: Part) -> Self {
+        Self { first, more: Vec::new() }
+    }
+}
+
+impl From<&'static str> for Word {
+    fn from(text: &'static str) -> Self {
         Self::text(text)
     }
 }
 
 impl From<String> for Word {
     fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<Cow<'static, str>> for Word {
+    fn from(text: Cow<'static, str>) -> Self {
         Self::text(text)
     }
 }
@@ -103,15 +126,18 @@ pub struct Node {
 
 impl Node {
     /// A directive that ends with a semicolon.
-    pub fn new<W: Into<Word>>(name: &str, arguments: impl IntoIterator<Item = W>) -> Self {
-        let words =
-            std::iter::once(name.into()).chain(arguments.into_iter().map(Into::into)).collect();
+    pub fn new<W: Into<Word>>(
+        name: impl Into<Cow<'static, str>>,
+        arguments: impl IntoIterator<Item = W>,
+    ) -> Self {
+        let name = std::iter::once(Word::text(name));
+        let words = name.chain(arguments.into_iter().map(Into::into)).collect();
         Self { words, block: None, reason: None, origin: None }
     }
 
     /// A directive with a block.
     pub fn block<W: Into<Word>>(
-        name: &str,
+        name: impl Into<Cow<'static, str>>,
         arguments: impl IntoIterator<Item = W>,
         block: Vec<Node>,
     ) -> Self {
@@ -134,7 +160,7 @@ impl Node {
     pub fn reads_as(&self) -> Directive {
         Directive {
             line: 0,
-            words: self.words.iter().map(Word::value).collect(),
+            words: self.words.iter().map(|word| word.value().into_owned()).collect(),
             block: self.block.as_ref().map(|b| b.iter().map(Self::reads_as).collect()),
         }
     }
@@ -142,7 +168,7 @@ impl Node {
     /// The tree of `directive`, word for word.
     pub(crate) fn of_directive(directive: &Directive) -> Self {
         Self {
-            words: directive.words.iter().map(Word::raw).collect(),
+            words: directive.words.iter().cloned().map(Word::raw).collect(),
             block: directive
                 .block
                 .as_ref()
@@ -154,7 +180,7 @@ impl Node {
 }
 
 /// A directive without arguments to spell out, such as `gzip on`.
-pub(crate) fn set(name: &str, value: impl Into<Word>) -> Node {
+pub(crate) fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Word>) -> Node {
     Node::new(name, [value.into()])
 }
 
@@ -165,18 +191,21 @@ mod tests {
 
     fn node() -> impl Strategy<Value = Node> {
         let part = prop_oneof![
-            "[^$\\pC]{0,12}".prop_map(Part::Text),
+            "[^$\\pC]{0,12}".prop_map(|text| Part::Text(text.into())),
             r#"["'\\{};# tn$~@*=]{0,6}"#
                 .prop_filter("no variable", |text| !text.contains('$'))
-                .prop_map(Part::Text),
-            "[a-z_]{1,5}".prop_map(Part::Variable),
+                .prop_map(|text| Part::Text(text.into())),
+            "[a-z_]{1,5}".prop_map(|name| Part::Variable(name.into())),
         ];
-        let word = prop::collection::vec(part, 1..4).prop_map(Word);
+        let word = prop::collection::vec(part, 1..4).prop_map(|mut parts| {
+            let first = parts.remove(0);
+            Word { first, more: parts }
+        });
         let words = prop::collection::vec(word, 0..4);
-        let leaf = ("[a-z_]{1,8}", words.clone()).prop_map(|(name, words)| Node::new(&name, words));
+        let leaf = ("[a-z_]{1,8}", words.clone()).prop_map(|(name, words)| Node::new(name, words));
         leaf.prop_recursive(3, 16, 4, move |inner| {
             ("[a-z_]{1,8}", words.clone(), prop::collection::vec(inner, 0..4))
-                .prop_map(|(name, words, block)| Node::block(&name, words, block))
+                .prop_map(|(name, words, block)| Node::block(name, words, block))
         })
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Printed {
 
 /// Prints `nodes`. Fails where a word could not be read back as it is meant.
 pub(crate) fn print(nodes: &[Node]) -> Result<Printed> {
-    let mut printer = Printer { text: String::new(), line: 1, lines: BTreeMap::new() };
+    let mut printer = Printer { text: String::new(), line: 1, lines: BTreeMap::new(), last: None };
     printer.nodes(nodes, 0, None)?;
     Ok(Printed { text: printer.text, lines: printer.lines })
 }
@@ -26,6 +26,8 @@ struct Printer {
     text: String,
     line: usize,
     lines: BTreeMap<usize, Origin>,
+    /// Where the lines last came from.
+    last: Option<Origin>,
 }
 
 impl Printer {
@@ -65,8 +67,9 @@ impl Printer {
     }
 
     fn begin(&mut self, depth: usize, origin: Option<&Origin>) {
-        if let Some(origin) = origin {
+        if let Some(origin) = origin.filter(|origin| self.last.as_ref() != Some(origin)) {
             self.lines.insert(self.line, origin.clone());
+            self.last = Some(origin.clone());
         }
         for _ in 0..depth {
             self.text.push_str("    ");
@@ -79,7 +82,7 @@ impl Printer {
     }
 
     fn word(&mut self, word: &Word) -> Result<()> {
-        for part in &word.0 {
+        for part in word.parts() {
             let sound = match part {
                 Part::Text(text) => !text.contains(|c: char| c == '$' || c.is_control()),
                 Part::Raw(text) => !text.contains(['\0', '\r']),
