@@ -121,10 +121,8 @@ fn digest(files: &FileSet) -> String {
 }
 
 fn file(nodes: &[Node], origin: &Origin) -> Result<RenderedFile> {
-    let printed = print(nodes)?;
-    let head = "# Written by Seaworthy: edits are lost.\n\n";
-    let lines = printed.lines.into_iter().map(|(line, origin)| (line + 2, origin)).collect();
-    Ok(RenderedFile::new(format!("{head}{}", printed.text), origin.clone()).with_lines(lines))
+    let printed = print("# Written by Seaworthy: edits are lost.\n\n", nodes)?;
+    Ok(RenderedFile::new(printed.text, origin.clone()).with_lines(printed.lines))
 }
 
 /// One rendering.

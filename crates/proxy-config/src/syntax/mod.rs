@@ -60,6 +60,14 @@ impl Word {
         self
     }
 
+    /// Its text, where it is nothing else.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match (&self.first, self.more.as_slice()) {
+            (Part::Text(text), []) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
         std::iter::once(&self.first).chain(&self.more)
     }
@@ -212,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_reads_back_to_the_same_words(nodes in prop::collection::vec(node(), 0..5)) {
-            let text = print(&nodes).unwrap().text;
+            let text = print("", &nodes).unwrap().text;
             let mut read = parse(&text).unwrap();
             read.iter_mut().for_each(Directive::forget_lines);
             let meant: Vec<_> = nodes.iter().map(Node::reads_as).collect();
@@ -223,7 +231,7 @@ mod tests {
         fn the_parser_ends_on_any_text(text in "[a-z \"'\\\\{};#$\n\t\r]{0,64}") {
             if let Ok(read) = parse(&text) {
                 let nodes: Vec<_> = read.iter().map(Node::of_directive).collect();
-                if let Ok(printed) = print(&nodes) {
+                if let Ok(printed) = print("", &nodes) {
                     let mut again = parse(&printed.text).unwrap();
                     again.iter_mut().for_each(Directive::forget_lines);
                     let mut read = read;
@@ -237,7 +245,7 @@ mod tests {
     #[test]
     fn text_can_carry_neither_variables_nor_lines() {
         for bad in ["$host", "a\nb", "a\rb", "a\0b"] {
-            assert!(print(&[Node::new("x", [bad])]).is_err(), "{bad:?}");
+            assert!(print("", &[Node::new("x", [bad])]).is_err(), "{bad:?}");
         }
     }
 
@@ -245,7 +253,8 @@ mod tests {
     fn lines_know_where_they_come_from() {
         let origin = Origin::new("site.a");
         let inner = Node::new("deny", ["all"]).of(&origin.field("allow"));
-        let printed = print(&[Node::block("server", [""; 0], vec![inner]).of(&origin)]).unwrap();
+        let printed =
+            print("", &[Node::block("server", [""; 0], vec![inner]).of(&origin)]).unwrap();
         assert_eq!(printed.text, "server {\n    deny all;\n}\n");
         assert_eq!(printed.lines[&2].as_str(), "site.a.allow");
         assert_eq!(printed.lines[&3].as_str(), "site.a");

@@ -9,15 +9,21 @@ use super::{Node, Part, Word};
 /// One token must fit into nginx's buffer of 4,096 bytes, quotes included.
 const LONGEST_TOKEN: usize = 4000;
 
+/// What a file of one site takes, about.
+const ROOM: usize = 16 << 10;
+
 /// Text, and where its lines come from: each entry holds from that line to the next.
 pub(crate) struct Printed {
     pub(crate) text: String,
     pub(crate) lines: BTreeMap<usize, Origin>,
 }
 
-/// Prints `nodes`. Fails where a word could not be read back as it is meant.
-pub(crate) fn print(nodes: &[Node]) -> Result<Printed> {
-    let mut printer = Printer { text: String::new(), line: 1, lines: BTreeMap::new(), last: None };
+/// Prints `nodes` below the lines of `head`. Fails where a word could not be read back as it is meant.
+pub(crate) fn print(head: &str, nodes: &[Node]) -> Result<Printed> {
+    let mut printer =
+        Printer { text: String::with_capacity(ROOM), line: 1, lines: BTreeMap::new(), last: None };
+    printer.text.push_str(head);
+    printer.line += head.matches('\n').count();
     printer.nodes(nodes, 0, None)?;
     Ok(Printed { text: printer.text, lines: printer.lines })
 }
@@ -82,6 +88,11 @@ impl Printer {
     }
 
     fn word(&mut self, word: &Word) -> Result<()> {
+        // Nearly all words are like this one.
+        if let Some(text) = word.as_text().filter(|text| is_plain(text)) {
+            self.text.push_str(text);
+            return Ok(());
+        }
         for part in word.parts() {
             let sound = match part {
                 Part::Text(text) => !text.contains(|c: char| c == '$' || c.is_control()),
@@ -119,6 +130,12 @@ impl Printer {
         }
         Ok(())
     }
+}
+
+/// Whether `text` is short, and nothing in it means anything to nginx.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b'/');
+    (1..LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Whether `value` means the same without quotes: nothing in it ends a word or begins something.
