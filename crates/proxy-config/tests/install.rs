@@ -176,6 +176,27 @@ async fn a_main_file_that_is_not_ours_is_never_replaced() {
 }
 
 #[tokio::test]
+async fn the_whole_tree_can_be_ours() {
+    let machine = Machine::new();
+    let main = machine.lab.path("etc/nginx.conf");
+    fs::rename(&main, machine.lab.path("etc/nginx.conf.before")).unwrap();
+    let own = |body: &str| site(body).replacen("[proxy]\n", "[proxy]\nown_root = true\n", 1);
+    // What fails first leaves nothing behind, and nginx goes on.
+    let lazy = own("one").replacen("[proxy]\n", "[proxy]\nreload = [\"false\"]\n", 1);
+    let error = machine.apply(&lazy).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Command);
+    assert!(!error.to_string().contains("going back failed"), "{error:?}");
+    assert!(!main.is_symlink());
+    assert_eq!(machine.lab.get("http://other.example/", &[]).text(), "other");
+    assert_eq!(machine.apply(&own("one")).await.unwrap(), Applied::Changed);
+    assert_eq!(machine.answer(), "one");
+    assert_eq!(fs::read_link(&main).unwrap().to_str(), Some("seaworthy/current/nginx.conf"));
+    machine.lab.get("http://other.example/", &[]).expect(421);
+    assert_eq!(machine.apply(&own("two")).await.unwrap(), Applied::Changed);
+    assert_eq!(machine.answer(), "two");
+}
+
+#[tokio::test]
 async fn a_missing_nginx_is_named_with_the_remedy() {
     let machine = Machine::new();
     let web = machine.lab.web("[proxy]\nbinary = \"/nowhere/nginx\"\n");

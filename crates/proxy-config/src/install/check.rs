@@ -10,6 +10,8 @@ use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Result, StagedFiles
 use super::{INCLUDE, LIMIT, NginxInstaller};
 use crate::syntax::{Directive, parse};
 
+/// Where nginx.conf leads when it is ours.
+const MAIN_FILE: &str = "seaworthy/current/nginx.conf";
 /// Our own main file for the check, beside the real one: nginx looks for includes from there.
 const CHECK_FILE: &str = ".seaworthy-check.conf";
 
@@ -94,12 +96,12 @@ impl NginxInstaller {
     }
 
     /// Puts the link to our main file in place, where the whole tree is ours.
-    pub(super) fn link_main_file(&self, staged: &StagedFiles) -> Result<()> {
-        if !self.own_root || staged.files.is_empty() {
+    pub(super) fn link_main_file(&self) -> Result<()> {
+        if !self.own_root {
             return Ok(());
         }
         let path = self.main_file();
-        let target = Path::new("seaworthy/current/nginx.conf");
+        let target = Path::new(MAIN_FILE);
         let fail = |e| Error::io("proxy.link", format!("cannot link {}", path.display()), e);
         match fs::read_link(&path) {
             Ok(there) if there == target => return Ok(()),
@@ -115,6 +117,17 @@ impl NginxInstaller {
             }
         }
         std::os::unix::fs::symlink(target, &path).map_err(fail)?;
+        durable::sync_folder(&self.root)
+    }
+
+    /// Removes the link to our main file, and nothing else.
+    pub(super) fn unlink_main_file(&self) -> Result<()> {
+        let path = self.main_file();
+        if fs::read_link(&path).is_ok_and(|there| there == Path::new(MAIN_FILE)) {
+            fs::remove_file(&path).map_err(|e| {
+                Error::io("proxy.link", format!("cannot remove {}", path.display()), e)
+            })?;
+        }
         durable::sync_folder(&self.root)
     }
 }

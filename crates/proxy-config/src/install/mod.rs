@@ -3,8 +3,13 @@
 mod check;
 mod prove;
 mod switch;
+mod workers;
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use seaworthy_core::{
@@ -31,6 +36,8 @@ pub struct NginxInstaller {
     /// The file with the main process's number.
     pub(crate) pid: PathBuf,
     pub(crate) reload: CommandLine,
+    /// Who was at work before the last reload.
+    pub(crate) old_workers: Arc<Mutex<BTreeSet<String>>>,
     /// Where the proof is asked for.
     pub(crate) ask: std::net::SocketAddr,
     /// A host of each site, which must answer on plain HTTP: site and host.
@@ -63,6 +70,7 @@ impl NginxInstaller {
             own_root: *own_root,
             pid: PathBuf::from(pid.as_str()),
             reload,
+            old_workers: Arc::default(),
             ask: std::net::SocketAddr::new(ask, *http_port),
             hosts: hosts.collect(),
         })
@@ -95,7 +103,12 @@ impl Installer for NginxInstaller {
     }
 
     async fn activate(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
-        self.link_main_file(staged)?;
+        if self.own_root && staged.files.is_empty() {
+            // Without a main file nginx goes on with what it has read.
+            return self.unlink_main_file();
+        }
+        self.link_main_file()?;
+        self.remember_workers();
         self.reload.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
             Error::new(ErrorKind::Command, "proxy.reload", "nginx does not take the new files")
                 .remedy_is("is it running? `systemctl start nginx` starts it")

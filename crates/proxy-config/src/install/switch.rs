@@ -1,10 +1,6 @@
 //! Switching a site from one pool to another, such as blue to green, without losing a request.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Origin, Result};
 use tokio::{
@@ -109,7 +105,7 @@ impl NginxInstaller {
     /// uses the servers of before. `false` when some are still at work, such as for WebSockets.
     pub async fn wait_until_drained(&self, limit: Duration, cx: &Context) -> Result<bool> {
         let begun = Instant::now();
-        while self.old_workers()? {
+        while self.old_workers_answer() {
             cx.check("proxy.switch")?;
             if begun.elapsed() > limit {
                 return Ok(false);
@@ -117,22 +113,6 @@ impl NginxInstaller {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(true)
-    }
-
-    /// Whether a child of the main process is shutting down: it says so in its title.
-    fn old_workers(&self) -> Result<bool> {
-        let fail = |path: &Path| {
-            let message = format!("cannot read {}", path.display());
-            move |e| Error::io("proxy.switch", message, e)
-        };
-        let main = fs::read_to_string(&self.pid).map_err(fail(&self.pid))?;
-        let path = format!("/proc/{0}/task/{0}/children", main.trim());
-        let children = fs::read_to_string(&path).map_err(fail(Path::new(&path)))?;
-        Ok(children.split_whitespace().any(|child| {
-            // A child that has ended meanwhile has no title.
-            let title = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
-            title.contains("shutting down")
-        }))
     }
 }
 
