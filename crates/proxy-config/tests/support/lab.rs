@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -40,8 +41,17 @@ pub fn nginx_target() -> Target {
     Target::parse(&String::from_utf8_lossy(&output.stderr)).unwrap()
 }
 
+/// A port that nobody listens on. Below those that the kernel gives to outgoing connections, which
+/// could take it before nginx does; other test programs begin elsewhere.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id() * 101 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 18_000 + (next % 14_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub struct Lab {
