@@ -16,7 +16,7 @@ const REST: &str = r#"
 http3 = true
 tls = "modern"
 addresses = ["192.0.2.1", "2001:db8::1"]
-real_ip = { from = ["cloudflare", "10.0.0.0/8"] }
+real_ip = { from = ["cloudflare"] }
 
 [upstream.pool]
 pools = { blue = ["10.0.0.1:80", { address = "10.0.0.2:80", weight = 2 }], green = ["10.0.0.3:80"] }

@@ -122,6 +122,14 @@ fn what_does_not_fit_together_is_refused_with_its_place() {
             "1 to 9",
         ),
         (format!("[proxy]\nhttp_port = 443\n{}", site("", ROUTE)), "proxy.https_port", "different"),
+        (
+            format!(
+                "[proxy]\nreal_ip = {{ from = [\"cloudflare\", \"fastly\"] }}\n{}",
+                site("", ROUTE)
+            ),
+            "proxy.real_ip.header",
+            "X-Forwarded-For",
+        ),
         (format!("[proxy]\naddresses = []\n{}", site("", ROUTE)), "proxy.addresses", "no address"),
     ] {
         assert_refused(&text, field, word);

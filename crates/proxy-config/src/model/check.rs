@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use seaworthy_core::{Error, ErrorKind, Name, Origin, Result};
 
-use super::{Action, Balance, Host, Route, Server, Site, Switch, Web};
+use super::{Action, Balance, Host, RealIp, Route, Server, Site, Switch, Trusted, Web};
 use crate::target::Target;
 
 impl Web {
@@ -102,6 +102,16 @@ impl Web {
         }
         if proxy.real_ip.as_ref().is_some_and(|real_ip| real_ip.from.is_empty()) {
             return Err(wrong(&origin.field("real_ip.from"), "nobody's word would be taken"));
+        }
+        let mixed = |real_ip: &&RealIp| {
+            real_ip.header.is_none()
+                && real_ip.from.len() > 1
+                && real_ip.from.contains(&Trusted::Cloudflare)
+        };
+        if proxy.real_ip.as_ref().filter(mixed).is_some() {
+            let message = "others than Cloudflare pass on CF-Connecting-IP as the client sent it";
+            return Err(wrong(&origin.field("real_ip.header"), message)
+                .remedy_is("say which header all of them set, such as X-Forwarded-For"));
         }
         let mut relative = self.clone();
         let paths = relative.paths();

@@ -189,7 +189,8 @@ impl Switched for Compression {
 pub struct RealIp {
     /// Networks, or the name of a CDN: `cloudflare`, `fastly`.
     pub from: Vec<Trusted>,
-    /// The header that carries the address; by default the CDN's own, else X-Forwarded-For.
+    /// The header that carries the address; by default CF-Connecting-IP behind Cloudflare alone,
+    /// else X-Forwarded-For.
     pub header: Option<HeaderName>,
 }
 

@@ -123,10 +123,8 @@ impl SiteJob<'_> {
                     header = "CF-Connecting-IP";
                     cdn::CLOUDFLARE.map(str::to_owned).into()
                 }
-                Trusted::Fastly => {
-                    header = "Fastly-Client-IP";
-                    cdn::FASTLY.map(str::to_owned).into()
-                }
+                // Fastly-Client-IP is no choice: clients can send one of their own.
+                Trusted::Fastly => cdn::FASTLY.map(str::to_owned).into(),
             };
             nodes.extend(networks.into_iter().map(|network| set("set_real_ip_from", network)));
         }
