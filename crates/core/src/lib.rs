@@ -6,20 +6,24 @@
 //!   people write them in the file
 //! - [`Secret`]: never printed; [`SecretRef`]: where the file says that it is
 //! - [`durable`] files and [`FileLock`]s
+//! - [`FileSet`]: rendered configuration; [`apply`] makes it live through an [`Installer`]
 //!
 //! It does no network I/O, starts no runtime, prints nothing and reads no global state.
 //!
 //! Feature `schema` adds JSON Schemas for the types that the file contains.
 
+mod apply;
 mod clock;
 mod command;
 mod context;
 pub mod durable;
 mod error;
+mod generation;
 mod lock;
 mod name;
 mod named;
 mod progress;
+mod rendered;
 mod schedule;
 mod secret;
 mod size;
@@ -27,14 +31,17 @@ mod tagged;
 mod text;
 mod time;
 
+pub use apply::{Applied, apply};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::CommandLine;
 pub use context::{Cancel, Context};
 pub use error::{Error, ErrorKind, Result};
+pub use generation::{Change, Generations};
 pub use lock::FileLock;
 pub use name::Name;
 pub use named::Named;
 pub use progress::{Event, Progress};
+pub use rendered::{ConfigRenderer, FileSet, Installer, Origin, RenderedFile, StagedFiles};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 pub use size::{ByteRate, ByteSize};

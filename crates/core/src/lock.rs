@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Result, durable};
 /// An exclusive lock on a file, held until dropped or until the process ends.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -55,12 +55,20 @@ impl FileLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(line.as_bytes()))
             .map_err(fail)?;
-        Ok(Self { _file: file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// The file that carries the lock.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has just forked shares the lock until
+        // it becomes another program.
+        let _ = self.file.unlock();
     }
 }
 
@@ -77,7 +85,10 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Locked);
         let text = error.to_string();
         assert!(text.contains("backup nightly (process ") && text.contains("prune"), "{text}");
+        // As a child between fork and exec has it.
+        let inherited = first.file.try_clone().unwrap();
         drop(first);
         FileLock::acquire(&path, "prune nightly").unwrap();
+        drop(inherited);
     }
 }

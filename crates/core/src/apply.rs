@@ -1,0 +1,106 @@
+//! Installs rendered files: stage, check, swap, activate, prove; on failure swap back.
+
+use crate::{Context, Error, Event, FileLock, FileSet, Generations, Installer, Result};
+
+/// What [`apply`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Applied {
+    /// The same files were live and proved already: nothing was done.
+    Unchanged,
+    /// The new files are live and proved to work.
+    Changed,
+}
+
+/// Makes `files` live in `place` through `installer`.
+///
+/// The files are written into a folder of their own and checked there; then the link `current` is
+/// swapped, the program is told, and it has to prove that it works. If it does not, or if `cx` is
+/// cancelled, the link leads back to the newest files that were proved, and the program is told
+/// again. Those files are kept until newer ones are proved. A crash at any moment leaves the link
+/// at whole files, and the next call finishes or undoes the work.
+///
+/// Files that are not ours are never replaced. Hand edits of ours are said as a warning, and stay
+/// in their old folder until the change after this one.
+pub async fn apply(
+    place: &Generations,
+    files: FileSet,
+    installer: &dyn Installer,
+    cx: &Context,
+) -> Result<Applied> {
+    place.claim()?;
+    let _lock = FileLock::acquire(&place.base().join(".lock"), "apply")?;
+    let current = place.current()?;
+    let good = place.last_good()?;
+    let edited = place.drift()?;
+    for (path, _) in &edited {
+        let path = place.link().join(path);
+        cx.emit(Event::warning(format!("{} was edited by hand", path.display())));
+    }
+    let proved = match (&current, &good) {
+        (Some(current), Some(good)) => current.folder == good.folder,
+        _ => false,
+    };
+    if proved && edited.is_empty() && place.diff(&files)?.is_empty() {
+        return Ok(Applied::Unchanged);
+    }
+    cx.check("apply")?;
+    let staged = place.stage(files, cx.now())?;
+    let checked = match installer.check(&staged, cx).await {
+        Ok(()) => cx.check("apply"),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = checked {
+        // Best effort: the error that matters is the first one, and the next call tidies up.
+        let _ = std::fs::remove_dir_all(&staged.folder);
+        return Err(error);
+    }
+    let tried = async {
+        place.make_current(Some(&staged))?;
+        installer.activate(&staged, cx).await?;
+        cx.check("apply")?;
+        installer.prove(&staged, cx).await
+    };
+    if let Err(error) = tried.await {
+        return Err(roll_back(place, good, installer, cx, error).await);
+    }
+    place.make_good(&staged)?;
+    let mut keep = vec![&staged];
+    keep.extend(&good);
+    place.prune(&keep)?;
+    Ok(Applied::Changed)
+}
+
+/// Makes `good` live again, or nothing where nothing was ever proved. Gives back `error`, with what
+/// became of the way back.
+async fn roll_back(
+    place: &Generations,
+    good: Option<crate::StagedFiles>,
+    installer: &dyn Installer,
+    cx: &Context,
+    error: Error,
+) -> Error {
+    // The way back is taken also when the way forth was cancelled.
+    let cx = cx.clone().with_cancel(crate::Cancel::new());
+    let back = async {
+        place.make_current(good.as_ref())?;
+        let nothing = crate::StagedFiles::new(place.link(), place.link(), FileSet::new());
+        installer.activate(good.as_ref().unwrap_or(&nothing), &cx).await
+    };
+    match back.await {
+        Ok(()) => error.with(
+            "rolled back to",
+            match &good {
+                Some(good) => good.folder.display().to_string(),
+                None => "nothing".to_owned(),
+            },
+        ),
+        Err(second) => Error::new(
+            error.kind(),
+            "apply",
+            format!("{error}; and going back failed: {}", second.chain()),
+        )
+        .caused_by(error)
+        .remedy_is("look at the service: it may run with the old or the new configuration"),
+    }
+}

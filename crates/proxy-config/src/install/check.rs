@@ -1,0 +1,275 @@
+//! `nginx -t` on files that are not live yet, in the real tree: its modules, its other sites.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Result, StagedFiles, durable};
+
+use super::{INCLUDE, LIMIT, NginxInstaller};
+use crate::syntax::{Directive, parse};
+
+/// Where nginx.conf leads when it is ours.
+const MAIN_FILE: &str = "seaworthy/current/nginx.conf";
+/// Our own main file for the check, beside the real one: nginx looks for includes from there.
+const CHECK_FILE: &str = ".seaworthy-check.conf";
+
+impl NginxInstaller {
+    pub(super) async fn check_staged(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
+        missing_certificates(staged)?;
+        let Err(error) = self.check_files(staged, None, cx).await else { return Ok(()) };
+        if error.context().any(|(name, _)| name == "field") {
+            return Err(error);
+        }
+        // nginx named no line: each site alone tells which one it is.
+        for file in sites(staged) {
+            if let Err(alone) = self.check_files(staged, Some(&file), cx).await {
+                let origin = staged.files.get(&file).map(|f| f.origin.to_string());
+                return Err(alone.with("field", origin.unwrap_or_default()));
+            }
+        }
+        Err(error)
+    }
+
+    /// The sites that nginx refuses even alone, by the name of their file, and why. For leaving
+    /// them out where that is asked for.
+    pub async fn failing_sites(
+        &self,
+        staged: &StagedFiles,
+        cx: &Context,
+    ) -> Result<Vec<(String, Error)>> {
+        let mut failing = Vec::new();
+        for file in sites(staged) {
+            if let Err(error) = self.check_files(staged, Some(&file), cx).await {
+                failing.push((file, error));
+            }
+        }
+        Ok(failing)
+    }
+
+    /// Checks all files, or the shared ones with one site.
+    async fn check_files(
+        &self,
+        staged: &StagedFiles,
+        site: Option<&str>,
+        cx: &Context,
+    ) -> Result<()> {
+        let main = if self.own_root { staged.folder.join("nginx.conf") } else { self.main_file() };
+        let text = fs::read_to_string(&main)
+            .map_err(|e| Error::io("proxy.check", format!("cannot read {}", main.display()), e))?;
+        let text = redirected(&text, &main, &self.root, &included(staged, site))?;
+        let path = self.root.join(CHECK_FILE);
+        durable::write_file(&path, text.as_bytes(), 0o600)?;
+        let output = self.test(&path, cx).await;
+        let removed = fs::remove_file(&path);
+        let output = output?;
+        removed.map_err(|e| {
+            Error::io("proxy.check", format!("cannot remove {}", path.display()), e)
+        })?;
+        match complaint(&output) {
+            None => Ok(()),
+            Some(complaint) => Err(blamed(complaint, staged)),
+        }
+    }
+
+    async fn test(&self, main: &Path, cx: &Context) -> Result<String> {
+        let path = main.to_string_lossy();
+        // nginx speaks on standard error, and warns with exit code 0: both are looked at as text.
+        let script = ["sh", "-c", "\"$0\" -t -c \"$1\" 2>&1 || true", &self.binary, &path];
+        let output = CommandLine::new(script)?.run(cx, Some(LIMIT)).await?;
+        let output = String::from_utf8_lossy(&output).into_owned();
+        if output.contains("nginx: ") {
+            return Ok(output);
+        }
+        Err(Error::new(
+            ErrorKind::NotFound,
+            "proxy.check",
+            format!("nginx at {} does not run: {}", self.binary, output.trim()),
+        )
+        .with("field", "proxy.binary")
+        .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary"))
+    }
+
+    pub(super) fn main_file(&self) -> PathBuf {
+        self.root.join("nginx.conf")
+    }
+
+    /// Puts the link to our main file in place, where the whole tree is ours.
+    pub(super) fn link_main_file(&self) -> Result<()> {
+        if !self.own_root {
+            return Ok(());
+        }
+        let path = self.main_file();
+        let target = Path::new(MAIN_FILE);
+        let fail = |e| Error::io("proxy.link", format!("cannot link {}", path.display()), e);
+        match fs::read_link(&path) {
+            Ok(there) if there == target => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    "proxy.link",
+                    format!("{} is not ours", path.display()),
+                )
+                .with("field", "proxy.own_root")
+                .remedy_is("move it away, or set own_root = false and include our files there"));
+            }
+        }
+        std::os::unix::fs::symlink(target, &path).map_err(fail)?;
+        durable::sync_folder(&self.root)
+    }
+
+    /// Removes the link to our main file, and nothing else.
+    pub(super) fn unlink_main_file(&self) -> Result<()> {
+        let path = self.main_file();
+        if fs::read_link(&path).is_ok_and(|there| there == Path::new(MAIN_FILE)) {
+            fs::remove_file(&path).map_err(|e| {
+                Error::io("proxy.link", format!("cannot remove {}", path.display()), e)
+            })?;
+        }
+        durable::sync_folder(&self.root)
+    }
+}
+
+/// The files of sites.
+fn sites(staged: &StagedFiles) -> Vec<String> {
+    let sites = staged.files.iter().map(|(path, _)| path);
+    sites.filter(|path| path.starts_with("conf.d/50-site-")).map(str::to_owned).collect()
+}
+
+/// The staged files that nginx is to read: all, or the shared ones with one site.
+fn included(staged: &StagedFiles, site: Option<&str>) -> Vec<PathBuf> {
+    let wanted = |path: &&str| {
+        path.starts_with("conf.d/")
+            && site.is_none_or(|site| *path == site || !path.starts_with("conf.d/50-site-"))
+    };
+    staged
+        .files
+        .iter()
+        .map(|(path, _)| path)
+        .filter(wanted)
+        .map(|p| staged.folder.join(p))
+        .collect()
+}
+
+/// The main file with our include replaced by the staged files.
+fn redirected(text: &str, main: &Path, root: &Path, files: &[PathBuf]) -> Result<String> {
+    let ours = |directive: &Directive| {
+        let full = root.join(INCLUDE);
+        directive.name() == "include"
+            && directive.arguments().first().is_some_and(|path| root.join(path) == full)
+    };
+    let mut lines = Vec::new();
+    let read = parse(text).map_err(|e| {
+        Error::new(ErrorKind::Config, "proxy.check", format!("cannot read {}", main.display()))
+            .caused_by(e)
+    })?;
+    for directive in &read {
+        directive.walk(&mut |directive| {
+            if ours(directive) {
+                lines.push(directive.line);
+            }
+        });
+    }
+    let [line] = lines.as_slice() else {
+        let include = root.join(INCLUDE);
+        let message = format!("{} does not include our files once", main.display());
+        return Err(Error::new(ErrorKind::Config, "proxy.check", message)
+            .with("field", "proxy.root")
+            .remedy_is(format!("write `include {};` inside its http {{ }}", include.display())));
+    };
+    let mut out = String::new();
+    for (i, text) in text.lines().enumerate() {
+        if i + 1 == *line {
+            // The rest of the line may close a block: only the include itself is replaced.
+            let (before, rest) = text.split_once("include").unwrap_or((text, ";"));
+            let rest = rest.split_once(';').map_or("", |(_, rest)| rest);
+            out.push_str(before);
+            for file in files {
+                out.push_str(&format!("include \"{}\"; ", file.display()));
+            }
+            out.push_str(rest);
+        } else {
+            out.push_str(text);
+        }
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+/// What nginx complains of: the first error, else the first warning.
+fn complaint(output: &str) -> Option<&str> {
+    let line = |level: &str| output.lines().find_map(|line| line.split_once(level).map(|(_, m)| m));
+    let level =
+        ["[emerg] ", "[alert] ", "[crit] ", "[error] ", "[warn] "].into_iter().find_map(line);
+    level.or_else(|| (!output.contains("test is successful")).then(|| output.trim()))
+}
+
+/// The complaint, with the field of the model where nginx names one of our lines.
+fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
+    let error = Error::new(
+        ErrorKind::Config,
+        "proxy.check",
+        format!("nginx refuses the files: {complaint}"),
+    );
+    let place = complaint.rsplit_once(" in ").and_then(|(_, place)| place.rsplit_once(':'));
+    let origin =
+        place.and_then(|(path, line)| staged.blame(Path::new(path), line.trim().parse().ok()?));
+    match origin {
+        Some(origin) => error.with("field", origin),
+        None => error,
+    }
+}
+
+/// nginx names no line for a certificate that is not there: we do.
+fn missing_certificates(staged: &StagedFiles) -> Result<()> {
+    for (path, file) in staged.files.iter().filter(|(path, _)| path.starts_with("conf.d/")) {
+        let mut missing = None;
+        for directive in parse(&String::from_utf8_lossy(&file.bytes))? {
+            directive.walk(&mut |directive| {
+                let file = directive.arguments().first();
+                let names = ["ssl_certificate", "ssl_certificate_key", "auth_basic_user_file"];
+                if let Some(file) = file.filter(|file| {
+                    names.contains(&directive.name()) && !Path::new(file.as_str()).exists()
+                }) {
+                    missing.get_or_insert((file.clone(), directive.line));
+                }
+            });
+        }
+        if let Some((name, line)) = missing {
+            let origin = staged.files.get(path).map(|f| f.origin_of_line(line).to_string());
+            let message = format!("{name} is not there");
+            return Err(Error::new(ErrorKind::Config, "proxy.check", message)
+                .with("field", origin.unwrap_or_default())
+                .remedy_is("issue the certificate first, or create the file"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_include_is_replaced_and_nothing_else() {
+        let root = Path::new("/etc/nginx");
+        let main = root.join("nginx.conf");
+        let files = [PathBuf::from("/g/a.conf")];
+        let text = "http {\n  include mime.types;\n  include seaworthy/current/conf.d/*.conf; }\n";
+        let out = redirected(text, &main, root, &files).unwrap();
+        assert_eq!(out, "http {\n  include mime.types;\n  include \"/g/a.conf\";  }\n");
+        let error = redirected("http { }", &main, root, &files).unwrap_err();
+        assert!(error.remedy().unwrap().contains("/etc/nginx/seaworthy/current"), "{error:?}");
+    }
+
+    #[test]
+    fn errors_come_before_warnings_and_silence_is_not_success() {
+        let both = "nginx: [warn] a\nnginx: [emerg] b\nnginx: configuration file x test failed";
+        assert_eq!(complaint(both), Some("b"));
+        let good = "nginx: configuration file x test is successful";
+        assert_eq!(complaint(good), None);
+        assert!(complaint("").is_some());
+    }
+}

@@ -1,0 +1,122 @@
+//! Installs rendered files into a real nginx.
+
+mod check;
+mod prove;
+mod switch;
+mod workers;
+
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use seaworthy_core::{
+    CommandLine, Context, Error, ErrorKind, Generations, Installer, Result, StagedFiles,
+};
+
+use crate::{
+    model::{Proxy, Web},
+    target::Target,
+};
+
+/// What nginx.conf includes, below its own folder.
+pub(crate) const INCLUDE: &str = "seaworthy/current/conf.d/*.conf";
+/// nginx's own answers come within this time, or never.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Installs rendered files into the nginx of `[proxy]`, through
+/// [`apply`](seaworthy_core::apply).
+#[derive(Clone, Debug)]
+pub struct NginxInstaller {
+    pub(crate) binary: String,
+    pub(crate) root: PathBuf,
+    pub(crate) own_root: bool,
+    /// The file with the main process's number.
+    pub(crate) pid: PathBuf,
+    pub(crate) reload: CommandLine,
+    /// Who was at work before the last reload.
+    pub(crate) old_workers: Arc<Mutex<BTreeSet<String>>>,
+    /// Where the proof is asked for.
+    pub(crate) ask: std::net::SocketAddr,
+    /// A host of each site, which must answer on plain HTTP: site and host.
+    pub(crate) hosts: Vec<(String, String)>,
+}
+
+impl NginxInstaller {
+    /// Installs into the nginx of `web`.
+    pub fn new(web: &Web) -> Result<Self> {
+        let Proxy { root, binary, own_root, reload, addresses, http_port, pid, .. } = &web.proxy;
+        let root = PathBuf::from(root.as_str());
+        let main = root.join("nginx.conf").to_string_lossy().into_owned();
+        let reload = match reload {
+            Some(command) => command.clone(),
+            None => CommandLine::new([binary.as_str(), "-c", &main, "-s", "reload"])?,
+        };
+        let address = addresses.first().copied();
+        let ask = match address {
+            Some(ip) if !ip.is_unspecified() => ip,
+            Some(std::net::IpAddr::V6(_)) => std::net::Ipv6Addr::LOCALHOST.into(),
+            _ => std::net::Ipv4Addr::LOCALHOST.into(),
+        };
+        let hosts = web.sites.iter().filter_map(|(name, site)| {
+            let host = site.hosts.first()?.as_str().replacen("*.", "any.", 1);
+            Some((name.to_string(), host))
+        });
+        Ok(Self {
+            binary: binary.to_string(),
+            root,
+            own_root: *own_root,
+            pid: PathBuf::from(pid.as_str()),
+            reload,
+            old_workers: Arc::default(),
+            ask: std::net::SocketAddr::new(ask, *http_port),
+            hosts: hosts.collect(),
+        })
+    }
+
+    /// Where the generations of files lie: `<root>/seaworthy`.
+    pub fn generations(&self) -> Generations {
+        Generations::new(self.root.join("seaworthy"))
+    }
+
+    /// Asks nginx what it is.
+    pub async fn target(&self, cx: &Context) -> Result<Target> {
+        // It speaks on standard error.
+        let script = ["sh", "-c", "exec \"$0\" -V 2>&1", &self.binary];
+        let text = CommandLine::new(script)?.run(cx, Some(LIMIT)).await.map_err(|error| {
+            let message = format!("nginx at {} does not run", self.binary);
+            Error::new(ErrorKind::NotFound, "proxy.target", message)
+                .with("field", "proxy.binary")
+                .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary")
+                .caused_by(error)
+        })?;
+        Target::parse(&String::from_utf8_lossy(&text))
+    }
+}
+
+#[async_trait]
+impl Installer for NginxInstaller {
+    async fn check(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
+        self.check_staged(staged, cx).await
+    }
+
+    async fn activate(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
+        if self.own_root && staged.files.is_empty() {
+            // Without a main file nginx goes on with what it has read.
+            return self.unlink_main_file();
+        }
+        self.link_main_file()?;
+        self.remember_workers();
+        self.reload.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
+            Error::new(ErrorKind::Command, "proxy.reload", "nginx does not take the new files")
+                .remedy_is("is it running? `systemctl start nginx` starts it")
+                .caused_by(error)
+        })
+    }
+
+    async fn prove(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
+        self.prove_staged(staged, cx).await
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether new workers serve the new files, and every site answers.
+
+use std::time::{Duration, Instant};
+
+use seaworthy_core::{Context, Error, ErrorKind, Result, StagedFiles};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::NginxInstaller;
+use crate::render::{PROOF_HOST, mark};
+
+/// How long new workers may take to begin.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A site that waits for its servers longer than this is served all the same.
+const PATIENCE_WITH_SITES: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
+/// Where the workers cannot be looked at, old ones may take a connection or two after the reload:
+/// so often in a row it must be right.
+const IN_A_ROW: usize = 3;
+const MOST_OF_ANSWER: u64 = 16 << 10;
+
+impl NginxInstaller {
+    pub(super) async fn prove_staged(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
+        let Some(mark) = mark(&staged.files) else {
+            return Err(Error::new(ErrorKind::Internal, "proxy.prove", "the files have no mark"));
+        };
+        let begun = Instant::now();
+        let mut right = 0;
+        while right < IN_A_ROW {
+            let seen = self.ask(PROOF_HOST, PATIENCE).await;
+            let is_new = seen.as_ref().is_ok_and(|answer| answer.ends_with(&mark));
+            if is_new && !self.old_workers_accept() {
+                right += 1;
+                continue;
+            }
+            right = 0;
+            cx.check("proxy.prove")?;
+            if begun.elapsed() > PATIENCE {
+                let message = "nginx does not serve the new files";
+                let error = Error::new(ErrorKind::TimedOut, "proxy.prove", message)
+                    .with("asked", self.ask)
+                    .remedy_is("nginx's error log says why; another program may hold the port");
+                return Err(match seen {
+                    Ok(_) => error,
+                    Err(cause) => error.caused_by(cause),
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        for (site, host) in &self.hosts {
+            let answer = match self.ask(host, PATIENCE_WITH_SITES).await {
+                Err(error) if error.kind() == ErrorKind::TimedOut => continue,
+                answer => answer?,
+            };
+            cx.check("proxy.prove")?;
+            if !answer.starts_with("HTTP/1.1 ") || answer.starts_with("HTTP/1.1 421") {
+                let first = answer.lines().next().unwrap_or("nothing").to_owned();
+                let message = format!("{host} is not answered by its site: {first}");
+                return Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message)
+                    .with("field", format!("site.{site}.hosts")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What nginx answers for `host` on plain HTTP: the beginning of it.
+    async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
+        let work = async {
+            let mut stream = TcpStream::connect(self.ask).await?;
+            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.take(MOST_OF_ANSWER).read_to_end(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        let answer = match tokio::time::timeout(limit, work).await {
+            Ok(answer) => answer,
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        };
+        let answer = answer.map_err(|e| {
+            Error::io("proxy.prove", format!("{host} does not answer on {}", self.ask), e)
+        })?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}

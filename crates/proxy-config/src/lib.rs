@@ -1,0 +1,26 @@
+//! A typed model of web sites, rendered to nginx configuration that cannot be broken into.
+//!
+//! - [`model`]: `[proxy]`, `[site.*]` and `[upstream.*]` as the file has them, together a [`Web`].
+//!   Hosts, paths, header values, rates and networks are types that refuse what could mean
+//!   something else to nginx, and the model refuses what does not fit together
+//! - [`NginxRenderer`]: a model as files for one nginx, its version and its modules ([`Target`])
+//! - [`syntax`]: the tree that those files are printed from. It alone decides how words are quoted,
+//!   and [`syntax::parse`] reads them back
+//! - [`lint`]: what renders, and is probably not meant
+//! - [`NginxInstaller`]: checks the files in the real tree, makes nginx read them, and proves that
+//!   it serves them; [`seaworthy_core::apply`] drives it and takes the way back
+//!
+//! Feature `schema` adds JSON Schemas for the types that the file contains.
+
+mod install;
+mod lint;
+pub mod model;
+mod render;
+pub mod syntax;
+mod target;
+
+pub use install::NginxInstaller;
+pub use lint::{Finding, lint};
+pub use model::*;
+pub use render::NginxRenderer;
+pub use target::{Target, Version};

@@ -1,0 +1,159 @@
+//! The nginx that the files are for: its version and what it was built with.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use seaworthy_core::{Error, ErrorKind, Result};
+
+/// A version such as 1.22.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u16, u16, u16);
+
+impl Version {
+    /// The version with these three numbers.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self(major, minor, patch)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl FromStr for Version {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut numbers = text.split('.').map(str::parse::<u16>);
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) => {
+                Ok(Self(major, minor, patch))
+            }
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "nginx.version",
+                format!("{text:?} is not a version such as 1.22.1"),
+            )),
+        }
+    }
+}
+
+/// An nginx: its version, its modules, and the OpenSSL that it runs with.
+///
+/// ```
+/// use seaworthy_proxy_config::{Target, Version};
+/// let target = Target::parse(
+///     "nginx version: nginx/1.22.1\n\
+///      built with OpenSSL 3.0.17 1 Jul 2025\n\
+///      configure arguments: --with-http_ssl_module --with-http_v2_module",
+/// )?;
+/// assert_eq!(target.version, Version::new(1, 22, 1));
+/// assert!(target.has("http_v2_module"));
+/// # Ok::<(), seaworthy_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The version of nginx.
+    pub version: Version,
+    /// Modules that are built in or can be loaded, such as `http_v2_module`.
+    pub modules: BTreeSet<String>,
+    /// The version of OpenSSL that it runs with, where it says so.
+    pub openssl: Option<Version>,
+}
+
+impl Target {
+    /// An nginx with the modules that distributions build in, and OpenSSL 3.0.
+    pub fn new(version: Version) -> Self {
+        let mut modules: BTreeSet<String> = [
+            "http_ssl_module",
+            "http_v2_module",
+            "http_realip_module",
+            "http_gzip_static_module",
+            "http_gunzip_module",
+            "http_stub_status_module",
+        ]
+        .map(String::from)
+        .into();
+        if version >= Version(1, 25, 0) {
+            modules.insert("http_v3_module".to_owned());
+        }
+        Self { version, modules, openssl: Some(Version(3, 0, 0)) }
+    }
+
+    /// The same nginx with one more module.
+    #[must_use]
+    pub fn with_module(mut self, module: impl Into<String>) -> Self {
+        self.modules.insert(module.into());
+        self
+    }
+
+    /// The same nginx with another OpenSSL.
+    #[must_use]
+    pub fn with_openssl(self, version: Version) -> Self {
+        Self { openssl: Some(version), ..self }
+    }
+
+    /// Reads what `nginx -V` prints (on standard error).
+    pub fn parse(text: &str) -> Result<Self> {
+        let after = |mark: &str| {
+            let rest = text.split_once(mark)?.1;
+            rest.split(|c: char| c.is_whitespace() || c == ')').next()
+        };
+        let version = after("nginx version: nginx/").ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "nginx.version", "this is not what nginx -V prints")
+                .remedy_is("is proxy.binary nginx? forks under other names are not known here")
+        })?;
+        let version = version.parse()?;
+        // What it runs with counts; what it was built with is the next best.
+        let openssl = after("running with OpenSSL ").or_else(|| after("built with OpenSSL "));
+        let openssl =
+            openssl.and_then(|v| v.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
+        let modules = text
+            .split_whitespace()
+            .filter_map(|word| {
+                let word = word.trim_matches('\'');
+                if let Some(module) = word.strip_prefix("--with-") {
+                    let module = module.strip_suffix("=dynamic").unwrap_or(module);
+                    return module.ends_with("_module").then(|| module.to_owned());
+                }
+                let path = word
+                    .strip_prefix("--add-module=")
+                    .or_else(|| word.strip_prefix("--add-dynamic-module="))?;
+                path.contains("brotli").then(|| "http_brotli_module".to_owned())
+            })
+            .collect();
+        Ok(Self { version, modules, openssl })
+    }
+
+    /// Whether it has `module`, such as `http_v2_module`.
+    pub fn has(&self, module: &str) -> bool {
+        self.modules.contains(module)
+    }
+
+    /// Whether it is this version or a later one.
+    pub(crate) fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
+        self.version >= Version(major, minor, patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_debians_answer() {
+        let text = "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.22 25 Aug 2026 (running \
+                    with OpenSSL 3.0.19 27 Jan 2026)\nTLS SNI support enabled\nconfigure \
+                    arguments: --with-cc-opt='-g -O2' --with-http_v2_module \
+                    --with-http_geoip_module=dynamic --add-dynamic-module=/src/ngx_brotli";
+        let target = Target::parse(text).unwrap();
+        assert_eq!(target.openssl, Some(Version(3, 0, 19)));
+        assert!(target.has("http_geoip_module") && target.has("http_brotli_module"));
+        assert!(!target.has("http_v3_module"));
+        assert!(Target::parse("Apache/2.4").is_err());
+        let old = Target::parse("nginx version: nginx/1.18.0\nbuilt with OpenSSL 1.1.1f  31 Mar");
+        assert_eq!(old.unwrap().openssl, Some(Version(1, 1, 1)));
+    }
+}
