@@ -67,3 +67,24 @@ def build():
     subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=root, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
     return os.path.join(target, "release", "seaworthy")
+
+
+def configure(work, verify_after="read", workers=None):
+    """Writes a file whose job `tree` backs up `work`/tree into `work`/sink, and gives its path."""
+    path = os.path.join(work, f"seaworthy-{verify_after}.toml")
+    limit = f"limit = {{ workers = {workers} }}\n" if workers else ""
+    with open(path, "w") as file:
+        file.write(
+            f"""state = "{work}/state"
+[sink.local]
+type = "local"
+path = "{work}/sink"
+[backup.tree]
+sinks = ["local"]
+verify_after = "{verify_after}"
+{limit}[backup.tree.sources.tree]
+type = "files"
+paths = ["{work}/tree"]
+"""
+        )
+    return path

@@ -37,25 +37,6 @@ def make_tree(root):
             file.write(chance.randbytes(4_000_000))
 
 
-def configuration(work, verify_after):
-    path = os.path.join(work, f"seaworthy-{verify_after}.toml")
-    with open(path, "w") as file:
-        file.write(
-            f"""state = "{work}/state"
-[sink.local]
-type = "local"
-path = "{work}/sink"
-[backup.tree]
-sinks = ["local"]
-verify_after = "{verify_after}"
-[backup.tree.sources.tree]
-type = "files"
-paths = ["{work}/tree"]
-"""
-        )
-    return path
-
-
 def race_backup(seaworthy, work, rounds):
     """Backs the tree up with each program, into fresh folders."""
     ours = {"seaworthy (verify_after = stat)": [], "seaworthy (verify_after = read)": []}
@@ -65,7 +46,7 @@ def race_backup(seaworthy, work, rounds):
     for _ in range(rounds):
         for name, mode in zip(ours, ("stat", "read")):
             shutil.rmtree(f"{work}/sink", ignore_errors=True)
-            ours[name].append(measure.run([seaworthy, "--config", configuration(work, mode), "backup"]))
+            ours[name].append(measure.run([seaworthy, "--config", measure.configure(work, verify_after=mode), "backup"]))
         others[tar].append(measure.run(f"tar -C / -cf - {work[1:]}/tree | zstd -q -3 -T0 -o {work}/tree.tar.zst -f"))
         shutil.rmtree(f"{work}/restic", ignore_errors=True)
         shutil.rmtree(f"{work}/restic-cache", ignore_errors=True)
@@ -79,12 +60,12 @@ def race_backup(seaworthy, work, rounds):
 
 def race_restore(seaworthy, work, rounds):
     """Restores what the last backup race left, each time into a fresh folder; deletes at the end."""
-    measure.run([seaworthy, "--config", configuration(work, "stat"), "backup"])
+    measure.run([seaworthy, "--config", measure.configure(work, verify_after="stat"), "backup"])
     ours, tar, restic = {"seaworthy restore": []}, "zstd -dc | tar -x", "restic restore"
     others = {tar: [], restic: []}
     environment = {**os.environ, "RESTIC_PASSWORD": "race", "RESTIC_CACHE_DIR": f"{work}/restic-cache"}
     for n in range(rounds):
-        command = [seaworthy, "--config", configuration(work, "stat"), "restore", "tree", "--to", f"{work}/out/sw{n}"]
+        command = [seaworthy, "--config", measure.configure(work, verify_after="stat"), "restore", "tree", "--to", f"{work}/out/sw{n}"]
         ours["seaworthy restore"].append(measure.run(command))
         os.makedirs(f"{work}/out/tar{n}")
         others[tar].append(measure.run(f"zstd -q -dc {work}/tree.tar.zst | tar -C {work}/out/tar{n} -xf -"))

@@ -58,21 +58,7 @@ def main():
         os.makedirs(f"{work}/tree")
         make_files(f"{work}/tree", options.files)
         make_sparse(f"{work}/tree/sparse.img", options.sparse)
-        config = f"{work}/seaworthy.toml"
-        with open(config, "w") as file:
-            file.write(
-                f"""state = "{work}/state"
-[sink.local]
-type = "local"
-path = "{work}/sink"
-[backup.tree]
-sinks = ["local"]
-limit = {{ workers = 2 }}
-[backup.tree.sources.tree]
-type = "files"
-paths = ["{work}/tree"]
-"""
-            )
+        config = measure.configure(work, workers=2)
         command = [seaworthy, "--config", config]
         check("backup, verified by reading", measure.run([*command, "backup"]))
         check("verify", measure.run([*command, "verify", "tree"]))

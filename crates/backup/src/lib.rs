@@ -1,4 +1,20 @@
 //! Backups that are proved to restore.
+//!
+//! The way of the data is the way to read this crate:
+//!
+//! 1. A [`BackupSource`] (folders, a database) sends [segments](payload::Segment) of plain bytes.
+//! 2. They become a [`payload`]: frames, compressed by themselves, one after another, that stock tools
+//!    read as one stream. The [index](snapshot::index) says where each lies and what is in it.
+//! 3. A [`BackupSink`] stores the objects. The [`Manifest`] comes last and makes them a snapshot.
+//! 4. [`verify`](verify::verify) reads everything back, and a [`RetentionPolicy`] says which older
+//!    snapshots may go.
+//! 5. [`restore`](restore::restore) brings a [`Snapshot`] to a [`RestoreTarget`], whole or in part.
+//!
+//! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
+//! a suite or a reference implementation behind the feature `testing`.
+//!
+//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`
+//! and `local` add sources, targets and a sink.
 
 #[cfg(feature = "files")]
 mod archive;
@@ -6,6 +22,7 @@ pub mod config;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;
+mod history;
 pub mod payload;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -22,6 +39,7 @@ mod suspicion;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod verify;
+mod workers;
 
 #[cfg(feature = "files")]
 pub use archive::TarScanner;

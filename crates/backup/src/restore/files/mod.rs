@@ -102,17 +102,7 @@ impl RestoreTarget for FilesTarget {
                 tokio::task::spawn_blocking(move || extract::work(&shared))
             })
             .collect();
-        let mut failed: Option<Error> = None;
-        for worker in running {
-            if let Err(error) = worker.await.map_err(panicked).flatten() {
-                // A worker that was told to stop is not the cause.
-                let keep = failed.as_ref().is_some_and(|e| e.kind() != ErrorKind::Cancelled);
-                failed = if keep { failed } else { Some(error) };
-            }
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        crate::workers::join(running).await?;
         let completing = shared.clone();
         blocking(move || complete::complete(&completing)).await?;
         self.report.files = shared.files.load(Ordering::Relaxed);

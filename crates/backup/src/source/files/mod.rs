@@ -111,17 +111,7 @@ impl BackupSource for FilesSource {
                 tokio::task::spawn_blocking(move || worker::work(&shared, &out))
             })
             .collect();
-        let mut failed: Option<Error> = None;
-        for worker in running {
-            if let Err(error) = worker.await.map_err(panicked).flatten() {
-                // A worker that was told to stop is not the cause.
-                let keep = failed.as_ref().is_some_and(|e| e.kind() != ErrorKind::Cancelled);
-                failed = if keep { failed } else { Some(error) };
-            }
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        crate::workers::join(running).await?;
         let (data, entries) = (TRAILER.to_vec(), shared.homeless());
         out.send(Segment { data, entries, progress_bytes: 0 }).await?;
         Ok(shared.summary.lock().unwrap_or_else(PoisonError::into_inner).clone())

@@ -1,0 +1,24 @@
+//! Waiting for workers on blocking threads.
+
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::task::JoinHandle;
+
+/// Waits until every worker has ended, and gives the failure that is the cause: a worker that was
+/// told to stop is not.
+#[cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, reason = "only files have workers of this kind")
+)]
+pub(crate) async fn join(workers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
+    let mut failed: Option<Error> = None;
+    for worker in workers {
+        let done = worker.await.map_err(|source| {
+            Error::new(ErrorKind::Internal, "worker", "a worker panicked").caused_by(source)
+        });
+        if let Err(error) = done.flatten() {
+            let keep = failed.as_ref().is_some_and(|e| e.kind() != ErrorKind::Cancelled);
+            failed = if keep { failed } else { Some(error) };
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
