@@ -70,11 +70,7 @@ impl Selection {
 
     /// Only these paths and what lies below them. A leading slash is passed over.
     pub fn only(paths: impl IntoIterator<Item = PathBytes>) -> Self {
-        let strip = |path: PathBytes| {
-            let start = path.0.iter().take_while(|byte| **byte == b'/').count();
-            PathBytes(path.0[start..].to_vec())
-        };
-        Self { only: paths.into_iter().map(strip).collect() }
+        Self { only: paths.into_iter().map(PathBytes::without_root).collect() }
     }
 
     /// Whether everything is asked for.

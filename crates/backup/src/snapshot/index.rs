@@ -280,6 +280,14 @@ impl PathBytes {
         Path::new(std::ffi::OsStr::from_bytes(&self.0))
     }
 
+    /// The same path without slashes before it, as archives name it.
+    #[must_use]
+    pub fn without_root(mut self) -> Self {
+        let slashes = self.0.iter().take_while(|byte| **byte == b'/').count();
+        self.0.drain(..slashes);
+        self
+    }
+
     /// Whether this path is `ancestor` or lies below it.
     pub fn is_within(&self, ancestor: &[u8]) -> bool {
         let ancestor = ancestor.strip_suffix(b"/").unwrap_or(ancestor);

@@ -167,13 +167,13 @@ impl std::fmt::Display for Suspicion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         use seaworthy_core::ByteSize;
         match self {
-            Self::Empty { source } => write!(f, "{source} held nothing"),
+            Self::Empty { source } => write!(f, "{source} holds nothing"),
             Self::FewerFiles { source, now, before } => {
-                write!(f, "{source} held {now} files, {before} the last time")
+                write!(f, "{source} holds {now} instead of {before} files")
             }
             Self::FewerBytes { source, now, before } => write!(
                 f,
-                "{source} held {}, {} the last time",
+                "{source} holds {} instead of {}",
                 ByteSize::new(*now),
                 ByteSize::new(*before)
             ),

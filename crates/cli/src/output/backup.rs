@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use seaworthy::{
-    backup::{BackupReport, snapshot::Suspicion},
+    backup::BackupReport,
     command::{BackupResult, DryRun, JobResult},
 };
 
@@ -57,7 +57,7 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {what:<9} /{path}: {}", loss.why)?;
     }
     for suspicion in &report.suspicions {
-        writeln!(out, "  suspect   {}", words(suspicion))?;
+        writeln!(out, "  suspect   {}", suspicion)?;
     }
     if !report.suspicions.is_empty() {
         let said = if report.accepted {
@@ -97,21 +97,4 @@ fn write_dry_run(job: &JobResult, dry_run: &DryRun, out: &mut dyn Write) -> io::
         }
     }
     retention::write(&dry_run.prune, out)
-}
-
-/// Why a snapshot may not be what the user wants.
-pub(super) fn words(suspicion: &Suspicion) -> String {
-    match suspicion {
-        Suspicion::Empty { source } => format!("{source} holds nothing"),
-        Suspicion::FewerFiles { source, now, before } => {
-            format!("{source} holds {} instead of {before}", count(*now, "file"))
-        }
-        Suspicion::FewerBytes { source, now, before } => {
-            format!("{source} holds {} instead of {}", size(*now), size(*before))
-        }
-        Suspicion::Unreadable { source, files } => {
-            format!("{} of {source} could not be read", count(*files, "file"))
-        }
-        other => format!("{other:?}"),
-    }
 }

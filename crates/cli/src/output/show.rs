@@ -11,7 +11,7 @@ use seaworthy::{
 };
 use serde::Serialize;
 
-use super::{Report, backup::words, count, size};
+use super::{Report, count, size};
 use crate::terminal::one_line;
 
 /// What `show` found, with the entries where they were asked for.
@@ -37,7 +37,7 @@ impl Report for ShowResult {
         match &self.snapshot.state {
             SnapshotState::Suspect { suspicions } => {
                 for suspicion in suspicions {
-                    writeln!(out, "            {}", words(suspicion))?;
+                    writeln!(out, "            {}", suspicion)?;
                 }
             }
             SnapshotState::Damaged { why }

@@ -187,7 +187,7 @@ impl Seaworthy {
             for record in index.records_of(&source.name)? {
                 let path = match record? {
                     Record::File(file) => file.path,
-                    Record::Database(database) => strip_slash(database.path),
+                    Record::Database(database) => database.path.without_root(),
                     _ => continue,
                 };
                 if selection.contains(&path) {
@@ -451,11 +451,6 @@ fn make_empty(folder: &Path) -> Result<bool> {
         }
         Err(e) => Err(fail(e)),
     }
-}
-
-fn strip_slash(path: PathBytes) -> PathBytes {
-    let start = path.0.iter().take_while(|byte| **byte == b'/').count();
-    PathBytes(path.0[start..].to_vec())
 }
 
 fn name_of(snapshot: &Snapshot) -> String {
