@@ -200,7 +200,8 @@ impl<'a> Watch<'a> {
                 FROM pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) p
                 JOIN pg_stat_activity b ON b.pid = p
                 WHERE w.wait_event_type = 'Lock' AND w.pid <> pg_backend_pid()
-                  AND (w.pid = $1 OR w.application_name = $2)";
+                  AND (w.pid = $1
+                    OR w.application_name = $2 AND w.datname = current_database())";
             if let Ok(rows) = self.side.rows(sql, &[&self.leader, &self.application_name]).await
                 && !rows.is_empty()
             {
