@@ -1,8 +1,11 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use seaworthy_core::{CommandLine, Name, Named, Result, Schedule};
+use seaworthy_core::{CommandLine, Name, Named, Result, Schedule, SecretRef, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -62,6 +65,10 @@ pub struct JobConfig {
     /// How payloads are compressed; zstd at level 3 where nothing is said.
     #[serde(default)]
     pub compression: CompressionConfig,
+    /// How long a snapshot that another sink of the job still lacks stays in the first one against
+    /// `keep`; `7d` where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_hold: Option<Span>,
     /// How a new snapshot is verified; for local sinks by reading it back where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_after: Option<VerifyAfter>,
@@ -144,11 +151,14 @@ pub enum SourceConfig {
     Files(FilesConfig),
     /// An SQLite database.
     Sqlite(SqliteConfig),
+    /// A command's standard output.
+    Command(CommandConfig),
 }
 
 seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
     "files" => Files(FilesConfig),
     "sqlite" => Sqlite(SqliteConfig),
+    "command" => Command(CommandConfig),
 });
 
 /// Files and folders as a source.
@@ -176,6 +186,48 @@ pub struct SqliteConfig {
     /// What is done about rows that violate foreign keys.
     #[serde(default)]
     pub foreign_keys: ForeignKeys,
+}
+
+/// A command's standard output as a source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct CommandConfig {
+    /// The command. It must end with exit code 0 and say something.
+    pub command: CommandLine,
+    /// What its output is called: the payload of the source `redis` with the name `dump.rdb` is
+    /// `redis.dump.rdb.zst`. It is `output` where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// The folder that it runs in; the program's own where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// More environment variables for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, EnvironmentValue>,
+    /// How long it may take; without it as long as it wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+}
+
+impl CommandConfig {
+    /// What its output is called.
+    pub fn output_name(&self) -> &str {
+        self.name.as_ref().map_or("output", Name::as_str)
+    }
+}
+
+/// The value of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "text, or a secret's place such as { env = … } or { file = … }")]
+#[non_exhaustive]
+pub enum EnvironmentValue {
+    /// Text that everybody may read.
+    Plain(String),
+    /// Where a secret is found.
+    Secret(SecretRef),
 }
 
 /// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
@@ -213,6 +265,9 @@ impl JobConfig {
                     files.paths.iter_mut().for_each(|path| resolve(path, base));
                 }
                 SourceConfig::Sqlite(sqlite) => resolve(&mut sqlite.path, base),
+                SourceConfig::Command(command) => {
+                    command.directory.iter_mut().for_each(|path| resolve(path, base));
+                }
             }
         }
     }

@@ -27,6 +27,7 @@ pub mod payload;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod prune;
+mod replica;
 mod repository;
 pub mod restore;
 pub mod retention;
@@ -44,6 +45,7 @@ mod workers;
 #[cfg(feature = "files")]
 pub use archive::TarScanner;
 pub use prune::{Prune, PruneReport};
+pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
 pub use repository::Repository;
 #[cfg(feature = "files")]
 pub use restore::FilesTarget;

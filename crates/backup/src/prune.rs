@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::{
     BackupSinkExt, Repository,
+    replica::Holds,
     repository::{Remnant, Survey},
     retention::{RetentionPlan, RetentionPolicy, decide},
     snapshot::{MANIFEST, SnapshotId},
@@ -20,6 +21,7 @@ pub struct Prune<'a> {
     repository: Repository,
     policy: Option<&'a dyn RetentionPolicy>,
     state: Option<&'a JobState>,
+    holds: Holds,
     dry_run: bool,
 }
 
@@ -42,13 +44,20 @@ pub struct PruneReport {
 impl<'a> Prune<'a> {
     /// A prune that removes no snapshots, but reaps the remains of dead runs.
     pub fn new(repository: Repository) -> Self {
-        Self { repository, policy: None, state: None, dry_run: false }
+        Self { repository, policy: None, state: None, holds: Holds::default(), dry_run: false }
     }
 
     /// Removes what `policy` does not keep.
     #[must_use]
     pub fn policy(mut self, policy: &'a dyn RetentionPolicy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Leaves what replicas still wait for.
+    #[must_use]
+    pub fn holds(mut self, holds: Holds) -> Self {
+        self.holds = holds;
         self
     }
 
@@ -79,6 +88,7 @@ impl<'a> Prune<'a> {
             repository: self.repository,
             policy: self.policy.take(),
             state: job_state.as_ref(),
+            holds: std::mem::take(&mut self.holds),
             dry_run: self.dry_run,
         };
         prune.reap_dead_runs(cx).await?;
@@ -89,6 +99,7 @@ impl<'a> Prune<'a> {
     pub(crate) async fn run_locked(&self, cx: &Context) -> Result<PruneReport> {
         let survey = self.repository.survey(cx).await?;
         let plan = decide(self.policy, &survey.snapshots, self.repository.host(), cx.now());
+        let plan = plan.hold(&self.holds);
         let mut report = PruneReport { plan, dry_run: self.dry_run, ..PruneReport::default() };
         let doomed: Vec<_> = report.plan.removed().cloned().collect();
         for id in doomed {

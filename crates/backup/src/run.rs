@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result};
+use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     history::History,
     payload::{Compression, writer::PayloadWriter},
     prune::{Prune, PruneReport},
+    replica::{Holds, Replica, ReplicaReport},
     retention::RetentionPolicy,
     snapshot::{
         CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource,
@@ -23,6 +24,9 @@ use crate::{
 
 /// The most threads that work for a run at a time: each holds files open and memory.
 pub(crate) const MAX_WORKERS: usize = 32;
+
+/// How long a replica is waited for, in days.
+pub(crate) const MAX_HOLD_DAYS: u16 = 7;
 
 /// The name of the list of digests in a snapshot's folder, in sha256sum(1)'s own format.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -48,6 +52,8 @@ pub struct BackupJob {
     policy: Option<Arc<dyn RetentionPolicy>>,
     state: Option<StateFolder>,
     options: RunOptions,
+    replicas: Vec<Replica>,
+    max_hold: Span,
 }
 
 /// How a job runs.
@@ -124,6 +130,8 @@ pub struct BackupReport {
     pub losses: Vec<LossRecord>,
     /// What verification found; `None` when it looked at sizes only.
     pub verified: Option<VerifyReport>,
+    /// What became of each replica.
+    pub replicas: Vec<ReplicaReport>,
     /// What retention did; `None` where it was not applied.
     pub prune: Option<PruneReport>,
     /// Why retention could not be applied to the end; the snapshot itself is stored all the same.
@@ -135,6 +143,11 @@ impl BackupReport {
     pub fn is_good(&self) -> bool {
         (self.suspicions.is_empty() || self.accepted)
             && self.verified.as_ref().is_none_or(VerifyReport::is_good)
+    }
+
+    /// Whether each replica holds what it should.
+    pub fn replicas_are_good(&self) -> bool {
+        self.replicas.iter().all(ReplicaReport::is_good)
     }
 
     /// Whether something that should be in the snapshot is missing from it.
@@ -152,6 +165,8 @@ impl BackupJob {
             policy: None,
             state: None,
             options: RunOptions::default(),
+            replicas: Vec::new(),
+            max_hold: Span::days(MAX_HOLD_DAYS),
         }
     }
 
@@ -166,6 +181,21 @@ impl BackupJob {
     #[must_use]
     pub fn retention(mut self, policy: Arc<dyn RetentionPolicy>) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Brings `replica` up to date after each run, those that are added first before the others.
+    #[must_use]
+    pub fn replica(mut self, replica: Replica) -> Self {
+        self.replicas.push(replica);
+        self
+    }
+
+    /// How long a snapshot that a replica lacks stays in the first sink against the policy; 7 days
+    /// where nothing is said.
+    #[must_use]
+    pub fn max_hold(mut self, max_hold: Span) -> Self {
+        self.max_hold = max_hold;
         self
     }
 
@@ -234,15 +264,38 @@ impl BackupJob {
         if let Err(error) = self.verify_after(&mut report, cx).await {
             return Err(self.unverified(&id, error, state.as_ref(), cx).await);
         }
-        let counts = report.is_good() && self.options.kind == SnapshotKind::Backup;
-        if let Some(policy) = self.policy.as_ref().filter(|_| counts) {
-            match prune.policy(&**policy).run_locked(cx).await {
+        if self.options.kind == SnapshotKind::Safety {
+            return Ok(report);
+        }
+        let holds = self.bring_replicas_up_to_date(&mut report, cx).await?;
+        if let Some(policy) = self.policy.as_ref().filter(|_| report.is_good()) {
+            match prune.policy(&**policy).holds(holds).run_locked(cx).await {
                 Ok(pruned) => report.prune = Some(pruned),
                 // The snapshot is stored and proved all the same.
                 Err(error) => report.prune_error = Some(error.chain()),
             }
         }
         Ok(report)
+    }
+
+    /// Copies what the replicas lack. What fails there does not fail the run.
+    async fn bring_replicas_up_to_date(
+        &self,
+        report: &mut BackupReport,
+        cx: &Context,
+    ) -> Result<Holds> {
+        let mut holds = Holds::default();
+        if self.replicas.is_empty() {
+            return Ok(holds);
+        }
+        let (state, options) = (self.state.as_ref(), &self.options);
+        let there = self.repository.list(cx).await?;
+        for replica in &self.replicas {
+            let synced = replica.sync(&self.repository, state, options, cx).await?;
+            holds.add_report(replica, &synced, &there, self.max_hold, state, cx);
+            report.replicas.push(synced);
+        }
+        Ok(holds)
     }
 
     /// A snapshot whose verification did not end is not good: an interrupted run's is removed, and
@@ -350,6 +403,7 @@ impl BackupJob {
             accepted,
             losses,
             verified: None,
+            replicas: Vec::new(),
             prune: None,
             prune_error: None,
         })
@@ -405,19 +459,7 @@ impl BackupJob {
                 }
                 report.verified = Some(verified);
             }
-            VerifyAfter::Stat => {
-                for object in &snapshot.manifest().objects {
-                    let key = snapshot.folder().join(&object.name)?;
-                    let found = self.repository.sink().stat(&key).await?;
-                    if found.size != object.size {
-                        let finding = format!(
-                            "{} has {} bytes instead of {}",
-                            object.name, found.size, object.size
-                        );
-                        return Err(Error::new(ErrorKind::Damaged, "backup.verify", finding));
-                    }
-                }
-            }
+            VerifyAfter::Stat => snapshot.check_sizes().await?,
         }
         Ok(())
     }

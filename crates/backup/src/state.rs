@@ -69,6 +69,19 @@ impl JobState {
         }
     }
 
+    /// Notes which snapshots this sink is known to hold, for times when it cannot be asked.
+    pub(crate) fn note_arrived(&self, ids: &[SnapshotId]) -> Result<()> {
+        let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        durable::create_private_folder(&self.folder)?;
+        durable::write_file(&self.folder.join("arrived"), lines.as_bytes(), 0o600)
+    }
+
+    /// What was last [noted](Self::note_arrived); nothing where that cannot be read.
+    pub(crate) fn arrived(&self) -> Vec<SnapshotId> {
+        let text = fs::read_to_string(self.folder.join("arrived")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
     /// The runs that began and did not end. Under the lock, all of them are dead.
     pub(crate) fn dead_runs(&self) -> Result<Vec<SnapshotId>> {
         let runs = self.folder.join("runs");

@@ -104,6 +104,12 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Copy snapshots that other sinks of the jobs still lack
+    Sync {
+        /// The jobs; all of them when none is named
+        #[arg(value_name = "JOB")]
+        jobs: Vec<Name>,
+    },
     /// Protect a snapshot from prune
     Pin {
         /// The snapshot
@@ -175,6 +181,7 @@ impl Command {
             Self::Verify { .. } => "verify",
             Self::Restore(_) => "restore",
             Self::Prune { .. } => "prune",
+            Self::Sync { .. } => "sync",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
             Self::Completions { .. } => "completions",

@@ -84,6 +84,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Prune { jobs, dry_run } => {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
+        Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_) | Command::Completions { .. } | Command::Man => Outcome::Done,

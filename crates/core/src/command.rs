@@ -60,7 +60,7 @@ impl CommandLine {
                     .remedy_is(format!("is {} installed and in PATH?", self.program()))
             })?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (mut out, mut errors) = (Vec::new(), VecDeque::new());
+        let (mut out, mut errors) = (Vec::new(), StderrTail::default());
         let work = async {
             let read = async {
                 tokio::join!(read_up_to(stdout, &mut out), read_tail(stderr, &mut errors))
@@ -94,7 +94,7 @@ impl CommandLine {
         if status.success() {
             return Ok(out);
         }
-        let errors = tail_as_text(errors);
+        let errors = errors.into_text();
         let mut message = format!("{self} failed: {status}");
         if !errors.is_empty() {
             message.push_str("\n  ");
@@ -115,20 +115,31 @@ async fn read_up_to(pipe: Option<impl AsyncRead + Unpin>, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads to the end and keeps the last [`STDERR_TAIL`] bytes.
-async fn read_tail(pipe: Option<impl AsyncRead + Unpin>, tail: &mut VecDeque<u8>) {
+/// Reads to the end and keeps the last of it.
+async fn read_tail(pipe: Option<impl AsyncRead + Unpin>, tail: &mut StderrTail) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = [0; 1024];
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
-        tail.extend(&buffer[..n]);
-        tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
+        tail.push(&buffer[..n]);
     }
 }
 
-/// Text without control characters.
-fn tail_as_text(mut tail: VecDeque<u8>) -> String {
-    let text = String::from_utf8_lossy(tail.make_contiguous()).into_owned();
-    text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+/// The end of what a program says on its standard error: as much as an error message carries.
+#[derive(Clone, Debug, Default)]
+pub struct StderrTail(VecDeque<u8>);
+
+impl StderrTail {
+    /// Adds what the program said next.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.extend(bytes);
+        self.0.drain(..self.0.len().saturating_sub(STDERR_TAIL));
+    }
+
+    /// The last 2 KiB as text, without control characters other than newlines.
+    pub fn into_text(mut self) -> String {
+        let text = String::from_utf8_lossy(self.0.make_contiguous()).into_owned();
+        text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+    }
 }
 
 /// For people: words that a shell would split or read otherwise are quoted.

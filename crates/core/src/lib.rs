@@ -33,7 +33,7 @@ mod time;
 
 pub use apply::{Applied, apply};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use command::CommandLine;
+pub use command::{CommandLine, StderrTail};
 pub use context::{Cancel, Context};
 pub use error::{Error, ErrorKind, Result};
 pub use generation::{Change, Generations};

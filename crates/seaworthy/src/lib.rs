@@ -13,6 +13,7 @@ pub mod config;
 mod machine;
 mod open;
 mod outcome;
+mod replicas;
 mod seaworthy;
 mod secrets;
 

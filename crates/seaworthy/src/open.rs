@@ -8,15 +8,15 @@ use std::{
 use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
-    config::{JobConfig, SinkConfig, SourceConfig},
-    restore::{FilesTarget, SqliteTarget},
+    config::{CommandConfig, EnvironmentValue, JobConfig, SinkConfig, SourceConfig},
+    restore::{FilesTarget, OutputTarget, SqliteTarget},
     sink::ObjectStoreSink,
     snapshot::SnapshotKind,
-    source::{FilesSource, SqliteSource},
+    source::{CommandSource, FilesSource, SqliteSource},
 };
-use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
 
-use crate::Seaworthy;
+use crate::{Seaworthy, replicas};
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -102,9 +102,7 @@ impl Seaworthy {
         if let Some(workers) = config.limit.workers {
             options.workers = workers.into();
         }
-        if let Some(verify_after) = config.verify_after {
-            options.verify_after = verify_after;
-        }
+        options.verify_after = self.verify_after(config, sink);
         options.temp = self.temp_of(config);
         changes(&mut options);
         let (kind, temp) = (options.kind, options.temp.clone());
@@ -113,10 +111,16 @@ impl Seaworthy {
             .state(self.state.clone())
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
-            job = job.source(source.clone(), self.open_source(source_config, &temp)?);
+            job = job.source(source.clone(), self.open_source(source_config, &temp, cx).await?);
         }
-        if let (SnapshotKind::Backup, Some(policy)) = (kind, self.policy(name, sink)?) {
-            job = job.retention(policy);
+        if kind == SnapshotKind::Backup {
+            job = job.max_hold(replicas::max_hold(config));
+            for replica in self.replicas(name, cx).await? {
+                job = job.replica(replica);
+            }
+            if let Some(policy) = self.policy(name, sink)? {
+                job = job.retention(policy);
+            }
         }
         Ok(job)
     }
@@ -126,7 +130,12 @@ impl Seaworthy {
         config.limit.temp.clone().unwrap_or_else(std::env::temp_dir)
     }
 
-    fn open_source(&self, config: &SourceConfig, temp: &Path) -> Result<Arc<dyn BackupSource>> {
+    async fn open_source(
+        &self,
+        config: &SourceConfig,
+        temp: &Path,
+        cx: &Context,
+    ) -> Result<Arc<dyn BackupSource>> {
         match config {
             SourceConfig::Files(files) => {
                 let source = FilesSource::new(&files.paths)?.exclude(&files.exclude)?;
@@ -135,8 +144,32 @@ impl Seaworthy {
             SourceConfig::Sqlite(sqlite) => Ok(Arc::new(
                 SqliteSource::new(&sqlite.path).temp(temp).foreign_keys(sqlite.foreign_keys),
             )),
+            SourceConfig::Command(command) => self.command_source(command, cx).await,
             _ => Err(unknown_source()),
         }
+    }
+
+    async fn command_source(
+        &self,
+        config: &CommandConfig,
+        cx: &Context,
+    ) -> Result<Arc<dyn BackupSource>> {
+        let mut source = CommandSource::new(config.command.clone(), config.output_name())?;
+        if let Some(directory) = &config.directory {
+            source = source.directory(directory);
+        }
+        if let Some(limit) = &config.timeout {
+            source = source.time_limit(limit.as_duration());
+        }
+        for (name, value) in &config.environment {
+            let value = match value {
+                EnvironmentValue::Secret(secret) => self.secret(secret, cx).await?,
+                EnvironmentValue::Plain(text) => Secret::new(text),
+                _ => return Err(unknown_source()),
+            };
+            source = source.environment(name, value);
+        }
+        Ok(Arc::new(source))
     }
 
     /// The folders that Seaworthy itself keeps: its sinks on this machine and its state. They are
@@ -158,6 +191,11 @@ pub(crate) fn target_in_place(
     match config {
         SourceConfig::Files(files) => Ok(Box::new(FilesTarget::in_place(&files.paths, stamp))),
         SourceConfig::Sqlite(sqlite) => Ok(Box::new(SqliteTarget::in_place(&sqlite.path, stamp))),
+        SourceConfig::Command(_) => {
+            let message = "nothing says where a command's output belongs";
+            Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
+                .remedy_is("restore it to a folder with --to"))
+        }
         _ => Err(unknown_source()),
     }
 }
@@ -167,10 +205,11 @@ pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Result<Box<dyn Rest
     match kind {
         "tar" => Ok(Box::new(FilesTarget::to_folder(folder))),
         "sqlite" => Ok(Box::new(SqliteTarget::to_folder(folder))),
-        kind => {
-            let message = format!("this version cannot restore a payload of kind {kind:?}");
+        "sql" => {
+            let message = "this version cannot restore a PostgreSQL database";
             Err(Error::new(ErrorKind::Unsupported, "restore.choose", message))
         }
+        _ => Ok(Box::new(OutputTarget::to_folder(folder))),
     }
 }
 

@@ -23,8 +23,10 @@ impl HashedUpload {
         sink: &dyn BackupSink,
         folder: &ObjectKey,
         name: String,
+        size: Option<u64>,
     ) -> Result<Self> {
-        let upload = sink.begin(&folder.join(&name)?, PutOptions::default()).await?;
+        let options = PutOptions { size, ..PutOptions::default() };
+        let upload = sink.begin(&folder.join(&name)?, options).await?;
         Ok(Self { name, upload, hash: Some(Sha256::new()), size: 0 })
     }
 
@@ -56,6 +58,17 @@ impl HashedUpload {
             return Err(Error::new(ErrorKind::Damaged, "sink.commit", message));
         }
         Ok(ManifestObject::new(self.name, self.size, sha256))
+    }
+
+    /// Makes the object visible if it is what `promised` says, and gives it up if it is not.
+    pub(crate) async fn commit_as(self, promised: &ManifestObject) -> Result<()> {
+        let sha256 = self.hash.clone().map(|hash| Digest256::from(hash.finalize()));
+        if self.size == promised.size && sha256 == Some(promised.sha256) {
+            return self.commit().await.map(drop);
+        }
+        let message = format!("{} is not what its manifest promises", self.name);
+        self.abort().await;
+        Err(Error::new(ErrorKind::Damaged, "sink.commit", message))
     }
 
     pub(crate) async fn abort(self) {

@@ -44,7 +44,7 @@ impl PayloadWriter<'_> {
         let record = PayloadRecord::new(name.clone(), kind.as_str(), codec);
         index.push(&Record::Payload(record)).await?;
 
-        let mut upload = HashedUpload::begin(self.sink, self.folder, object.clone()).await?;
+        let mut upload = HashedUpload::begin(self.sink, self.folder, object.clone(), None).await?;
         let (sender, receiver) = segments(self.compression, self.workers, self.cx);
         let mut described = ManifestSource::new(name.clone(), kind.as_str(), object, codec);
         let write = write_frames(receiver, &mut upload, index, &mut described);

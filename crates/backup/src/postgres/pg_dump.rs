@@ -1,13 +1,12 @@
 //! `pg_dump` and `pg_dumpall` as child processes: found, checked, run, and read with bounds.
 
 use std::{
-    collections::VecDeque,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use bytes::{Bytes, BytesMut};
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, ErrorKind, Result, StderrTail};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::Command,
@@ -20,9 +19,6 @@ use super::connect::ConnectOptions;
 /// How much of a program's output is read at once, and how many such pieces wait in memory.
 const CHUNK: usize = 256 << 10;
 const CHUNKS: usize = 64;
-
-/// How much of its standard error a message carries, in bytes.
-const STDERR_TAIL: usize = 2048;
 
 /// Finds `name` (or takes `program`), whose major version must be at least the server's.
 ///
@@ -178,14 +174,12 @@ async fn forward(pipe: Option<impl AsyncRead + Unpin>, sender: &mpsc::Sender<Res
 
 /// The end of what `pipe` says, as text without control characters.
 async fn read_tail(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let mut tail = VecDeque::with_capacity(STDERR_TAIL);
+    let mut tail = StderrTail::default();
     if let Some(mut pipe) = pipe {
         let mut buffer = [0; 1024];
         while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
-            tail.extend(&buffer[..n]);
-            tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
+            tail.push(&buffer[..n]);
         }
     }
-    let text = String::from_utf8_lossy(tail.make_contiguous()).into_owned();
-    text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+    tail.into_text()
 }

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "files")]
 mod files;
-#[cfg(any(feature = "files", feature = "sqlite"))]
 mod folder;
+mod output;
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod renames;
 mod run;
@@ -23,8 +23,8 @@ use crate::{
 
 #[cfg(feature = "files")]
 pub use files::FilesTarget;
-#[cfg(any(feature = "files", feature = "sqlite"))]
 pub(crate) use folder::FreshFolder;
+pub use output::OutputTarget;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteTarget;

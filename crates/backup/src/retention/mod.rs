@@ -36,7 +36,10 @@ pub use reason::{Period, Reason};
 use seaworthy_core::Timestamp;
 use serde::Serialize;
 
-use crate::snapshot::{SnapshotId, SnapshotInfo};
+use crate::{
+    replica::Holds,
+    snapshot::{SnapshotId, SnapshotInfo},
+};
 
 /// Says which of a host's good backups are worth keeping.
 ///
@@ -58,6 +61,19 @@ impl RetentionPlan {
         decisions.sort_by(|a, b| b.id.cmp(&a.id).then(b.keep.cmp(&a.keep)));
         decisions.dedup_by(|later, first| later.id == first.id);
         Self(decisions)
+    }
+
+    /// The same plan with what replicas still wait for kept.
+    #[must_use]
+    pub fn hold(mut self, holds: &Holds) -> Self {
+        for decision in self.0.iter_mut().filter(|decision| !decision.keep) {
+            let replicas = holds.of(&decision.id);
+            if !replicas.is_empty() {
+                let reasons = vec![Reason::Held { replicas: replicas.to_vec() }];
+                *decision = Decision::keep(decision.id.clone(), reasons);
+            }
+        }
+        self
     }
 
     /// Every decision, newest snapshot first.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seaworthy_core::{Civil, Span, Timestamp};
+use seaworthy_core::{Civil, Name, Span, Timestamp};
 use serde::Serialize;
 
 use crate::snapshot::HostId;
@@ -74,6 +74,11 @@ pub enum Reason {
     SuspectAlone,
     /// Kept: suspect, and not older than every good backup that is kept.
     Suspect,
+    /// Kept: replicas have not got it yet.
+    Held {
+        /// The sinks that wait for it.
+        replicas: Vec<Name>,
+    },
     /// Kept: the job has no policy.
     NoPolicy,
     /// Kept: the policy says nothing of it.
@@ -99,6 +104,10 @@ impl fmt::Display for Reason {
                 write!(f, "{} {nth} of {of} ({period})", every.name())
             }
             Self::Within { within, .. } => write!(f, "within {within}"),
+            Self::Held { replicas } => {
+                let names: Vec<_> = replicas.iter().map(Name::as_str).collect();
+                write!(f, "still to be copied to {}", names.join(" and "))
+            }
             Self::NewestGood => f.write_str("newest good snapshot"),
             Self::Pinned => f.write_str("pinned"),
             Self::Future { time } => write!(f, "dated in the future: {time}"),

@@ -48,7 +48,7 @@ impl IndexWriter {
         compression: Compression,
     ) -> Result<Self> {
         let name = format!("index.jsonl{}", compression.codec.suffix());
-        let upload = HashedUpload::begin(sink, folder, name).await?;
+        let upload = HashedUpload::begin(sink, folder, name, None).await?;
         let compressor = Some(Compressor::new(compression)?);
         let lines = Vec::with_capacity(BATCH + 4096);
         Ok(Self { upload, compressor, lines, losses: Vec::new() })

@@ -50,6 +50,19 @@ impl Snapshot {
         Index::fetch(&*self.sink, &self.folder, self.manifest.clone(), temp, cx).await
     }
 
+    /// Fails with [`ErrorKind::Damaged`] unless each object is there with its right size.
+    pub(crate) async fn check_sizes(&self) -> Result<()> {
+        for object in &self.manifest.objects {
+            let found = self.sink.stat(&self.folder.join(&object.name)?).await?;
+            if found.size != object.size {
+                let (name, size) = (&object.name, object.size);
+                let finding = format!("{name} has {} bytes instead of {size}", found.size);
+                return Err(Error::new(ErrorKind::Damaged, "backup.verify", finding));
+            }
+        }
+        Ok(())
+    }
+
     /// A reader of the payload of `source`, for so many workers.
     pub fn payload(&self, index: &Index, source: &Name, workers: usize) -> Result<PayloadReader> {
         let sources = &self.manifest.sources;

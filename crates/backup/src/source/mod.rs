@@ -1,5 +1,6 @@
 //! Where data comes from: the [`BackupSource`] trait and the sources of this crate.
 
+mod command;
 #[cfg(feature = "files")]
 pub(crate) mod files;
 mod scan;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::SegmentSender;
 
+pub use command::CommandSource;
 #[cfg(feature = "files")]
 pub use files::FilesSource;
 pub(crate) use scan::EntryScanner;

@@ -7,7 +7,7 @@ use seaworthy::{
     command::{BackupResult, DryRun, JobResult},
 };
 
-use super::{Report, count, rate, retention, size};
+use super::{Report, count, rate, retention, size, sync};
 use crate::terminal::one_line;
 
 impl Report for BackupResult {
@@ -79,6 +79,9 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
                 writeln!(out, "  DAMAGED   {}", one_line(&finding.to_string()))?;
             }
         }
+    }
+    for replica in &report.replicas {
+        sync::write(replica, out)?;
     }
     if let Some(error) = &report.prune_error {
         writeln!(out, "  FAILED    retention: {}", one_line(error))?;

@@ -5,6 +5,7 @@ mod restore;
 mod retention;
 mod show;
 mod snapshots;
+mod sync;
 mod verify;
 
 use std::{

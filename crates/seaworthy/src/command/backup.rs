@@ -116,7 +116,8 @@ impl Seaworthy {
             sources.push((name.clone(), places));
         }
         let policy = self.policy(job, &sink)?;
-        let mut prune = Prune::new(engine.repository().clone()).dry_run(true);
+        let holds = self.holds(job, engine.repository(), cx).await?;
+        let mut prune = Prune::new(engine.repository().clone()).holds(holds).dry_run(true);
         if let Some(policy) = &policy {
             prune = prune.policy(&**policy);
         }
@@ -137,7 +138,7 @@ fn outcome_of(report: &BackupReport) -> Outcome {
     let damaged = report.verified.as_ref().is_some_and(|verified| !verified.is_good());
     if damaged || report.prune_error.is_some() {
         Outcome::Failed
-    } else if report.has_losses() || !report.is_good() {
+    } else if report.has_losses() || !report.is_good() || !report.replicas_are_good() {
         Outcome::Losses
     } else {
         Outcome::Done

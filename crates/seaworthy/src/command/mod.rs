@@ -6,12 +6,13 @@ mod prune;
 mod restore;
 mod show;
 mod snapshots;
+mod sync;
 mod verify;
 
 use std::{fmt, str::FromStr};
 
-use seaworthy_backup::{Repository, SnapshotInfo};
-use seaworthy_core::{Context, Error, Name, Result};
+use seaworthy_backup::{Repository, SnapshotInfo, SnapshotState};
+use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
@@ -20,6 +21,7 @@ pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
 pub use show::{ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
+pub use sync::{SyncResult, Synced};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
 
 use crate::Seaworthy;
@@ -79,20 +81,43 @@ impl Seaworthy {
         Ok(jobs)
     }
 
-    /// The first sink of a job, or the one asked for, that has the snapshot `name`.
+    /// The first sink of a job, or the one asked for, that has the snapshot `name` whole; what
+    /// keeps an earlier one from serving it is said. Where it is damaged in all, the first of these.
     async fn find_snapshot(
         &self,
         name: &SnapshotName,
         sink: Option<&Name>,
         cx: &Context,
     ) -> Result<(Name, Repository, SnapshotInfo)> {
-        let mut first_error = None;
+        let (mut first_error, mut damaged) = (None, None);
         for sink in self.sinks_of(&name.job, sink)? {
-            let repository = self.repository(&name.job, &sink, cx).await?;
-            match repository.resolve(&name.id, cx).await {
-                Ok(info) => return Ok((sink, repository, info)),
-                Err(error) => first_error = first_error.or(Some(error)),
+            let found = async {
+                let repository = self.repository(&name.job, &sink, cx).await?;
+                let info = repository.resolve(&name.id, cx).await?;
+                Ok::<_, Error>((repository, info))
+            };
+            let (repository, info) = match found.await {
+                Ok(found) => found,
+                Err(error) => {
+                    first_error = first_error.or(Some(error));
+                    continue;
+                }
+            };
+            if matches!(info.state, SnapshotState::Damaged { .. }) {
+                damaged = damaged.or(Some((sink, repository, info)));
+                continue;
             }
+            if let Some((first, _, info)) = &damaged {
+                let message = format!("{} is damaged in {first}: taken from {sink}", info.id);
+                cx.emit(Event::warning(message));
+            }
+            if let Some(error) = &first_error {
+                cx.emit(Event::warning(format!("{}: taken from {sink}", error.chain())));
+            }
+            return Ok((sink, repository, info));
+        }
+        if let Some(damaged) = damaged {
+            return Ok(damaged);
         }
         Err(first_error.unwrap_or_else(|| {
             let message = format!("{} has no sink", name.job);

@@ -66,9 +66,14 @@ impl Seaworthy {
         result: &mut PruneResult,
         cx: &Context,
     ) -> Result<()> {
+        let first = self.first_sink(job)?;
         for sink in self.sinks_of(job, None)? {
             let policy = self.policy(job, &sink)?;
-            let mut prune = Prune::new(self.repository(job, &sink, cx).await?).dry_run(dry_run);
+            let repository = self.repository(job, &sink, cx).await?;
+            let mut prune = Prune::new(repository.clone()).dry_run(dry_run);
+            if sink == first {
+                prune = prune.holds(self.holds(job, &repository, cx).await?);
+            }
             if let Some(policy) = &policy {
                 prune = prune.policy(&**policy);
             }

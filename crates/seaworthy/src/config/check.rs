@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use seaworthy_backup::{
     Keep,
     config::{JobConfig, SinkConfig, SourceConfig},
+    source::CommandSource,
 };
 use seaworthy_core::{Error, Name};
 
@@ -60,13 +61,6 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         } else if !seen.insert(sink) {
             let remedy = Some("name each sink once".into());
             problem(place, format!("{this} names the sink {:?} twice", sink.as_str()), remedy);
-        } else if i > 0 {
-            let remedy = Some("name one sink; a second job can store in another".into());
-            problem(
-                place,
-                "several sinks in one job are not part of this version yet".into(),
-                remedy,
-            );
         }
     }
     for sink in job.keep_on.names() {
@@ -105,6 +99,14 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
                 Some("paths")
             }
             SourceConfig::Sqlite(sqlite) if sqlite.path.as_os_str().is_empty() => Some("path"),
+            SourceConfig::Command(command) => {
+                let name = command.output_name();
+                if let Err(error) = CommandSource::new(command.command.clone(), name) {
+                    let (message, remedy) = words(&error);
+                    problem(&["sources", source.as_str(), "name"], message, remedy);
+                }
+                None
+            }
             _ => None,
         };
         if let Some(key) = key {

@@ -1,0 +1,215 @@
+//! Replicas: sinks that get copies of what the first sink of a job holds.
+//!
+//! A [`Replica`] is brought up to date by [`Replica::sync`]: what its own policy would keep and it
+//! lacks is copied, newest first, and proved before its manifest makes it a snapshot. What never
+//! arrived is [held](Holds) on the first sink for a while.
+
+mod copy;
+mod hold;
+
+use std::sync::Arc;
+
+use seaworthy_core::{Context, ErrorKind, Event, Name, Result};
+use serde::Serialize;
+
+use crate::{
+    Repository, StateFolder,
+    prune::{Prune, PruneReport},
+    retention::{RetentionPolicy, decide},
+    run::{RunOptions, VerifyAfter},
+    snapshot::{SnapshotId, SnapshotInfo, SnapshotKind, SnapshotState},
+    state::JobState,
+};
+
+pub use copy::CopyReport;
+pub use hold::Holds;
+
+/// A sink that snapshots are copied to from the first sink of their job.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    name: Name,
+    repository: Repository,
+    policy: Option<Arc<dyn RetentionPolicy>>,
+    verify_after: VerifyAfter,
+}
+
+/// What bringing a replica up to date did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ReplicaReport {
+    /// The name of the sink.
+    pub sink: Name,
+    /// Where it is, for people.
+    pub place: String,
+    /// What was copied, newest first.
+    pub copied: Vec<CopyReport>,
+    /// What it should hold and still lacks, newest first; `None` where it could not be asked.
+    pub lacks: Option<Vec<SnapshotId>>,
+    /// What retention did there; `None` where it was not applied.
+    pub prune: Option<PruneReport>,
+    /// What went wrong first.
+    pub error: Option<String>,
+}
+
+impl ReplicaReport {
+    /// Whether the replica holds what it should.
+    pub fn is_good(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+impl Replica {
+    /// The snapshots in `repository`, whose sink is called `name`, as copies. Everything is copied
+    /// and kept, and read back.
+    pub fn new(name: Name, repository: Repository) -> Self {
+        Self { name, repository, policy: None, verify_after: VerifyAfter::default() }
+    }
+
+    /// Copies only what `policy` would keep, and applies it afterwards.
+    #[must_use]
+    pub fn retention(mut self, policy: Arc<dyn RetentionPolicy>) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// How a copy is proved before it counts.
+    #[must_use]
+    pub fn verify_after(mut self, verify_after: VerifyAfter) -> Self {
+        self.verify_after = verify_after;
+        self
+    }
+
+    /// The name of its sink.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The snapshots in it.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// What of the snapshots `first`, those of the first sink, this replica should hold and lacks,
+    /// newest first.
+    ///
+    /// # Errors
+    /// Those of listing the replica.
+    pub async fn lacks(&self, first: &[SnapshotInfo], cx: &Context) -> Result<Vec<SnapshotId>> {
+        let held = self.repository.list(cx).await?;
+        Ok(self.lacks_beside(first, held, cx))
+    }
+
+    /// [`lacks`](Self::lacks) of a replica that holds the snapshots `held`.
+    fn lacks_beside(
+        &self,
+        first: &[SnapshotInfo],
+        held: Vec<SnapshotInfo>,
+        cx: &Context,
+    ) -> Vec<SnapshotId> {
+        let host = self.repository.host();
+        let worth_copying = |s: &&SnapshotInfo| {
+            s.kind == SnapshotKind::Backup
+                && s.host.as_ref() == Some(host)
+                && matches!(s.state, SnapshotState::Good | SnapshotState::Suspect { .. })
+                && held.iter().all(|there| there.id != s.id)
+        };
+        // A pin protects in its own sink only.
+        let candidates: Vec<SnapshotInfo> = first
+            .iter()
+            .filter(worth_copying)
+            .map(|s| SnapshotInfo { pinned: false, ..s.clone() })
+            .collect();
+        let wanted: Vec<_> = candidates.iter().map(|s| s.id.clone()).collect();
+        let all: Vec<_> = held.into_iter().chain(candidates).collect();
+        // What the policy would remove at once is not worth the way.
+        let plan = decide(self.policy.as_deref(), &all, host, cx.now());
+        plan.kept().filter(|id| wanted.contains(id)).cloned().collect()
+    }
+
+    /// Copies what this replica lacks of `first`, then applies its policy. What fails is in the
+    /// report: the rest is copied all the same where that can still work.
+    ///
+    /// A copy that was cut off is resumed: objects that arrived whole are not sent again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], and [`ErrorKind::Locked`] where another run works there. Everything
+    /// else stands in the report.
+    pub async fn sync(
+        &self,
+        first: &Repository,
+        state: Option<&StateFolder>,
+        options: &RunOptions,
+        cx: &Context,
+    ) -> Result<ReplicaReport> {
+        let place = self.repository.sink().to_string();
+        let state = state.map(|state| state.job(&place, self.repository.job()));
+        let purpose = format!("sync {}", self.repository.job());
+        let _lock = state.as_ref().map(|state| state.lock(&purpose)).transpose()?;
+        let mut report = ReplicaReport {
+            sink: self.name.clone(),
+            place,
+            copied: Vec::new(),
+            lacks: None,
+            prune: None,
+            error: None,
+        };
+        match self.bring_up_to_date(first, state.as_ref(), options, &mut report, cx).await {
+            Ok(()) => Ok(report),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            Err(error) => {
+                cx.emit(Event::warning(format!("{}: {}", self.name, error.chain())));
+                report.error = Some(error.chain());
+                Ok(report)
+            }
+        }
+    }
+
+    async fn bring_up_to_date(
+        &self,
+        first: &Repository,
+        state: Option<&JobState>,
+        options: &RunOptions,
+        report: &mut ReplicaReport,
+        cx: &Context,
+    ) -> Result<()> {
+        let there = first.list(cx).await?;
+        let held = self.repository.list(cx).await?;
+        let mut arrived: Vec<_> = held.iter().map(|s| s.id.clone()).collect();
+        let wanted = self.lacks_beside(&there, held, cx);
+        let lacks = report.lacks.insert(Vec::new());
+        let mut failed = None;
+        for (n, id) in wanted.iter().enumerate() {
+            match self.copy(first, id, options, cx).await {
+                Ok(copied) => {
+                    arrived.push(id.clone());
+                    report.copied.push(copied);
+                }
+                Err(error) => {
+                    if error.kind() == ErrorKind::Cancelled {
+                        return Err(error);
+                    }
+                    // A damaged object says nothing of the other snapshots; anything else may.
+                    let is_one_alone = error.kind() == ErrorKind::Damaged;
+                    failed = failed.or(Some(error));
+                    if !is_one_alone {
+                        lacks.extend_from_slice(&wanted[n..]);
+                        break;
+                    }
+                    lacks.push(id.clone());
+                }
+            }
+        }
+        if let Some(state) = state {
+            state.note_arrived(&arrived)?;
+        }
+        match (failed, &self.policy) {
+            (Some(error), _) => Err(error),
+            (None, Some(policy)) if self.repository.sink().capabilities().delete => {
+                let prune = Prune::new(self.repository.clone()).policy(&**policy).state(state);
+                report.prune = Some(prune.run_locked(cx).await?);
+                Ok(())
+            }
+            (None, _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `sync`: what other sinks of a job still lack is copied.
+
+use seaworthy_backup::{ReplicaReport, RunOptions};
+use seaworthy_core::{Context, Name, Result};
+use serde::Serialize;
+
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `sync` did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct SyncResult {
+    /// One for each job and each of its sinks after the first.
+    pub synced: Vec<Synced>,
+}
+
+/// What `sync` did for one job in one sink.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Synced {
+    /// The job.
+    pub job: Name,
+    /// What was copied, and what is still lacking.
+    #[serde(flatten)]
+    pub report: ReplicaReport,
+}
+
+impl Seaworthy {
+    /// Copies snapshots that other sinks of the jobs still lack; all jobs where none is named.
+    pub async fn sync(&self, jobs: &[Name], cx: &Context) -> Reply<SyncResult> {
+        let mut result = SyncResult::default();
+        let error = self.sync_all(jobs, &mut result, cx).await.err();
+        let good = result.synced.iter().all(|synced| synced.report.is_good());
+        let outcome = if good { Outcome::Done } else { Outcome::Losses };
+        Reply::new(result, outcome).with_error(error)
+    }
+
+    async fn sync_all(&self, jobs: &[Name], result: &mut SyncResult, cx: &Context) -> Result<()> {
+        for job in self.jobs(jobs)? {
+            let config = self.job_config(&job)?;
+            let first = self.repository(&job, &self.first_sink(&job)?, cx).await?;
+            let mut options = RunOptions::default();
+            options.temp = self.temp_of(config);
+            if let Some(workers) = config.limit.workers {
+                options.workers = workers.into();
+            }
+            for replica in self.replicas(&job, cx).await? {
+                let report = replica.sync(&first, Some(&self.state), &options, cx).await?;
+                result.synced.push(Synced { job: job.clone(), report });
+            }
+        }
+        Ok(())
+    }
+}
