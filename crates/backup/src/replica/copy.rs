@@ -21,7 +21,7 @@ use crate::{
 
 /// How long is waited before an object is tried again, in milliseconds. The sinks try single
 /// requests again by themselves.
-const PAUSES: [u64; 2] = [500, 4_000];
+const PAUSES: [u64; 2] = [300, 2_000];
 
 /// What copying one snapshot took.
 #[derive(Clone, Debug, Serialize)]
