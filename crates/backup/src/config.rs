@@ -1,9 +1,15 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
+mod drill;
+mod postgres;
+
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::{CommandLine, Name, Named, Result, Schedule};
 use serde::{Deserialize, Serialize};
+
+pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
+pub use postgres::PostgresConfig;
 
 use crate::{
     payload::{Codec, Compression},
@@ -73,6 +79,9 @@ pub struct JobConfig {
     /// Commands around a restore in place.
     #[serde(default)]
     pub restore: RestoreConfig,
+    /// How snapshots are tried out.
+    #[serde(default)]
+    pub drill: DrillConfig,
 }
 
 impl JobConfig {
@@ -144,11 +153,14 @@ pub enum SourceConfig {
     Files(FilesConfig),
     /// An SQLite database.
     Sqlite(SqliteConfig),
+    /// A PostgreSQL database.
+    Postgres(PostgresConfig),
 }
 
 seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
     "files" => Files(FilesConfig),
     "sqlite" => Sqlite(SqliteConfig),
+    "postgres" => Postgres(PostgresConfig),
 });
 
 /// Files and folders as a source.
@@ -213,8 +225,10 @@ impl JobConfig {
                     files.paths.iter_mut().for_each(|path| resolve(path, base));
                 }
                 SourceConfig::Sqlite(sqlite) => resolve(&mut sqlite.path, base),
+                SourceConfig::Postgres(postgres) => postgres.resolve(base),
             }
         }
+        self.drill.resolve(base);
     }
 }
 

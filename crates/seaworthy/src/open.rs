@@ -9,7 +9,7 @@ use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
     config::{JobConfig, SinkConfig, SourceConfig},
-    restore::{FilesTarget, SqliteTarget},
+    restore::{FilesTarget, PlainTarget, SqliteTarget},
     sink::ObjectStoreSink,
     snapshot::SnapshotKind,
     source::{FilesSource, SqliteSource},
@@ -113,7 +113,12 @@ impl Seaworthy {
             .state(self.state.clone())
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
-            job = job.source(source.clone(), self.open_source(source_config, &temp)?);
+            job = match source_config {
+                SourceConfig::Postgres(postgres) => {
+                    self.add_database(job, source, postgres, kind, cx).await?
+                }
+                other => job.source(source.clone(), self.open_source(other, &temp)?),
+            };
         }
         if let (SnapshotKind::Backup, Some(policy)) = (kind, self.policy(name, sink)?) {
             job = job.retention(policy);
@@ -162,15 +167,13 @@ pub(crate) fn target_in_place(
     }
 }
 
-/// `folder` as a place for a payload of this kind.
-pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Result<Box<dyn RestoreTarget>> {
+/// `folder` as a place for a payload of this kind; what is neither files nor a database file is
+/// written as it is.
+pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Box<dyn RestoreTarget> {
     match kind {
-        "tar" => Ok(Box::new(FilesTarget::to_folder(folder))),
-        "sqlite" => Ok(Box::new(SqliteTarget::to_folder(folder))),
-        kind => {
-            let message = format!("this version cannot restore a payload of kind {kind:?}");
-            Err(Error::new(ErrorKind::Unsupported, "restore.choose", message))
-        }
+        "tar" => Box::new(FilesTarget::to_folder(folder)),
+        "sqlite" => Box::new(SqliteTarget::to_folder(folder)),
+        _ => Box::new(PlainTarget::to_folder(folder)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "files")]
 mod files;
-#[cfg(any(feature = "files", feature = "sqlite"))]
 mod folder;
+mod plain;
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod renames;
 mod run;
@@ -23,8 +23,10 @@ use crate::{
 
 #[cfg(feature = "files")]
 pub use files::FilesTarget;
-#[cfg(any(feature = "files", feature = "sqlite"))]
+#[cfg(feature = "files")]
+pub(crate) use files::Folders;
 pub(crate) use folder::FreshFolder;
+pub use plain::PlainTarget;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteTarget;

@@ -3,22 +3,22 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
-use seaworthy_core::{Context, Error, ErrorKind, Event, Result, durable};
-use tokio::task::JoinSet;
+use seaworthy_core::{Context, Error, ErrorKind, Result, durable};
 
 use super::{
-    FreshFolder, RestoreReport, RestoreTarget, Selection, folder::remove, renames::Renames,
+    FreshFolder, RestoreReport, RestoreTarget, Selection, folder::remove, plain::write_frames,
+    renames::Renames,
 };
 use crate::{
     payload::PayloadReader,
     snapshot::{
-        Records, Snapshot,
+        Snapshot,
         index::{DatabaseRecord, Record},
     },
     source::with_suffix,
@@ -211,45 +211,6 @@ impl RestoreTarget for SqliteTarget {
             },
         }
     }
-}
-
-/// Fetches and decodes the frames side by side, each to its place in `file`, and says how many
-/// stored bytes were fetched.
-async fn write_frames(
-    payload: &PayloadReader,
-    file: Arc<File>,
-    path: &Path,
-    cx: &Context,
-) -> Result<u64> {
-    let records = Arc::new(Mutex::new(payload.records()?));
-    let mut workers = JoinSet::new();
-    for _ in 0..payload.workers() {
-        let (payload, file, path) = (payload.clone(), file.clone(), path.to_owned());
-        let (records, cx) = (records.clone(), cx.clone());
-        workers.spawn_blocking(move || {
-            let (mut decoder, mut plain, mut fetched) = (payload.decoder()?, Vec::new(), 0);
-            while let Some(record) = next(&records) {
-                let Record::Frame(frame) = record? else { continue };
-                cx.check("sqlite.restore")?;
-                decoder.decode(&frame, &payload.fetch_blocking(&frame)?, &mut plain)?;
-                file.write_all_at(&plain, frame.plain_offset).map_err(|e| {
-                    Error::io("sqlite.restore", format!("cannot write {}", path.display()), e)
-                })?;
-                fetched += frame.stored;
-                cx.emit(Event::Advanced { bytes: frame.plain, items: 0 });
-            }
-            Ok::<_, Error>(fetched)
-        });
-    }
-    let mut fetched = 0;
-    while let Some(done) = workers.join_next().await {
-        fetched += done.map_err(panicked)??;
-    }
-    Ok(fetched)
-}
-
-fn next(records: &Mutex<Records>) -> Option<Result<Record>> {
-    records.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 fn panicked(source: tokio::task::JoinError) -> Error {
