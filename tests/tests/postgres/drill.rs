@@ -178,8 +178,8 @@ fn interrupted_it_drops_what_it_made() {
     )
     .with("[backup.nightly.drill]\nchecks = [\"select slow()\"]\n");
     shop.ok(&["backup"]);
-    let child = shop.command(&["drill", "nightly"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = { child }.spawn().unwrap();
+    let mut command = shop.command(&["drill", "nightly"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let asked = "SELECT coalesce(min(datname), '') FROM pg_stat_activity WHERE application_name = 'a drill to interrupt' AND query LIKE 'select slow()%'";
     let mut scratch = String::new();
     while scratch.is_empty() {

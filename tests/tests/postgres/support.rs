@@ -80,6 +80,10 @@ pub(crate) fn target() -> (String, String) {
 }
 
 pub(crate) fn url(name: &str) -> String {
-    let (folder, port) = (server().folder().display().to_string(), server().port);
+    url_on(server(), name)
+}
+
+pub(crate) fn url_on(server: &Server, name: &str) -> String {
+    let (folder, port) = (server.folder().display(), server.port);
     format!("postgresql:///{name}?host={folder}&port={port}&user=postgres")
 }
