@@ -52,7 +52,7 @@ fn copies_are_made_listed_verified_and_restored_from() {
         "--to",
         lab.path("back").to_str().unwrap(),
     ]);
-    assert_eq!(fs::read(lab.path("back/cache/dump.rdb")).unwrap(), b"all the keys");
+    assert_eq!(fs::read(lab.path("back/cache/cache.dump.rdb")).unwrap(), b"all the keys");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
+mod drill;
+mod postgres;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -7,6 +10,9 @@ use std::{
 
 use seaworthy_core::{CommandLine, Name, Named, Result, Schedule, SecretRef, Span};
 use serde::{Deserialize, Serialize};
+
+pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
+pub use postgres::PostgresConfig;
 
 use crate::{
     payload::{Codec, Compression},
@@ -80,6 +86,9 @@ pub struct JobConfig {
     /// Commands around a restore in place.
     #[serde(default)]
     pub restore: RestoreConfig,
+    /// How snapshots are tried out.
+    #[serde(default)]
+    pub drill: DrillConfig,
 }
 
 impl JobConfig {
@@ -153,12 +162,15 @@ pub enum SourceConfig {
     Sqlite(SqliteConfig),
     /// A command's standard output.
     Command(CommandConfig),
+    /// A PostgreSQL database.
+    Postgres(PostgresConfig),
 }
 
 seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
     "files" => Files(FilesConfig),
     "sqlite" => Sqlite(SqliteConfig),
     "command" => Command(CommandConfig),
+    "postgres" => Postgres(PostgresConfig),
 });
 
 /// Files and folders as a source.
@@ -268,8 +280,10 @@ impl JobConfig {
                 SourceConfig::Command(command) => {
                     command.directory.iter_mut().for_each(|path| resolve(path, base));
                 }
+                SourceConfig::Postgres(postgres) => postgres.resolve(base),
             }
         }
+        self.drill.resolve(base);
     }
 }
 

@@ -8,7 +8,8 @@
 //! 3. A [`BackupSink`] stores the objects. The [`Manifest`] comes last and makes them a snapshot.
 //! 4. [`verify`](verify::verify) reads everything back, and a [`RetentionPolicy`] says which older
 //!    snapshots may go.
-//! 5. [`restore`](restore::restore) brings a [`Snapshot`] to a [`RestoreTarget`], whole or in part.
+//! 5. [`restore`](restore::restore) brings a [`Snapshot`] to a [`RestoreTarget`], whole or in part,
+//!    and [`drill`](drill::drill) tries that out in a throw-away place.
 //!
 //! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
 //! a suite or a reference implementation behind the feature `testing`.
@@ -19,6 +20,7 @@
 #[cfg(feature = "files")]
 mod archive;
 pub mod config;
+pub mod drill;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;

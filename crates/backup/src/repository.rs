@@ -11,8 +11,8 @@ use crate::{
     retention::latest,
     sink::ObjectInfo,
     snapshot::{
-        CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotKind,
-        SnapshotState,
+        CheckKind, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo,
+        SnapshotKind, SnapshotState,
         check::{CHECKS, MAX_CHECK, standing_failure},
         manifest::MAX_MANIFEST,
     },
@@ -161,7 +161,9 @@ impl Repository {
 
     /// Keeps what a check of `snapshot` found in its folder.
     pub async fn record_check(&self, id: &SnapshotId, record: &CheckRecord) -> Result<()> {
-        let name = format!("{CHECKS}/{}.json", record.time.compact());
+        // A drill and a verification in one second do not replace each other.
+        let suffix = if record.kind == CheckKind::Drill { "-drill" } else { "" };
+        let name = format!("{CHECKS}/{}{suffix}.json", record.time.compact());
         let bytes = serde_json::to_vec_pretty(record).map_err(|e| {
             Error::new(ErrorKind::Internal, "check.record", "cannot write a record").caused_by(e)
         })?;

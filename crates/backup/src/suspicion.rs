@@ -1,6 +1,9 @@
 //! Whether a run's result looks like what the user wants, judged by the runs before it.
 
-use crate::snapshot::{Manifest, ManifestSource, Suspicion};
+use crate::{
+    snapshot::{Manifest, ManifestSource, Suspicion},
+    source::SourceSummary,
+};
 
 /// What is suspicious about `sources`, compared with the last good snapshot.
 ///
@@ -18,8 +21,9 @@ pub(crate) fn suspicions(
             let source = source.clone();
             found.push(Suspicion::Unreadable { source, files: summary.unreadable });
         }
-        if summary.files == 0 {
-            if before.is_none_or(|before| before.files > 0) {
+        let is_empty = |summary: &SourceSummary| summary.files == 0 || summary.rows == Some(0);
+        if is_empty(summary) {
+            if before.is_none_or(|before| !is_empty(before)) {
                 found.push(Suspicion::Empty { source });
             }
             continue;
@@ -28,6 +32,11 @@ pub(crate) fn suspicions(
         if summary.files.saturating_mul(2) < before.files {
             let (now, before) = (summary.files, before.files);
             found.push(Suspicion::FewerFiles { source: source.clone(), now, before });
+        }
+        if let (Some(now), Some(before)) = (summary.rows, before.rows)
+            && now.saturating_mul(2) < before
+        {
+            found.push(Suspicion::FewerRows { source: source.clone(), now, before });
         }
         if summary.bytes.saturating_mul(2) < before.bytes {
             let (now, before) = (summary.bytes, before.bytes);
@@ -49,7 +58,7 @@ pub(crate) fn alike(a: &[Suspicion], b: &[Suspicion]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{payload::Codec, source::SourceSummary};
+    use crate::payload::Codec;
     use seaworthy_core::Name;
 
     fn source(files: u64, bytes: u64, unreadable: u64) -> ManifestSource {
@@ -80,6 +89,20 @@ mod tests {
     fn nothing_at_all_is_suspicious_even_the_first_time() {
         assert_eq!(judge(source(0, 0, 0), None), ["empty"]);
         assert_eq!(judge(source(0, 0, 0), Some(source(9, 9, 0))), ["empty"]);
+    }
+
+    #[test]
+    fn a_database_without_rows_holds_nothing_and_half_of_them_are_few() {
+        let rows = |rows| {
+            let mut source = source(5, 100, 0);
+            source.summary.rows = Some(rows);
+            source
+        };
+        assert_eq!(judge(rows(0), None), ["empty"]);
+        assert_eq!(judge(rows(0), Some(rows(9))), ["empty"]);
+        assert_eq!(judge(rows(4), Some(rows(9))), ["fewer_rows"]);
+        assert!(judge(rows(5), Some(rows(9))).is_empty());
+        assert!(judge(rows(0), Some(rows(0))).is_empty());
     }
 
     #[test]

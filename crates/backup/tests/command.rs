@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, time::Duration};
 
 use seaworthy_backup::{
     BackupJob, BackupReport, BackupSinkExt, HostId, MemorySink, ObjectKey, Repository, Selection,
-    restore::{OutputTarget, Restoration, RestoreOptions, restore},
+    restore::{PlainTarget, Restoration, RestoreOptions, restore},
     source::CommandSource,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret};
@@ -49,10 +49,10 @@ async fn output_of_any_size_comes_back_byte_for_byte() {
     );
     let snapshot = repository.open(&report.id).await.unwrap();
     let to = folder.path().join("back");
-    let target = Box::new(OutputTarget::to_folder(&to));
+    let target = Box::new(PlainTarget::to_folder(&to));
     let all = Restoration::new(Name::new("cache").unwrap(), target, Selection::all());
     restore(&snapshot, vec![all], &RestoreOptions::default(), &Context::new()).await.unwrap();
-    assert_eq!(fs::read(to.join("dump.bin")).unwrap(), expected);
+    assert_eq!(fs::read(to.join("cache.dump.bin")).unwrap(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

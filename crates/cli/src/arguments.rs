@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use seaworthy::{SnapshotName, core::Name};
@@ -77,6 +77,9 @@ pub(crate) enum Command {
         /// List its files too, without reading the payloads
         #[arg(long)]
         files: bool,
+        /// List its databases and tables too, with their rows
+        #[arg(long)]
+        tables: bool,
     },
     /// Read every byte of a snapshot back and check it
     Verify {
@@ -92,6 +95,15 @@ pub(crate) enum Command {
         /// Make a lost index anew from the payloads
         #[arg(long, conflicts_with = "sample")]
         rebuild_index: bool,
+    },
+    /// Restore a snapshot into a throw-away place, compare it with its index and remove it again
+    Drill {
+        /// The snapshots; the latest of each job when none is named
+        #[arg(value_name = "JOB[@ID]")]
+        snapshots: Vec<SnapshotName>,
+        /// From this sink
+        #[arg(long)]
+        sink: Option<Name>,
     },
     /// Restore a snapshot, or a part of it
     Restore(Restore),
@@ -155,14 +167,15 @@ pub(crate) struct Restore {
     /// From this sink
     #[arg(long)]
     pub(crate) sink: Option<Name>,
-    /// Into this folder, which must be new or empty
+    /// Into this folder, which must be new or empty; for a PostgreSQL database, a connection URL
+    /// without a password, or env:NAME for one in a variable
     #[arg(long, value_name = "TARGET")]
-    pub(crate) to: Option<PathBuf>,
+    pub(crate) to: Option<OsString>,
     /// Where the data was; what is there is moved aside, never overwritten
     #[arg(long)]
     pub(crate) in_place: bool,
-    /// Only this path and what lies below it
-    #[arg(long, value_name = "PATH")]
+    /// Only this path and what lies below it, or only the rows of this table
+    #[arg(long, value_name = "PATH|TABLE")]
     pub(crate) only: Vec<PathBuf>,
     /// Do not ask before a restore in place
     #[arg(long)]
@@ -179,6 +192,7 @@ impl Command {
             Self::Snapshots { .. } => "snapshots",
             Self::Show { .. } => "show",
             Self::Verify { .. } => "verify",
+            Self::Drill { .. } => "drill",
             Self::Restore(_) => "restore",
             Self::Prune { .. } => "prune",
             Self::Sync { .. } => "sync",

@@ -18,11 +18,11 @@ pub(crate) fn confirm(intent: &RestoreIntent, yes: bool) -> Result<()> {
     if !stdin.is_terminal() || !stderr.is_terminal() {
         let message = "a restore in place replaces data, and there is no terminal to ask on";
         return Err(Error::new(ErrorKind::InvalidInput, "restore.confirm", message)
-            .remedy_is("say --yes, or restore to a folder with --to"));
+            .remedy_is("say --yes, or restore to another place with --to"));
     }
     let mut text = format!("Restoring {}@{} replaces:\n", intent.job, intent.id);
     for place in &intent.places {
-        text.push_str(&format!("  {}\n", place.display()));
+        text.push_str(&format!("  {place}\n"));
     }
     for command in &intent.before {
         text.push_str(&format!("first it runs: {command}\n"));

@@ -6,8 +6,8 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
-        BackupRequest, Destination, PruneRequest, RestoreRequest, ShowRequest, VerifyKind,
-        VerifyRequest,
+        BackupRequest, Destination, DrillRequest, PruneRequest, RestoreRequest, ShowRequest,
+        VerifyKind, VerifyRequest,
     },
     core::{Context, Error, Result},
     default_state_folder,
@@ -61,8 +61,8 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.backup(&BackupRequest { jobs, dry_run, accept }, &cx).await)
         }
         Command::Snapshots { jobs } => finish.with(seaworthy.snapshots(&jobs, &cx).await),
-        Command::Show { snapshot, files } => {
-            show(&seaworthy, ShowRequest { snapshot, files }, &finish, &cx).await
+        Command::Show { snapshot, files, tables } => {
+            show(&seaworthy, ShowRequest { snapshot, files, tables }, &finish, &cx).await
         }
         Command::Verify { snapshots, sink, sample, rebuild_index } => {
             let kind = match sample {
@@ -71,6 +71,9 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
                 None => VerifyKind::Everything,
             };
             finish.with(seaworthy.verify(&VerifyRequest { snapshots, sink, kind }, &cx).await)
+        }
+        Command::Drill { snapshots, sink } => {
+            finish.with(seaworthy.drill(&DrillRequest { snapshots, sink }, &cx).await)
         }
         Command::Restore(restore) => {
             let yes = restore.yes;
@@ -152,9 +155,14 @@ fn open(global: &Global) -> Result<Seaworthy> {
 
 fn restore_request(restore: Restore) -> Result<RestoreRequest> {
     let to = match restore.to {
-        Some(folder) => Destination::Folder(std::path::absolute(&folder).map_err(|e| {
-            Error::io("restore.prepare", format!("cannot find {}", folder.display()), e)
-        })?),
+        Some(target) => match Destination::parse(&target)? {
+            Destination::Folder(folder) => {
+                Destination::Folder(std::path::absolute(&folder).map_err(|e| {
+                    Error::io("restore.prepare", format!("cannot find {}", folder.display()), e)
+                })?)
+            }
+            other => other,
+        },
         None => Destination::InPlace,
     };
     let Restore { snapshot, source, sink, only, .. } = restore;
@@ -175,10 +183,9 @@ async fn show(
             ControlFlow::Continue(())
         };
         let reply = seaworthy.show(&request, &mut each, cx).await;
-        let (outcome, error, files) = (reply.outcome, reply.error, request.files);
-        let result = reply
-            .result
-            .map(|result| output::ShowDocument { result, entries: files.then_some(entries) });
+        let (outcome, error) = (reply.outcome, reply.error);
+        let entries = (request.files || request.tables).then_some(entries);
+        let result = reply.result.map(|result| output::ShowDocument { result, entries });
         let mut reply = Reply::from(match (result, error) {
             (Some(result), None) => Ok(result),
             (_, Some(error)) => Err(error),
@@ -198,7 +205,7 @@ async fn show(
     };
     let reply = seaworthy.show(&request, &mut each, cx).await;
     let flushed = out.flush();
-    if request.files && reply.error.is_none() {
+    if (request.files || request.tables) && reply.error.is_none() {
         return match failed.or(flushed.err()) {
             None => reply.outcome,
             // Whoever read has seen enough.

@@ -10,6 +10,7 @@
 
 pub mod command;
 pub mod config;
+mod database;
 mod machine;
 mod open;
 mod outcome;

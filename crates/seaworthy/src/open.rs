@@ -9,7 +9,7 @@ use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
     config::{CommandConfig, EnvironmentValue, JobConfig, SinkConfig, SourceConfig},
-    restore::{FilesTarget, OutputTarget, SqliteTarget},
+    restore::{FilesTarget, PlainTarget, SqliteTarget},
     sink::ObjectStoreSink,
     snapshot::SnapshotKind,
     source::{CommandSource, FilesSource, SqliteSource},
@@ -111,7 +111,12 @@ impl Seaworthy {
             .state(self.state.clone())
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
-            job = job.source(source.clone(), self.open_source(source_config, &temp, cx).await?);
+            job = match source_config {
+                SourceConfig::Postgres(postgres) => {
+                    self.add_database(job, source, postgres, kind, cx).await?
+                }
+                other => job.source(source.clone(), self.open_source(other, &temp, cx).await?),
+            };
         }
         if kind == SnapshotKind::Backup {
             job = job.max_hold(replicas::max_hold(config));
@@ -200,16 +205,13 @@ pub(crate) fn target_in_place(
     }
 }
 
-/// `folder` as a place for a payload of this kind.
-pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Result<Box<dyn RestoreTarget>> {
+/// `folder` as a place for a payload of this kind; what is neither files nor a database file is
+/// written as it is.
+pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Box<dyn RestoreTarget> {
     match kind {
-        "tar" => Ok(Box::new(FilesTarget::to_folder(folder))),
-        "sqlite" => Ok(Box::new(SqliteTarget::to_folder(folder))),
-        "sql" => {
-            let message = "this version cannot restore a PostgreSQL database";
-            Err(Error::new(ErrorKind::Unsupported, "restore.choose", message))
-        }
-        _ => Ok(Box::new(OutputTarget::to_folder(folder))),
+        "tar" => Box::new(FilesTarget::to_folder(folder)),
+        "sqlite" => Box::new(SqliteTarget::to_folder(folder)),
+        _ => Box::new(PlainTarget::to_folder(folder)),
     }
 }
 

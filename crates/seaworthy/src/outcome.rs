@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// Done, with losses that are named.
     Losses,
+    /// It could not be told whether something is as it should be.
+    Inconclusive,
     /// Something that was looked at is not as it should be.
     Findings,
     /// It could not be done.
@@ -30,7 +32,7 @@ impl Outcome {
             Self::Done => 0,
             Self::Findings | Self::Failed => 1,
             Self::Wrong => 2,
-            Self::Losses => 3,
+            Self::Losses | Self::Inconclusive => 3,
             Self::Interrupted => 130,
         }
     }
@@ -39,10 +41,11 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
-            Self::Interrupted => 5,
-            Self::Wrong => 4,
-            Self::Failed => 3,
-            Self::Findings => 2,
+            Self::Interrupted => 6,
+            Self::Wrong => 5,
+            Self::Failed => 4,
+            Self::Findings => 3,
+            Self::Inconclusive => 2,
             Self::Losses => 1,
             Self::Done => 0,
         };
@@ -191,9 +194,9 @@ mod tests {
 
     #[test]
     fn where_several_apply_the_codes_come_in_the_promised_order() {
-        use Outcome::{Done, Failed, Findings, Interrupted, Losses, Wrong};
-        let order = [Interrupted, Wrong, Failed, Findings, Losses, Done];
-        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 0]);
+        use Outcome::{Done, Failed, Findings, Inconclusive, Interrupted, Losses, Wrong};
+        let order = [Interrupted, Wrong, Failed, Findings, Inconclusive, Losses, Done];
+        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 3, 0]);
         for (i, a) in order.iter().enumerate() {
             for b in &order[i..] {
                 assert_eq!(a.and(*b), *a);

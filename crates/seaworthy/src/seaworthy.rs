@@ -41,6 +41,12 @@ impl Variables {
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
+
+    /// All that are text, by name.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |value: &OsString| value.to_str().map(str::to_owned);
+        self.0.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
+    }
 }
 
 impl FromIterator<(OsString, OsString)> for Variables {

@@ -78,7 +78,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
         // Later versions.
         (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
-        (with("\"sqlite\"", "\"postgres\""), "25:8", r#"type "postgres" is not part of this version yet"#, "leave it out, or use a version that knows it"),
+        (with("\"sqlite\"", "\"command\""), "25:8", r#"type "command" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
         (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
         // Wrong types and values.

@@ -175,6 +175,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Calls our sessions `name` in the server's list of them.
+    #[must_use]
+    pub fn with_application_name(mut self, name: impl Into<String>) -> Self {
+        self.keywords.insert("application_name".to_owned(), name.into());
+        self
+    }
+
     /// Uses `password`, whatever was said elsewhere.
     #[must_use]
     pub fn with_password(mut self, password: Secret) -> Self {

@@ -98,6 +98,15 @@ impl PostgresSource {
         self
     }
 
+    /// Checks that the server can be reached and that there is a `pg_dump` for it. A run does the
+    /// same, but only when its turn comes.
+    pub async fn check(&self) -> Result<()> {
+        let session = Session::open(&self.options, "postgres.dump").await?;
+        pg_dump::find(self.pg_dump.as_deref(), "pg_dump", session.version()).await?;
+        session.close().await;
+        Ok(())
+    }
+
     async fn run(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
         let side = Session::open(&self.options, "postgres.dump").await?;
         let pg_dump = pg_dump::find(self.pg_dump.as_deref(), "pg_dump", side.version()).await?;
@@ -159,7 +168,8 @@ impl PostgresSource {
 
         let mut sql = SqlOut::new(&out, SqlSection::Sequences);
         sql.push(b"-- Sequences and large objects\n\n").await?;
-        bytes += note_tables(&tasks, &mut sql);
+        let (table_bytes, rows) = note_tables(&tasks, &mut sql);
+        bytes += table_bytes;
         values::sequences(&leader, &sequences, &mut sql).await?;
         bytes += sql.finish().await?;
         bytes += send_objects(objects, &sessions, &out).await?;
@@ -173,7 +183,7 @@ impl PostgresSource {
         }
         send_output(&mut sql, post_data).await?;
         bytes += sql.finish().await?;
-        Ok(SourceSummary { files: all, bytes, ..SourceSummary::default() })
+        Ok(SourceSummary { files: all, bytes, rows: Some(rows), ..SourceSummary::default() })
     }
 
     /// A connection that sees what the leader sees.
@@ -227,15 +237,16 @@ async fn send_output(sql: &mut SqlOut, mut output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Notes what each table held, in the order of their names, and sums their bytes up.
-fn note_tables(tasks: &[Arc<Task>], sql: &mut SqlOut) -> u64 {
+/// Notes what each table held, in the order of their names, and sums their bytes and rows up.
+fn note_tables(tasks: &[Arc<Task>], sql: &mut SqlOut) -> (u64, u64) {
     let totals =
         |task: &Arc<Task>| task.totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut tables: Vec<_> = tasks.iter().map(totals).collect();
     tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
     let bytes = tables.iter().map(|table| table.bytes).sum();
+    let rows = tables.iter().map(|table| table.rows).sum();
     tables.into_iter().for_each(|table| sql.note(Entry::Table(table)));
-    bytes
+    (bytes, rows)
 }
 
 async fn send_objects(objects: Vec<u32>, sessions: &[Arc<Session>], out: &Out) -> Result<u64> {

@@ -56,6 +56,11 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
         &SqlState::DISK_FULL => {
             (ErrorKind::NoSpace, Some("free some space on the database server"))
         }
+        // An extension or a library that is not installed there.
+        &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::UNDEFINED_FILE => (
+            ErrorKind::Unsupported,
+            Some("where it is an extension: install it on the database server"),
+        ),
         &SqlState::OUT_OF_MEMORY => (
             ErrorKind::Unavailable,
             Some("where it is out of shared memory: raise max_locks_per_transaction on the server"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use seaworthy_core::{Context, Error, Event, Result};
+use seaworthy_core::{Context, Error, Name, Result};
 
 use super::{
     connect::ConnectOptions,
@@ -32,6 +32,12 @@ impl PostgresGlobals {
         Self { options, pg_dumpall: None }
     }
 
+    /// What the payload of the globals is called beside that of the database `source`:
+    /// `<source>-globals`. Fails where that is too long for a name.
+    pub fn name_beside(source: &Name) -> Result<Name> {
+        Name::new(format!("{source}-globals"))
+    }
+
     /// Runs this `pg_dumpall` in place of the one that is found.
     #[must_use]
     pub fn pg_dumpall(mut self, program: impl Into<PathBuf>) -> Self {
@@ -39,7 +45,16 @@ impl PostgresGlobals {
         self
     }
 
-    async fn run(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
+    /// Reads them once and throws them away: some services do not tell them, and then a backup does
+    /// better without.
+    pub async fn check(&self) -> Result<()> {
+        let (mut output, _) = self.start().await?;
+        while output.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Starts `pg_dumpall`, and counts the roles.
+    async fn start(&self) -> Result<(Output, u64)> {
         let session = Session::open(&self.options, "postgres.globals").await?;
         let program =
             pg_dump::find(self.pg_dumpall.as_deref(), "pg_dumpall", session.version()).await?;
@@ -47,7 +62,7 @@ impl PostgresGlobals {
                           (SELECT count(*) FROM pg_catalog.pg_roles)";
         let row = session.row(sql, &[]).await?;
         let roles: i64 = row.get(1);
-        drop(session);
+        session.close().await;
         let mut arguments = vec![
             "--globals-only".to_owned(),
             "--no-password".to_owned(),
@@ -55,18 +70,20 @@ impl PostgresGlobals {
         ];
         if !row.get::<_, bool>(0) {
             arguments.push("--no-role-passwords".to_owned());
-            cx.emit(Event::warning(
-                "roles are stored without their passwords: only a superuser may read these",
-            ));
+            tracing::info!("roles are stored without passwords, which only a superuser may read");
         }
-        let mut output = Output::start(&program, arguments, &self.options)?;
+        let output = Output::start(&program, arguments, &self.options)?;
+        Ok((output, u64::try_from(roles).unwrap_or_default()))
+    }
+
+    async fn run(&self, out: SegmentSender) -> Result<SourceSummary> {
+        let (mut output, files) = self.start().await?;
         let out = Out::new(out);
         let mut sql = SqlOut::new(&out, SqlSection::Globals);
         while let Some(chunk) = output.next().await? {
             sql.push(&chunk).await?;
         }
         let bytes = sql.finish().await?;
-        let files = u64::try_from(roles).unwrap_or_default();
         Ok(SourceSummary { files, bytes, ..SourceSummary::default() })
     }
 }
@@ -84,7 +101,7 @@ impl BackupSource for PostgresGlobals {
 
     async fn dump(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
         tokio::select! {
-            summary = self.run(out, cx) => summary,
+            summary = self.run(out) => summary,
             () = cx.cancel().triggered() => Err(Error::cancelled("postgres.globals")),
         }
     }

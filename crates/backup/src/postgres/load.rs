@@ -248,5 +248,9 @@ pub(super) async fn execute(session: &Session, sql: &str) -> Result<()> {
     if newer || sql.starts_with("SET client_encoding") {
         return Ok(());
     }
+    // A dump of chosen schemas makes it; every new database has it.
+    if sql.trim_end() == "CREATE SCHEMA public;" {
+        return session.run("CREATE SCHEMA IF NOT EXISTS public").await;
+    }
     session.run(sql).await
 }

@@ -56,6 +56,7 @@ pub(super) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
     found.await?.ok_or_else(|| {
         let message = format!("the index names no database in {}", payload.source().object);
         Error::new(ErrorKind::Damaged, "postgres.restore", message)
+            .remedy_is("restore it with `zstd -dc … | psql -v ON_ERROR_STOP=1 NEW_DATABASE`")
     })
 }
 

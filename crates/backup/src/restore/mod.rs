@@ -3,7 +3,7 @@
 #[cfg(feature = "files")]
 mod files;
 mod folder;
-mod output;
+mod plain;
 #[cfg(any(feature = "files", feature = "sqlite"))]
 mod renames;
 mod run;
@@ -23,8 +23,10 @@ use crate::{
 
 #[cfg(feature = "files")]
 pub use files::FilesTarget;
+#[cfg(feature = "files")]
+pub(crate) use files::Folders;
 pub(crate) use folder::FreshFolder;
-pub use output::OutputTarget;
+pub use plain::PlainTarget;
 pub use run::{Restoration, RestoreOptions, restore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteTarget;

@@ -12,9 +12,7 @@ use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Result, durable};
 
 use super::{
-    FreshFolder, RestoreReport, RestoreTarget, Selection,
-    folder::remove,
-    output::{panicked, write_frames},
+    FreshFolder, RestoreReport, RestoreTarget, Selection, folder::remove, plain::write_frames,
     renames::Renames,
 };
 use crate::{
@@ -213,4 +211,8 @@ impl RestoreTarget for SqliteTarget {
             },
         }
     }
+}
+
+fn panicked(source: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "sqlite.restore", "a worker panicked").caused_by(source)
 }

@@ -69,14 +69,18 @@ pub enum CheckOutcome {
 }
 
 /// The finding that makes a snapshot damaged, if the records (oldest first) leave one standing: a
-/// later complete check that went well clears the failures before it.
+/// later complete check that went well clears the failures before it. That bytes are whole does not
+/// prove that they can be restored, nor the other way round, so drills and the others are judged
+/// apart.
 pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
-    let last_failed = records.iter().rposition(|r| r.outcome == CheckOutcome::Failed)?;
-    let cleared = |r: &CheckRecord| r.complete && r.outcome == CheckOutcome::Ok;
-    if records[last_failed + 1..].iter().any(cleared) {
-        return None;
-    }
-    let record = &records[last_failed];
+    let stands = |n: usize, failed: &CheckRecord| {
+        let is_drill = |r: &CheckRecord| r.kind == CheckKind::Drill;
+        let clears = |r: &CheckRecord| {
+            r.complete && r.outcome == CheckOutcome::Ok && is_drill(r) == is_drill(failed)
+        };
+        failed.outcome == CheckOutcome::Failed && !records[n + 1..].iter().any(clears)
+    };
+    let (_, record) = records.iter().enumerate().rev().find(|(n, record)| stands(*n, record))?;
     let finding = record.findings.first().map_or("a check failed", String::as_str);
     Some(format!("{finding} (found {})", record.time))
 }
@@ -104,5 +108,15 @@ mod tests {
         assert!(standing_failure(&[record(Failed, true), record(Ok, false)]).is_some());
         assert!(standing_failure(&[record(Failed, true), record(Inconclusive, true)]).is_some());
         assert!(standing_failure(&[record(Failed, true), record(Ok, true)]).is_none());
+    }
+
+    #[test]
+    fn a_failed_drill_is_cleared_by_another_drill_alone() {
+        use CheckOutcome::{Failed, Ok};
+        let drill = |outcome| CheckRecord { kind: CheckKind::Drill, ..record(outcome, true) };
+        assert!(standing_failure(&[drill(Failed), record(Ok, true)]).is_some());
+        assert!(standing_failure(&[drill(Failed), drill(Ok)]).is_none());
+        assert!(standing_failure(&[record(Failed, true), drill(Ok)]).is_some());
+        assert!(standing_failure(&[record(Failed, true), drill(Failed), drill(Ok)]).is_some());
     }
 }

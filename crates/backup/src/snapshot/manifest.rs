@@ -141,6 +141,15 @@ pub enum Suspicion {
         /// Bytes in the last good snapshot.
         before: u64,
     },
+    /// The source held under half the rows of the last good snapshot.
+    FewerRows {
+        /// The source.
+        source: Name,
+        /// Rows now.
+        now: u64,
+        /// Rows in the last good snapshot.
+        before: u64,
+    },
     /// Files could not be read.
     Unreadable {
         /// The source.
@@ -158,6 +167,7 @@ impl Suspicion {
             Self::Empty { source } => ("empty", source),
             Self::FewerFiles { source, .. } => ("fewer_files", source),
             Self::FewerBytes { source, .. } => ("fewer_bytes", source),
+            Self::FewerRows { source, .. } => ("fewer_rows", source),
             Self::Unreadable { source, .. } => ("unreadable", source),
         }
     }
@@ -177,6 +187,9 @@ impl std::fmt::Display for Suspicion {
                 ByteSize::new(*now),
                 ByteSize::new(*before)
             ),
+            Self::FewerRows { source, now, before } => {
+                write!(f, "{source} holds {now} instead of {before} rows")
+            }
             Self::Unreadable { source, files: 1 } => {
                 write!(f, "1 file of {source} could not be read")
             }

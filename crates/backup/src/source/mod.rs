@@ -70,6 +70,9 @@ pub struct SourceSummary {
     pub files: u64,
     /// The size of those, in bytes, holes included.
     pub bytes: u64,
+    /// Rows of tables, where it counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
     /// Items that could not be read and are missing.
     #[serde(skip_serializing_if = "is_zero")]
     pub unreadable: u64,

@@ -7,7 +7,7 @@ use seaworthy::{
     command::{BackupResult, DryRun, JobResult},
 };
 
-use super::{Report, count, rate, retention, size, sync};
+use super::{Report, items, rate, retention, size, sync};
 use crate::terminal::one_line;
 
 impl Report for BackupResult {
@@ -38,7 +38,8 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  lies in   {}/{}", report.sink, report.folder)?;
     for source in &report.sources {
         let summary = &source.summary;
-        let mut notes = vec![count(summary.files, "file"), size(summary.bytes).to_string()];
+        let held = items(&source.kind, summary.files, summary.rows);
+        let mut notes = vec![held, size(summary.bytes).to_string()];
         for (n, what) in [
             (summary.unreadable, "unreadable"),
             (summary.vanished, "vanished"),

@@ -13,9 +13,10 @@ impl Report for RestoreResult {
         writeln!(out, "{done} {}@{} from {}", self.job, self.id, self.sink)?;
         for restored in &self.restored {
             let report = &restored.report;
-            let (files, bytes) = (count(report.files, "file"), size(report.bytes));
+            let what = if restored.kind == "tar" { "file" } else { "database" };
+            let (files, bytes) = (count(report.files, what), size(report.bytes));
             let fetched = size(report.fetched);
-            writeln!(out, "  {}: {files}, {bytes}, {fetched} fetched", restored.source)?;
+            writeln!(out, "  {}: {files}, {bytes}, {fetched} read", restored.source)?;
             for place in &report.placed {
                 writeln!(out, "    now in      {}", one_line(&place.display().to_string()))?;
             }

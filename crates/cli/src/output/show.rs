@@ -11,7 +11,7 @@ use seaworthy::{
 };
 use serde::Serialize;
 
-use super::{Report, count, size};
+use super::{Report, items, size};
 use crate::terminal::one_line;
 
 /// What `show` found, with the entries where they were asked for.
@@ -66,7 +66,7 @@ impl Report for ShowResult {
                 out,
                 "  source    {}: {}, {}, in {}",
                 source.name,
-                count(summary.files, "file"),
+                items(&source.kind, summary.files, summary.rows),
                 size(summary.bytes),
                 source.object
             )?;
@@ -105,6 +105,21 @@ pub(crate) fn entry_line(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         Record::Database(database) => {
             let (source, bytes) = (&shown.source, database.size);
             writeln!(out, "{source}  database {bytes:>9}  /{}", path(&database.path))
+        }
+        Record::Server(server) => {
+            let (source, version) = (&shown.source, server.version);
+            let (database, owner) = (one_line(&server.database), one_line(&server.owner));
+            let (major, minor) = (version / 10_000, version % 10_000);
+            let encoding = &server.encoding;
+            writeln!(
+                out,
+                "{source}  database  {database} of {owner}, {encoding}, PostgreSQL {major}.{minor}"
+            )
+        }
+        Record::Table(table) => {
+            let (source, rows, bytes) = (&shown.source, table.rows, table.bytes);
+            let name = one_line(&format!("{}.{}", table.schema, table.name));
+            writeln!(out, "{source}  table {rows:>12} rows {bytes:>14} bytes  {name}")
         }
         Record::Loss(loss) => {
             let what = format!("{:?}", loss.loss).to_lowercase();

@@ -1,6 +1,6 @@
 //! `backup`: the jobs run, one after another.
 
-use seaworthy_backup::{BackupReport, Prune, PruneReport};
+use seaworthy_backup::{BackupReport, Prune, PruneReport, config::SourceConfig};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use serde::Serialize;
 
@@ -106,6 +106,12 @@ impl Seaworthy {
         let engine = self.engine_job(job, &sink, &|_| true, |_| {}, cx).await?;
         let mut sources = Vec::new();
         for (name, source) in self.job_config(job)?.sources.iter() {
+            if let SourceConfig::Postgres(postgres) = source {
+                // That it answers was checked above.
+                let options = self.connect_options(postgres, cx).await?;
+                sources.push((name.clone(), vec![format!("the database {options}").into()]));
+                continue;
+            }
             let places = open::places_of(source);
             for place in &places {
                 std::fs::symlink_metadata(place).map_err(|e| {

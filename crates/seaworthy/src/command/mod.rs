@@ -1,6 +1,7 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
 mod backup;
+mod drill;
 mod pin;
 mod prune;
 mod restore;
@@ -16,9 +17,12 @@ use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use drill::{DrillRequest, DrillResult, Drilled};
 pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
-pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
+pub use restore::{
+    DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,
+};
 pub use show::{ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
 pub use sync::{SyncResult, Synced};

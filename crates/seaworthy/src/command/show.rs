@@ -19,6 +19,8 @@ pub struct ShowRequest {
     pub snapshot: SnapshotName,
     /// Whether its files are listed too.
     pub files: bool,
+    /// Whether its databases and their tables are listed too.
+    pub tables: bool,
 }
 
 /// What `show` found.
@@ -76,13 +78,19 @@ impl Seaworthy {
     ) -> Result<ShowResult> {
         let (sink, repository, info) = self.find_snapshot(&request.snapshot, None, cx).await?;
         let snapshot = repository.open(&info.id).await?;
-        if request.files {
+        if request.files || request.tables {
             let temp = self.temp_of(self.job_config(&request.snapshot.job)?);
             let index = snapshot.index(&temp, cx).await?;
             'sources: for source in &snapshot.manifest().sources {
                 for record in index.records_of(&source.name)? {
                     let record = record?;
-                    if matches!(record, Record::Frame(_) | Record::Payload(_) | Record::Unknown) {
+                    let is_wanted = match &record {
+                        Record::File(_) => request.files,
+                        Record::Table(_) | Record::Server(_) => request.tables,
+                        Record::Database(_) | Record::Loss(_) => true,
+                        _ => false,
+                    };
+                    if !is_wanted {
                         continue;
                     }
                     cx.check("show")?;

@@ -1,5 +1,7 @@
 //! What no single value shows: whether the parts of the file fit together.
 
+mod databases;
+
 use std::collections::HashSet;
 
 use seaworthy_backup::{
@@ -119,6 +121,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
             );
         }
     }
+    databases::check(job, &this, &mut problem);
     for (path, message, remedy) in found {
         let path: Vec<_> = path.iter().map(String::as_str).collect();
         let mut problem = Problem::new(reader.place(&path), message);

@@ -6,9 +6,8 @@ const PROMISED: &[(&[&str], &[&str])] = &[
     (&[], &["ca", "tls", "certificate", "proxy", "site", "service", "notify"]),
     (&["sink", "*"], &["append_only", "prune"]),
     (&["sink", "*", "type"], &["s3", "b2"]),
-    (&["backup", "*"], &["encryption", "signing", "notify", "drill"]),
+    (&["backup", "*"], &["encryption", "signing", "notify"]),
     (&["backup", "*", "limit"], &["upload", "download"]),
-    (&["backup", "*", "sources", "*", "type"], &["postgres"]),
 ];
 
 /// Keys that hold secrets in a part of the file that this version does not know in full.

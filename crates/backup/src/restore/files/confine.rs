@@ -21,7 +21,7 @@ const KEPT_OPEN: usize = 32;
 
 /// The folders below one root, as one worker goes through them.
 #[derive(Debug)]
-pub(super) struct Folders {
+pub(crate) struct Folders {
     root: Arc<OwnedFd>,
     /// The first folders on the way to the last one asked for.
     open: Vec<(Vec<u8>, OwnedFd)>,
@@ -30,12 +30,12 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    pub(super) fn new(root: Arc<OwnedFd>) -> Self {
+    pub(crate) fn new(root: Arc<OwnedFd>) -> Self {
         Self { root, open: Vec::new(), deep: None }
     }
 
     /// The folder that `path` lies in, made where it is missing, and the last name of `path`.
-    pub(super) fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8])> {
+    pub(crate) fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8])> {
         check(path)?;
         let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
             return Ok((self.root.as_fd(), path));

@@ -25,6 +25,7 @@ use crate::{
     snapshot::{Snapshot, index::PathBytes},
 };
 
+pub(crate) use confine::Folders;
 use extract::Shared;
 use in_place::InPlace;
 use plan::{Place, Scope};

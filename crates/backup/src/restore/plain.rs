@@ -1,4 +1,4 @@
-//! A payload as one file: what a command once said.
+//! A payload as it is, as one file: what stock tools make of it when they decompress it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,22 +17,23 @@ use crate::{
     snapshot::{Records, Snapshot, index::Record},
 };
 
-/// Restores a command's output to a file of the output's own name.
+/// Writes a payload decompressed into a folder, as `<source>.<kind>`: SQL for `psql`, or whatever a
+/// command gave.
 #[derive(Debug)]
-pub struct OutputTarget {
+pub struct PlainTarget {
     folder: FreshFolder,
     report: RestoreReport,
 }
 
-impl OutputTarget {
-    /// Restores into `folder`, which must be empty or absent.
+impl PlainTarget {
+    /// Writes into `folder`, which must be empty or absent.
     pub fn to_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: FreshFolder::new(folder.into()), report: RestoreReport::default() }
     }
 }
 
 #[async_trait]
-impl RestoreTarget for OutputTarget {
+impl RestoreTarget for PlainTarget {
     async fn prepare(&mut self, _: &Snapshot, _: &Context) -> Result<()> {
         self.folder.check()
     }
@@ -43,26 +44,35 @@ impl RestoreTarget for OutputTarget {
         selection: &Selection,
         cx: &Context,
     ) -> Result<()> {
+        let source = payload.source();
         if !selection.is_all() {
-            let message = "a part of a command's output cannot be restored by itself";
-            return Err(Error::new(ErrorKind::InvalidInput, "output.restore", message)
-                .remedy_is("leave --only out, or name the --source whose files you mean"));
+            let message = format!("{} can only be written to a folder whole", source.name);
+            return Err(Error::new(ErrorKind::InvalidInput, "restore", message)
+                .remedy_is("restore a table of a database with --to postgres://…"));
         }
+        let path = self.folder.path().join(format!("{}.{}", source.name, source.kind));
         self.folder.open()?;
-        let path = self.folder.path().join(&payload.source().kind);
-        let fail = |e| Error::io("output.restore", format!("cannot write {}", path.display()), e);
+        let fail = |e| Error::io("restore", format!("cannot write {}", path.display()), e);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = Arc::new(file.map_err(fail)?);
         self.report.fetched = write_frames(&payload, file.clone(), &path, cx).await?;
         self.report.bytes = file.metadata().map_err(fail)?.len();
+        if self.report.bytes != source.plain {
+            let message = format!(
+                "{} came to {} bytes, not {}",
+                source.object, self.report.bytes, source.plain
+            );
+            return Err(Error::new(ErrorKind::Damaged, "restore", message));
+        }
         self.report.files = 1;
-        self.report.placed = vec![path];
+        self.report.placed.push(path);
         Ok(())
     }
 
     async fn finish(self: Box<Self>, _: &Context) -> Result<RestoreReport> {
-        self.folder.finish()?;
-        Ok(self.report)
+        tokio::task::spawn_blocking(move || self.folder.finish().map(|()| self.report))
+            .await
+            .map_err(panicked)?
     }
 
     async fn abort(self: Box<Self>) -> Result<()> {
@@ -70,7 +80,7 @@ impl RestoreTarget for OutputTarget {
     }
 }
 
-/// Fetches and decodes all frames side by side, each to its place in `file`, and says how many
+/// Fetches and decodes the frames side by side, each to its place in `file`, and says how many
 /// stored bytes were fetched.
 pub(super) async fn write_frames(
     payload: &PayloadReader,
@@ -87,10 +97,10 @@ pub(super) async fn write_frames(
             let (mut decoder, mut plain, mut fetched) = (payload.decoder()?, Vec::new(), 0);
             while let Some(record) = next(&records) {
                 let Record::Frame(frame) = record? else { continue };
-                cx.check("restore.load")?;
+                cx.check("restore")?;
                 decoder.decode(&frame, &payload.fetch_blocking(&frame)?, &mut plain)?;
                 file.write_all_at(&plain, frame.plain_offset).map_err(|e| {
-                    Error::io("restore.load", format!("cannot write {}", path.display()), e)
+                    Error::io("restore", format!("cannot write {}", path.display()), e)
                 })?;
                 fetched += frame.stored;
                 cx.emit(Event::Advanced { bytes: frame.plain, items: 0 });
@@ -109,7 +119,6 @@ fn next(records: &Mutex<Records>) -> Option<Result<Record>> {
     records.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
-/// A worker that did not come back.
-pub(super) fn panicked(source: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "restore.load", "a worker panicked").caused_by(source)
+fn panicked(source: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "restore", "a worker panicked").caused_by(source)
 }

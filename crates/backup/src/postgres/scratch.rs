@@ -1,0 +1,157 @@
+//! A database that is made to be looked at once and dropped.
+
+use std::time::Duration;
+
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio_postgres::SimpleQueryMessage;
+
+use super::{
+    connect::ConnectOptions,
+    server,
+    session::{Session, quote},
+};
+use crate::snapshot::index::ServerRecord;
+
+/// What the names of such databases begin with.
+const PREFIX: &str = "seaworthy_drill_";
+
+/// How much of the name of what was backed up they repeat, in bytes: 63 are allowed in all.
+const LONGEST_PART: usize = 30;
+
+/// An empty database of its own, like the one that was backed up. Dropped by
+/// [`drop_it`](Self::drop_it) alone.
+#[derive(Debug)]
+pub(crate) struct ScratchDatabase {
+    options: ConnectOptions,
+    /// The database from which it is made and dropped.
+    maintenance: ConnectOptions,
+    version: u32,
+}
+
+impl ScratchDatabase {
+    /// Makes one on the server that `server` leads to, from the database that it names.
+    ///
+    /// Whatever keeps it from being made says nothing about what was to be restored into it.
+    pub(crate) async fn create(server: &ConnectOptions, record: &ServerRecord) -> Result<Self> {
+        let session = Session::open(server, "drill").await?;
+        let sql = "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user";
+        if !session.row(sql, &[]).await?.get::<_, bool>(0) {
+            let message = "the role may not create a scratch database";
+            return Err(Error::new(ErrorKind::PermissionDenied, "drill", message).remedy_is(
+                "ALTER ROLE … CREATEDB, or `server` in [backup.NAME.drill]: another server, or \
+                 \"throw-away\"",
+            ));
+        }
+        let mut end = record.database.len().min(LONGEST_PART);
+        while !record.database.is_char_boundary(end) {
+            end -= 1;
+        }
+        let name = format!("{PREFIX}{}_{}", &record.database[..end], random_suffix()?);
+        let version = session.version();
+        session.run(&server::create(record, &name, version)).await.map_err(|error| {
+            let kind = match error.kind() {
+                ErrorKind::Source => ErrorKind::Unsupported,
+                kind => kind,
+            };
+            let message = "the server cannot make a database like the one that was backed up";
+            Error::new(kind, "drill", message).caused_by(error)
+        })?;
+        session.close().await;
+        let options = server.clone().with_database(name);
+        Ok(Self { options, maintenance: server.clone(), version })
+    }
+
+    pub(crate) fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.options.database()
+    }
+
+    /// The name of the database from which it is made and dropped.
+    pub(crate) fn maintenance(&self) -> &str {
+        self.maintenance.database()
+    }
+
+    /// The server's version as a number: 150018 for 15.18.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Gives it the settings, privileges and owner of the one that was backed up.
+    pub(crate) async fn apply_properties(&self, record: &ServerRecord) -> Result<()> {
+        let session = Session::open(&self.maintenance, "drill").await?;
+        for sql in server::properties(record, self.name()) {
+            session.run(&sql).await?;
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    /// How many large objects it holds.
+    pub(crate) async fn large_objects(&self) -> Result<u64> {
+        let session = Session::open(&self.options, "drill").await?;
+        let sql = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata";
+        let objects: i64 = session.row(sql, &[]).await?.get(0);
+        session.close().await;
+        Ok(u64::try_from(objects).unwrap_or_default())
+    }
+
+    /// The first value of the first row that `sql` gives, as text.
+    pub(crate) async fn ask(&self, sql: &str) -> Result<Option<String>> {
+        let session = Session::open(&self.options, "drill").await?;
+        let answer = session.client().simple_query(sql).await;
+        let messages = answer.map_err(|error| session.failed(sql, error))?;
+        session.close().await;
+        let row = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        Ok(row.and_then(|row| row.try_get(0).ok().flatten()).map(str::to_owned))
+    }
+
+    /// Drops it, with the sessions that are left in it.
+    pub(crate) async fn drop_it(&self) -> Result<()> {
+        self.detach_subscriptions().await;
+        let session = Session::open(&self.maintenance, "drill").await?;
+        session.set_up(Duration::ZERO).await?;
+        let name = quote(self.name());
+        // It may have been made a template, as the one that was backed up is.
+        let _ = session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false")).await;
+        let force = if session.version() >= 13_00_00 { " WITH (FORCE)" } else { "" };
+        session.run(&format!("DROP DATABASE IF EXISTS {name}{force}")).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    /// Restored subscriptions keep a database from being dropped, and dropping one would drop the
+    /// real one's slot at the publisher.
+    async fn detach_subscriptions(&self) {
+        let Ok(session) = Session::open(&self.options, "drill").await else { return };
+        let sql = "SELECT s.subname FROM pg_catalog.pg_subscription s
+                   JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+                   WHERE d.datname = current_database()";
+        for row in session.rows(sql, &[]).await.unwrap_or_default() {
+            let name = quote(row.get(0));
+            for sql in [
+                format!("ALTER SUBSCRIPTION {name} DISABLE"),
+                format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"),
+                format!("DROP SUBSCRIPTION {name}"),
+            ] {
+                // What stays is said when the database cannot be dropped.
+                let _ = session.run(&sql).await;
+            }
+        }
+        session.close().await;
+    }
+}
+
+fn random_suffix() -> Result<String> {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::new(ErrorKind::Internal, "drill", "the system has no random numbers")
+            .caused_by(std::io::Error::other(error.to_string()))
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,162 @@
+//! `drill`: snapshots restored into a throw-away place, compared, asked, and removed again.
+
+use seaworthy_backup::{
+    Snapshot, SnapshotId, SnapshotState,
+    config::{DrillServer, JobConfig, PostgresConfig, SourceConfig},
+    drill::{DrillOptions, DrillReport, Rehearsal, drill},
+    postgres::{ConnectOptions, ThrowAwayServer},
+    snapshot::CheckOutcome,
+};
+use seaworthy_core::{Context, Error, Event, Name, Result};
+use serde::Serialize;
+
+use super::SnapshotName;
+use crate::{Outcome, Reply, Seaworthy, database};
+
+/// What `drill` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct DrillRequest {
+    /// The snapshots; the latest of each job where none is named.
+    pub snapshots: Vec<SnapshotName>,
+    /// From this sink; the first one that has the snapshot where none is named.
+    pub sink: Option<Name>,
+}
+
+/// What `drill` found.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct DrillResult {
+    /// One for each snapshot.
+    pub drilled: Vec<Drilled>,
+}
+
+/// What `drill` found in one snapshot.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Drilled {
+    /// The job.
+    pub job: Name,
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// The sink's name in the file.
+    pub sink: Name,
+    /// What was found.
+    pub report: DrillReport,
+}
+
+impl Seaworthy {
+    /// Tries snapshots out and keeps what was found beside them. A failed drill makes a snapshot
+    /// damaged, until another one goes well.
+    pub async fn drill(&self, request: &DrillRequest, cx: &Context) -> Reply<DrillResult> {
+        let mut result = DrillResult::default();
+        let mut failed = None;
+        let names = if request.snapshots.is_empty() {
+            let latest = |job: &Name| SnapshotName { job: job.clone(), id: "latest".into() };
+            self.config.backup.names().map(latest).collect()
+        } else {
+            request.snapshots.clone()
+        };
+        for name in names {
+            match self.drill_one(&name, request.sink.as_ref(), cx).await {
+                Ok(drilled) => result.drilled.push(drilled),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+            if cx.cancel().is_triggered() {
+                failed = Some(Error::cancelled("drill"));
+                break;
+            }
+        }
+        let outcomes = result.drilled.iter().map(|drilled| match drilled.report.outcome {
+            CheckOutcome::Ok => Outcome::Done,
+            CheckOutcome::Inconclusive => Outcome::Inconclusive,
+            _ => Outcome::Findings,
+        });
+        let outcome = outcomes.fold(Outcome::Done, Outcome::and);
+        Reply::new(result, outcome).with_error(failed)
+    }
+
+    async fn drill_one(
+        &self,
+        name: &SnapshotName,
+        sink: Option<&Name>,
+        cx: &Context,
+    ) -> Result<Drilled> {
+        let config = self.job_config(&name.job)?;
+        let (sink, repository, info) = self.find_snapshot(name, sink, cx).await?;
+        let snapshot = repository.open(&info.id).await?;
+        let mut options = DrillOptions::default();
+        options.temp = self.temp_of(config);
+        if let Some(workers) = config.limit.workers {
+            options.workers = workers.into();
+        }
+        let rehearsals = self.rehearsals(&snapshot, config, cx).await?;
+        let report = drill(&snapshot, rehearsals, &options, cx).await?;
+        let recorded = repository.record_check(&info.id, &report.to_record(cx.now())).await;
+        if let Err(error) = recorded {
+            // Unless it changes what is known, a record that cannot be kept is no failure.
+            let was_good = !matches!(info.state, SnapshotState::Damaged { .. });
+            if was_good == (report.outcome == CheckOutcome::Failed) {
+                return Err(error);
+            }
+            let message = format!("cannot keep the result beside the snapshot: {}", error.chain());
+            cx.emit(Event::warning(message));
+        }
+        Ok(Drilled { job: name.job.clone(), id: info.id, sink, report })
+    }
+
+    /// How each source of `snapshot` is tried out.
+    async fn rehearsals(
+        &self,
+        snapshot: &Snapshot,
+        config: &JobConfig,
+        cx: &Context,
+    ) -> Result<Vec<Rehearsal>> {
+        let mut rehearsals = Vec::new();
+        for held in &snapshot.manifest().sources {
+            let name = &held.name;
+            let source = config.sources.get(name.as_str());
+            let mut rehearsal = Rehearsal::new(name.clone());
+            let is_database =
+                matches!(source, Some(SourceConfig::Postgres(_) | SourceConfig::Sqlite(_)));
+            if is_database {
+                let checks = config.drill.checks.iter().map(|check| check.parts());
+                let own = checks.filter(|(of, _)| of.is_none_or(|of| of == name));
+                rehearsal = rehearsal.checks(own.map(|(_, sql)| sql));
+            }
+            if let Some(SourceConfig::Postgres(postgres)) = source {
+                rehearsal = self.place_of(rehearsal, postgres, config, cx).await?;
+            }
+            rehearsals.push(rehearsal);
+        }
+        Ok(rehearsals)
+    }
+
+    /// Where the file says that PostgreSQL databases are tried out.
+    async fn place_of(
+        &self,
+        rehearsal: Rehearsal,
+        postgres: &PostgresConfig,
+        config: &JobConfig,
+        cx: &Context,
+    ) -> Result<Rehearsal> {
+        let connections = database::connections(postgres);
+        let options = match &config.drill.server {
+            DrillServer::ThrowAway => {
+                let mut server = ThrowAwayServer::new();
+                if let Some(programs) = &config.drill.programs {
+                    server = server.programs(programs);
+                }
+                if let Some(user) = &config.drill.user {
+                    server = server.user(user);
+                }
+                return Ok(rehearsal.on_throw_away(server, connections));
+            }
+            DrillServer::Url(place) => {
+                let url = self.secret(place, cx).await?;
+                ConnectOptions::parse(url.expose(), &self.postgres_environment())?
+            }
+            _ => self.connect_options(postgres, cx).await?,
+        };
+        Ok(rehearsal.on_server(options, connections))
+    }
+}

@@ -1,0 +1,146 @@
+//! Which sources of a snapshot are restored, and what of them.
+
+use seaworthy_backup::{
+    Selection, Snapshot,
+    config::JobConfig,
+    snapshot::{
+        ManifestSource, Records,
+        index::{PathBytes, Record, SqlSection},
+    },
+};
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
+
+use super::{Destination, RestoreRequest, name_of};
+use crate::Seaworthy;
+
+/// A source that was chosen, with its payload's kind and what is wanted of it.
+pub(super) struct Chosen {
+    pub(super) source: Name,
+    pub(super) kind: String,
+    pub(super) selection: Selection,
+}
+
+impl Chosen {
+    fn whole(source: &ManifestSource) -> Self {
+        let (name, kind) = (source.name.clone(), source.kind.clone());
+        Self { source: name, kind, selection: Selection::all() }
+    }
+}
+
+impl Seaworthy {
+    pub(super) async fn choose(
+        &self,
+        snapshot: &Snapshot,
+        config: &JobConfig,
+        request: &RestoreRequest,
+        cx: &Context,
+    ) -> Result<Vec<Chosen>> {
+        let held = &snapshot.manifest().sources;
+        let wanted = |name: &Name| request.source.as_ref().is_none_or(|source| source == name);
+        let mut sources: Vec<_> = held.iter().filter(|source| wanted(&source.name)).collect();
+        let names = |sources: &[&ManifestSource]| {
+            sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        if let (Some(source), true) = (&request.source, sources.is_empty()) {
+            let message = format!("{} holds no source {source}", name_of(snapshot));
+            return fail(message, format!("it holds {}", names(&held.iter().collect::<Vec<_>>())));
+        }
+        let index = snapshot.index(&self.temp_of(config), cx).await?;
+        if !matches!(request.to, Destination::Folder(_)) {
+            // Roles are made by hand, from a look at them; no database is theirs.
+            let mut globals = Vec::new();
+            for source in &sources {
+                if source.kind == "sql" && is_globals(index.records_of(&source.name)?)? {
+                    globals.push(source.name.clone());
+                }
+            }
+            sources.retain(|source| !globals.contains(&source.name));
+            if let (Some(name), true) = (globals.first(), sources.is_empty()) {
+                let message = format!("{name} holds the roles of a server, and no database");
+                let remedy = format!(
+                    "write it to a folder with --to FOLDER, look at it, then \
+                     `psql -f FOLDER/{name}.sql postgres`"
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
+                    .remedy_is(remedy));
+            }
+        }
+        if matches!(request.to, Destination::Database(_)) {
+            if sources.len() > 1 {
+                let message = "a database takes one source, and several were chosen";
+                return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
+                    .remedy_is(format!("name one with --source: {}", names(&sources))));
+            }
+            if let Some(other) = sources.iter().find(|source| source.kind != "sql") {
+                let message = format!("{} is no PostgreSQL database", other.name);
+                return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
+                    .remedy_is("restore it to a folder with --to FOLDER"));
+            }
+        }
+        if request.only.is_empty() {
+            return Ok(sources.into_iter().map(Chosen::whole).collect());
+        }
+        let asked: Vec<_> = request.only.iter().map(|path| PathBytes::from_path(path)).collect();
+        let selection = Selection::only(asked);
+        let mut missing: Vec<_> = selection.paths().to_vec();
+        let mut chosen = Vec::new();
+        for source in sources {
+            // Each kind is asked only for what was found in it.
+            let mut found: Vec<PathBytes> = Vec::new();
+            for record in index.records_of(&source.name)? {
+                let is_meant: Box<dyn Fn(&PathBytes) -> bool> = match record? {
+                    Record::File(file) => Box::new(move |wanted| file.path.is_within(&wanted.0)),
+                    Record::Database(database) => {
+                        let path = database.path.without_root();
+                        Box::new(move |wanted| path.is_within(&wanted.0))
+                    }
+                    Record::Table(table) => Box::new(move |wanted| {
+                        let one = Selection::only([wanted.clone()]);
+                        one.contains_table(&table.schema, &table.name)
+                    }),
+                    _ => continue,
+                };
+                for wanted in selection.paths() {
+                    if is_meant(wanted) && !found.contains(wanted) {
+                        found.push(wanted.clone());
+                    }
+                }
+                if found.len() == selection.paths().len() {
+                    break;
+                }
+            }
+            missing.retain(|wanted| !found.contains(wanted));
+            if !found.is_empty() {
+                let mut one = Chosen::whole(source);
+                // An SQLite database is restored whole.
+                if one.kind != "sqlite" {
+                    one.selection = Selection::only(found);
+                }
+                chosen.push(one);
+            }
+        }
+        if let Some(path) = missing.first() {
+            let name = name_of(snapshot);
+            let message = format!("{name} holds no {path}, neither as a path nor as a table");
+            let list = format!("`seaworthy show {name} --files` and --tables list what it holds");
+            return fail(message, list);
+        }
+        Ok(chosen)
+    }
+}
+
+/// Whether `records` are of a payload that holds the roles of a server.
+fn is_globals(records: Records) -> Result<bool> {
+    for record in records {
+        match record? {
+            Record::Sql(sql) => return Ok(sql.section == SqlSection::Globals),
+            Record::Server(_) | Record::Rows(_) => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+fn fail<T>(message: String, remedy: String) -> Result<T> {
+    Err(Error::new(ErrorKind::NotFound, "restore.choose", message).remedy_is(remedy))
+}

@@ -1,0 +1,113 @@
+//! Where a restore goes, as people name it.
+
+use std::{ffi::OsStr, fmt, path::PathBuf};
+
+use seaworthy_backup::postgres::ConnectOptions;
+use seaworthy_core::{Error, ErrorKind, Result};
+
+use crate::Seaworthy;
+
+/// Where a restore goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Destination {
+    /// To a folder that is new or empty, with a folder for each source where there are several.
+    Folder(PathBuf),
+    /// To a PostgreSQL database that is empty or does not exist yet.
+    Database(DatabaseUrl),
+    /// Where the data was; what is there is moved aside.
+    InPlace,
+}
+
+/// How a database to restore to is named.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseUrl {
+    /// A URL without a password.
+    Given(String),
+    /// The environment variable that holds the URL.
+    Environment(String),
+}
+
+/// Without the URL, in which somebody may have written a password.
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("Given(…)"),
+            Self::Environment(name) => write!(f, "Environment({name})"),
+        }
+    }
+}
+
+impl Destination {
+    /// What `text` names: a connection URL, `env:NAME` for one in an environment variable, else a
+    /// folder, which is to be absolute.
+    ///
+    /// Fails with [`ErrorKind::InvalidInput`] for a URL that holds a password: others can read the
+    /// arguments of a program.
+    pub fn parse(text: &OsStr) -> Result<Self> {
+        let Some(url) = text.to_str() else { return Ok(Self::Folder(PathBuf::from(text))) };
+        if let Some(name) = url.strip_prefix("env:") {
+            return Ok(Self::Database(DatabaseUrl::Environment(name.to_owned())));
+        }
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Ok(Self::Folder(PathBuf::from(text)));
+        }
+        if ConnectOptions::holds_password(url)? {
+            let message = "a password in the target's URL could be read by others";
+            return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message).remedy_is(
+                "take it out and use .pgpass or PGPASSWORD, or name a variable that holds the URL: \
+                 --to env:NAME",
+            ));
+        }
+        Ok(Self::Database(DatabaseUrl::Given(url.to_owned())))
+    }
+}
+
+impl Seaworthy {
+    /// How the database of `url` is reached.
+    pub(super) fn target_options(&self, url: &DatabaseUrl) -> Result<ConnectOptions> {
+        match url {
+            DatabaseUrl::Given(url) => ConnectOptions::parse(url, &self.postgres_environment()),
+            DatabaseUrl::Environment(name) => {
+                let value = self.variables.get(name).and_then(|value| value.to_str());
+                let value = value.ok_or_else(|| {
+                    let message = format!("the environment variable {name} is not set");
+                    Error::new(ErrorKind::InvalidInput, "restore.choose", message)
+                        .remedy_is(format!("set {name} to the database's URL"))
+                })?;
+                ConnectOptions::parse(value, &self.postgres_environment())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_and_databases_are_told_apart() {
+        let parse = |text: &str| Destination::parse(text.as_ref());
+        assert_eq!(parse("/tmp/x").unwrap(), Destination::Folder("/tmp/x".into()));
+        assert_eq!(parse("postgres").unwrap(), Destination::Folder("postgres".into()));
+        for url in ["postgres://h/db", "postgresql:///db?host=/run"] {
+            let given = Destination::Database(DatabaseUrl::Given(url.into()));
+            assert_eq!(parse(url).unwrap(), given);
+        }
+        let variable = Destination::Database(DatabaseUrl::Environment("URL".into()));
+        assert_eq!(parse("env:URL").unwrap(), variable);
+    }
+
+    #[test]
+    fn a_password_is_refused_and_not_repeated() {
+        for url in ["postgres://u:hunter2@h/db", "postgresql://h/db?password=hunter2"] {
+            let error = Destination::parse(url.as_ref()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(!format!("{error:?}{}", error.chain()).contains("hunter2"));
+            assert!(error.remedy().unwrap().contains("env:NAME"));
+        }
+        let given = DatabaseUrl::Given("postgres://u:hunter2@h/db".into());
+        assert!(!format!("{given:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,179 @@
+//! A restore where the data was: commands before and after, a safety snapshot, everything loaded
+//! beside the old data, then swapped in.
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_backup::{
+    RestoreTarget, Snapshot, SnapshotId,
+    config::{JobConfig, SourceConfig},
+    postgres::PostgresTarget,
+    snapshot::{SnapshotKind, index::PathBytes},
+};
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
+
+use super::{Chosen, RestoreIntent, RestoreResult};
+use crate::{Seaworthy, open};
+
+impl Seaworthy {
+    pub(super) async fn restore_in_place(
+        &self,
+        snapshot: &Snapshot,
+        chosen: Vec<Chosen>,
+        config: &JobConfig,
+        confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
+        result: &mut RestoreResult,
+        cx: &Context,
+    ) -> Result<()> {
+        // Two restores in one second must not meet under one name.
+        let stamp = SnapshotId::new(cx.now())?.to_string();
+        let (mut targets, mut places, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+        for one in &chosen {
+            let source = config.sources.get(one.source.as_str()).ok_or_else(|| {
+                let message = format!("the file does not say where {} belongs", one.source);
+                Error::new(ErrorKind::NotFound, "restore.choose", message)
+                    .remedy_is("restore it to a folder with --to")
+            })?;
+            if let SourceConfig::Postgres(postgres) = source {
+                let options = self.connect_options(postgres, cx).await?;
+                shown.push(format!("the database {options}"));
+                let target = PostgresTarget::in_place(options, &stamp);
+                let connections = crate::database::connections(postgres);
+                targets.push(Box::new(target.connections(connections)) as Box<dyn RestoreTarget>);
+                continue;
+            }
+            if one.selection.is_all() {
+                places.extend(open::places_of(source));
+            } else {
+                let below_root = |path: &PathBytes| Path::new("/").join(path.as_path());
+                places.extend(one.selection.paths().iter().map(below_root));
+            }
+            targets.push(open::target_in_place(source, &stamp)?);
+        }
+        self.refuse_own_folders(&places)?;
+        shown.extend(places.iter().map(|place| place.display().to_string()));
+        confirm(&RestoreIntent {
+            job: result.job.clone(),
+            id: result.id.clone(),
+            places: shown,
+            before: config.restore.before.clone(),
+        })?;
+        // Held until the end: no prune can take the snapshot away, and no backup reads half of it.
+        let lock = self
+            .engine_job(&result.job, &result.sink, &|_| false, |_| {}, cx)
+            .await?
+            .lock(&format!("restore {}", result.job))?;
+        let done = async {
+            run_before(&config.restore.before, cx).await?;
+            self.make_safe(&chosen, &lock, result, cx).await?;
+            self.load(snapshot, chosen, targets, config, result, cx).await
+        }
+        .await;
+        // Also when it failed or was interrupted: what `before` stopped has to start again.
+        let after = run_after(&config.restore.after, cx).await;
+        match (done, after) {
+            (Err(error), Err(after)) => {
+                cx.emit(Event::warning(after.chain()));
+                Err(error)
+            }
+            (done, after) => done.and(after),
+        }
+    }
+
+    /// Fails where one of our own folders would be moved aside, with every snapshot in it.
+    fn refuse_own_folders(&self, places: &[PathBuf]) -> Result<()> {
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        for own in self.own_folders().iter().map(real) {
+            if let Some(place) = places.iter().map(real).find(|place| own.starts_with(place)) {
+                let message = format!(
+                    "{} cannot be replaced: {} lies in it and would be moved aside",
+                    place.display(),
+                    own.display()
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, "restore.in_place", message)
+                    .remedy_is("restore to a folder with --to, or in parts with --only"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a safety snapshot of what is there. Data that cannot be backed up any more is no
+    /// reason not to restore it: it is moved aside, not removed.
+    async fn make_safe(
+        &self,
+        chosen: &[Chosen],
+        lock: &seaworthy_backup::JobLock,
+        result: &mut RestoreResult,
+        cx: &Context,
+    ) -> Result<()> {
+        let names: Vec<_> = chosen.iter().map(|one| one.source.clone()).collect();
+        let mut attempts = vec![names.clone()];
+        while let Some(names) = attempts.pop() {
+            let job = self
+                .engine_job(
+                    &result.job,
+                    &result.sink,
+                    &|source| names.contains(source),
+                    |options| options.kind = SnapshotKind::Safety,
+                    cx,
+                )
+                .await?;
+            let error = match job.run_locked(lock, cx).await {
+                Ok(report) => {
+                    if report.verified.as_ref().is_some_and(|verified| !verified.is_good()) {
+                        let id = &report.id;
+                        cx.emit(Event::warning(format!("the safety snapshot {id} is damaged")));
+                    }
+                    result.safety.push(report.id);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let beyond_saving = matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::Source | ErrorKind::Damaged | ErrorKind::NoSpace
+            );
+            if !beyond_saving {
+                return Err(error);
+            }
+            if names.len() > 1 {
+                // One of them is at fault: the others are made safe without it.
+                attempts.extend(names.into_iter().rev().map(|name| vec![name]));
+                continue;
+            }
+            let message = format!(
+                "no safety snapshot of {}: {}; what is there is moved aside instead",
+                names.first().map_or("", Name::as_str),
+                error.chain()
+            );
+            cx.emit(Event::warning(message));
+        }
+        Ok(())
+    }
+}
+
+/// Runs commands one after another, until one fails.
+async fn run_before(commands: &[CommandLine], cx: &Context) -> Result<()> {
+    for command in commands {
+        command.run(cx, None).await.map_err(|error| {
+            let message = "a command of `before` failed, so nothing was replaced";
+            Error::new(error.kind(), "restore.before", message).caused_by(error)
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs every command, also after one failed and after an interruption; gives the first failure.
+async fn run_after(commands: &[CommandLine], cx: &Context) -> Result<()> {
+    let mut first = Ok(());
+    for command in commands {
+        let Err(error) = command.run(&Context::new(), None).await else { continue };
+        let message = "a command of `after` failed; what it starts may still be down";
+        let error = Error::new(error.kind(), "restore.after", message).caused_by(error);
+        if first.is_ok() {
+            first = Err(error);
+        } else {
+            cx.emit(Event::warning(error.chain()));
+        }
+    }
+    first
+}

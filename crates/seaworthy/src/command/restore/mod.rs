@@ -1,0 +1,251 @@
+//! `restore`: to another place, or in place behind a safety snapshot.
+
+mod choose;
+mod destination;
+mod in_place;
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_backup::{
+    RestoreReport, RestoreTarget, Snapshot, SnapshotId,
+    config::{JobConfig, SourceConfig},
+    postgres::PostgresTarget,
+    restore::{Restoration, RestoreOptions, restore},
+};
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result};
+use serde::Serialize;
+
+use super::SnapshotName;
+use crate::{Outcome, Reply, Seaworthy, open};
+
+use choose::Chosen;
+pub use destination::{DatabaseUrl, Destination};
+
+/// What `restore` is asked for.
+#[derive(Clone, Debug)]
+pub struct RestoreRequest {
+    /// The snapshot.
+    pub snapshot: SnapshotName,
+    /// Only this source.
+    pub source: Option<Name>,
+    /// From this sink.
+    pub sink: Option<Name>,
+    /// Only these paths and what lies below them, or only the rows of these tables; all where none
+    /// is named.
+    pub only: Vec<PathBuf>,
+    /// Where to.
+    pub to: Destination,
+}
+
+/// What a restore in place is about to do.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RestoreIntent {
+    /// The job.
+    pub job: Name,
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// What will be replaced, for people: paths and databases.
+    pub places: Vec<String>,
+    /// What is run first.
+    pub before: Vec<CommandLine>,
+}
+
+/// What `restore` did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RestoreResult {
+    /// The job.
+    pub job: Name,
+    /// The snapshot that was restored.
+    pub id: SnapshotId,
+    /// The sink's name in the file.
+    pub sink: Name,
+    /// The snapshots that were made of what was there before.
+    pub safety: Vec<SnapshotId>,
+    /// What was done for each source.
+    pub restored: Vec<Restored>,
+    /// How many items the snapshot lacks because they could not be read when it was made.
+    pub missing: u64,
+}
+
+/// What `restore` did for one source.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The source.
+    pub source: Name,
+    /// What its payload is: `tar`, `sqlite`, `sql`, ….
+    pub kind: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub report: RestoreReport,
+}
+
+impl Seaworthy {
+    /// Restores a snapshot or parts of it. A restore in place asks `confirm` before it touches
+    /// anything.
+    pub async fn restore(
+        &self,
+        request: &RestoreRequest,
+        confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
+        cx: &Context,
+    ) -> Reply<RestoreResult> {
+        let mut result = None;
+        let failed = self.try_restore(request, confirm, &mut result, cx).await.err();
+        let mut reply = match result {
+            Some(result) => {
+                Reply { outcome: outcome_of(&result), result: Some(result), error: None }
+            }
+            None => Reply { outcome: Outcome::Done, result: None, error: None },
+        };
+        if let Some(error) = failed {
+            reply = reply.with_error(Some(error));
+        }
+        reply
+    }
+
+    async fn try_restore(
+        &self,
+        request: &RestoreRequest,
+        confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
+        result: &mut Option<RestoreResult>,
+        cx: &Context,
+    ) -> Result<()> {
+        let job = &request.snapshot.job;
+        let (sink, repository, info) =
+            self.find_snapshot(&request.snapshot, request.sink.as_ref(), cx).await?;
+        let snapshot = repository.open(&info.id).await?;
+        let config = self.job_config(job)?;
+        let chosen = self.choose(&snapshot, config, request, cx).await?;
+        let mut done = RestoreResult {
+            job: job.clone(),
+            id: info.id,
+            sink,
+            safety: Vec::new(),
+            restored: Vec::new(),
+            missing: missing_of(&snapshot, &chosen),
+        };
+        let restored = match &request.to {
+            Destination::Folder(folder) => {
+                self.restore_to(folder, &snapshot, chosen, config, &mut done, cx).await
+            }
+            Destination::Database(url) => {
+                let options = self.target_options(url)?;
+                let connections = self.connections_of(config, &chosen);
+                let target = PostgresTarget::to_database(options).connections(connections);
+                self.load(&snapshot, chosen, vec![Box::new(target)], config, &mut done, cx).await
+            }
+            Destination::InPlace => {
+                self.restore_in_place(&snapshot, chosen, config, confirm, &mut done, cx).await
+            }
+        };
+        // What was restored or made safe is said also where something failed after it.
+        if restored.is_ok() || !done.restored.is_empty() || !done.safety.is_empty() {
+            *result = Some(done);
+        }
+        restored
+    }
+
+    /// Over how many connections the first of `chosen` is loaded: as many as copied it.
+    fn connections_of(&self, config: &JobConfig, chosen: &[Chosen]) -> usize {
+        let source = chosen.first().and_then(|one| config.sources.get(one.source.as_str()));
+        match source {
+            Some(SourceConfig::Postgres(postgres)) => crate::database::connections(postgres),
+            _ => crate::database::CONNECTIONS,
+        }
+    }
+
+    async fn restore_to(
+        &self,
+        folder: &Path,
+        snapshot: &Snapshot,
+        chosen: Vec<Chosen>,
+        config: &JobConfig,
+        result: &mut RestoreResult,
+        cx: &Context,
+    ) -> Result<()> {
+        let several = chosen.len() > 1;
+        let made = if several { make_empty(folder)? } else { false };
+        let mut targets = Vec::new();
+        for one in &chosen {
+            let place = if several { folder.join(one.source.as_str()) } else { folder.to_owned() };
+            targets.push(open::target_in_folder(&one.kind, &place));
+        }
+        let loaded = self.load(snapshot, chosen, targets, config, result, cx).await;
+        if loaded.is_err() && made {
+            // It is empty again, or what is left in it is worth a look.
+            let _ = std::fs::remove_dir(folder);
+        }
+        loaded
+    }
+
+    async fn load(
+        &self,
+        snapshot: &Snapshot,
+        chosen: Vec<Chosen>,
+        targets: Vec<Box<dyn RestoreTarget>>,
+        config: &JobConfig,
+        result: &mut RestoreResult,
+        cx: &Context,
+    ) -> Result<()> {
+        let mut options = RestoreOptions::default();
+        options.temp = self.temp_of(config);
+        if let Some(workers) = config.limit.workers {
+            options.workers = workers.into();
+        }
+        let names: Vec<_> =
+            chosen.iter().map(|one| (one.source.clone(), one.kind.clone())).collect();
+        let restorations = chosen
+            .into_iter()
+            .zip(targets)
+            .map(|(one, target)| Restoration::new(one.source, target, one.selection))
+            .collect();
+        let reports = restore(snapshot, restorations, &options, cx).await?;
+        let restored = names.into_iter().zip(reports);
+        result.restored =
+            restored.map(|((source, kind), report)| Restored { source, kind, report }).collect();
+        Ok(())
+    }
+}
+
+/// How many items of the chosen sources could not be read when the snapshot was made.
+fn missing_of(snapshot: &Snapshot, chosen: &[Chosen]) -> u64 {
+    let sources = snapshot.manifest().sources.iter();
+    let chosen = sources.filter(|held| chosen.iter().any(|one| one.source == held.name));
+    chosen.map(|source| source.summary.unreadable).sum()
+}
+
+/// Losses are what the snapshot lacks, and what could not be restored as it was.
+fn outcome_of(result: &RestoreResult) -> Outcome {
+    let lossy = |restored: &Restored| !restored.report.warnings.is_empty();
+    if result.missing > 0 || result.restored.iter().any(lossy) {
+        Outcome::Losses
+    } else {
+        Outcome::Done
+    }
+}
+
+/// Makes sure that `folder` is there and empty; true where it had to be made.
+fn make_empty(folder: &Path) -> Result<bool> {
+    let fail =
+        |e| Error::io("restore.prepare", format!("cannot restore to {}", folder.display()), e);
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(false),
+            Some(_) => {
+                let message = format!("{} is not empty", folder.display());
+                Err(Error::new(ErrorKind::NotEmpty, "restore.prepare", message)
+                    .remedy_is("name a new or empty folder; nothing is ever overwritten"))
+            }
+        },
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(fail).map(|()| true)
+        }
+        Err(e) => Err(fail(e)),
+    }
+}
+
+fn name_of(snapshot: &Snapshot) -> String {
+    format!("{}@{}", snapshot.job(), snapshot.id())
+}

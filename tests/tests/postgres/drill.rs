@@ -1,0 +1,193 @@
+//! Drills: ok, failed, inconclusive, and nothing left behind.
+
+use std::{fs, process::Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use seaworthy_tests::{Lab, Run, postgres::server};
+use serde_json::Value;
+
+use crate::support::*;
+
+/// What was recorded of the only snapshot, oldest first.
+fn records(lab: &Lab) -> Vec<Value> {
+    let folder = lab.snapshots()[0].join("checks");
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
+}
+
+/// What is left in the folder for temporary files.
+fn remains(lab: &Lab) -> Vec<String> {
+    let names = fs::read_dir(lab.path(".")).unwrap().map(|e| e.unwrap().file_name());
+    names.filter_map(|n| n.into_string().ok()).filter(|n| n.starts_with("seaworthy-")).collect()
+}
+
+fn scratch_databases(shop: &Shop) -> Vec<String> {
+    databases(&format!("seaworthy_drill_{}", shop.name))
+}
+
+fn state(shop: &Shop) -> String {
+    let list = shop.ok(&["snapshots", "--json"]).json();
+    list["result"]["listings"][0]["snapshots"][0]["state"]["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_drill_compares_every_table_asks_and_leaves_nothing() {
+    let shop = Shop::new(SHOP, "").with(
+        "[backup.nightly.drill]\nchecks = [\"select count(*) > 0 from users\", \"select count(*) from orders\"]\n",
+    );
+    shop.ok(&["backup"]);
+    let run = shop.ok(&["drill", "nightly", "--json"]).json();
+    let report = &run["result"]["drilled"][0]["report"];
+    assert_eq!((&report["outcome"], &report["complete"]), (&"ok".into(), &true.into()));
+    let db = &report["sources"][0];
+    assert_eq!((&db["compared"], &db["rows"], &db["checks"]), (&2.into(), &4500.into(), &2.into()));
+    let kept = records(&shop.lab);
+    assert_eq!((&kept[0]["kind"], &kept[0]["outcome"]), (&"drill".into(), &"ok".into()));
+    assert_eq!(scratch_databases(&shop), [""; 0]);
+    let text = shop.ok(&["drill"]).stdout;
+    assert!(text.contains("ok") && text.contains("2 tables, 4500 rows"), "{text}");
+}
+
+#[test]
+fn a_question_that_is_not_answered_with_true_makes_the_snapshot_bad() {
+    let shop = Shop::new(SHOP, "").with(
+        "[backup.nightly.drill]\nchecks = [\"select count(*) > 9999 from users\", \"select nonsense\"]\n",
+    );
+    shop.ok(&["backup"]);
+    let run = shop.run(&["drill", "nightly"]).expect_code(1);
+    for words in ["FAILED", "count(*) > 9999", "answers \"f\"", "select nonsense"] {
+        assert!(run.stdout.contains(words), "no {words:?} in {}", run.stdout);
+    }
+    assert_eq!(state(&shop), "damaged");
+    // It is no latest any more; that its bytes are whole changes nothing.
+    shop.run(&["restore", "nightly", "--to", "out"]).expect_code(2).says(&["no good snapshot"]);
+    let id = shop.lab.snapshots()[0].file_name().unwrap().to_str().unwrap().to_owned();
+    shop.ok(&["verify", &format!("nightly@{id}")]);
+    assert_eq!(state(&shop), "damaged");
+
+    let config = fs::read_to_string(shop.lab.path("seaworthy.toml")).unwrap();
+    let config = config.replace("9999", "9").replace("nonsense", "1");
+    fs::write(shop.lab.path("seaworthy.toml"), config).unwrap();
+    shop.ok(&["drill", &format!("nightly@{id}")]);
+    assert_eq!(state(&shop), "good");
+}
+
+#[test]
+fn a_throw_away_server_comes_and_goes_with_roles_and_tablespaces() {
+    let role = seaworthy_tests::postgres::unique("odd \"role\"");
+    let quoted = format!("\"{}\"", role.replace('"', "\"\""));
+    let shop = Shop::new(
+        &format!("CREATE ROLE {quoted}; {SHOP} ALTER TABLE orders OWNER TO {quoted}; SELECT lo_from_bytea(0, 'large');"),
+        "",
+    )
+    .with(&format!(
+        "[backup.nightly.drill]\nserver = \"throw-away\"\nprograms = {:?}\nchecks = [\"select count(*) = 4000 from orders\"]\n",
+        seaworthy_tests::postgres::program("initdb").parent().unwrap()
+    ));
+    // The user that runs it has to get in.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(shop.lab.path("."), open).unwrap();
+    shop.ok(&["backup"]);
+    let run = shop.ok(&["drill", "nightly", "--json"]).json();
+    assert_eq!(run["result"]["drilled"][0]["report"]["sources"][0]["rows"], 4500);
+    assert_eq!(scratch_databases(&shop), [""; 0]);
+    assert_eq!(remains(&shop.lab), [""; 0]);
+
+    // Without the payload that names them, roles are made as the restore asks for them.
+    let shop = {
+        let text = fs::read_to_string(shop.lab.path("seaworthy.toml")).unwrap();
+        let text = text.replace("type = \"postgres\"\n", "type = \"postgres\"\nglobals = false\n");
+        fs::write(shop.lab.path("seaworthy.toml"), text).unwrap();
+        shop
+    };
+    let id = shop.ok(&["backup", "--json"]).json();
+    let id = id["result"]["jobs"][0]["report"]["id"].as_str().unwrap().to_owned();
+    shop.ok(&["drill", &format!("nightly@{id}")]);
+    assert_eq!(remains(&shop.lab), [""; 0]);
+
+    // A folder that its user cannot enter: nothing is known of the snapshot then.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(shop.lab.path("."), closed).unwrap();
+    let run = shop.run(&["drill", "nightly"]).expect_code(3);
+    assert!(
+        run.stdout.contains("inconclusive") && run.stdout.contains("limit.temp"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_says_nothing_about_the_snapshot_is_inconclusive() {
+    let role = seaworthy_tests::postgres::unique("reader");
+    let shop = Shop::new(
+        &format!("{SHOP} CREATE ROLE {role} LOGIN; GRANT pg_read_all_data TO {role};"),
+        "",
+    );
+    shop.ok(&["backup"]);
+    let drill = |url: &str| {
+        let output = shop.command(&["drill", "nightly"]).env("DATABASE_URL", url).output().unwrap();
+        Run::of(output, &["drill", "nightly"])
+    };
+    // No right to make a database.
+    let url = server().url(&shop.name).replace("user=postgres", &format!("user={role}"));
+    let run = drill(&url).expect_code(3);
+    assert!(
+        run.stdout.contains("inconclusive") && run.stdout.contains("CREATEDB"),
+        "{}",
+        run.stdout
+    );
+    // No server.
+    let run = drill("postgresql://postgres@127.0.0.1:1/x").expect_code(3);
+    assert!(run.stdout.contains("cannot connect"), "{}", run.stdout);
+    let kept = records(&shop.lab);
+    assert!(kept.iter().all(|record| record["outcome"] == "inconclusive") && !kept.is_empty());
+    assert_eq!(state(&shop), "good");
+    // A server elsewhere.
+    let shop = shop.with("[backup.nightly.drill]\nserver = { env = \"DRILL_URL\" }\n");
+    let output = shop
+        .command(&["drill", "nightly"])
+        .env("DATABASE_URL", "postgresql://postgres@127.0.0.1:1/x")
+        .env("DRILL_URL", server().url("postgres"))
+        .output()
+        .unwrap();
+    Run::of(output, &["drill", "nightly"]).expect_code(0);
+}
+
+#[test]
+fn a_payload_that_is_damaged_fails_and_its_scratch_database_goes() {
+    let shop = Shop::new(SHOP, "connections = 1");
+    shop.ok(&["backup"]);
+    let path = shop.lab.snapshots()[0].join("db.sql.zst");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let run = shop.run(&["drill", "nightly"]).expect_code(1);
+    assert!(run.stdout.contains("FAILED") && run.stdout.contains("damaged"), "{}", run.stdout);
+    assert_eq!(records(&shop.lab)[0]["outcome"], "failed");
+    assert_eq!(scratch_databases(&shop), [""; 0]);
+}
+
+#[test]
+fn interrupted_it_drops_what_it_made() {
+    let shop = Shop::new(
+        &format!("{SHOP} CREATE FUNCTION slow() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1 FROM pg_sleep(600)';"),
+        "application_name = \"a drill to interrupt\"",
+    )
+    .with("[backup.nightly.drill]\nchecks = [\"select slow()\"]\n");
+    shop.ok(&["backup"]);
+    let mut command = shop.command(&["drill", "nightly"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let asked = "SELECT coalesce(min(datname), '') FROM pg_stat_activity WHERE application_name = 'a drill to interrupt' AND query LIKE 'select slow()%'";
+    let mut scratch = String::new();
+    while scratch.is_empty() {
+        scratch = server().sql("postgres", asked);
+    }
+    assert!(scratch.starts_with("seaworthy_drill_"), "{scratch}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    Run::of(child.wait_with_output().unwrap(), &["drill"]).expect_code(130);
+    assert!(databases(&scratch).is_empty(), "{scratch} is left");
+    assert!(records(&shop.lab).is_empty());
+}

@@ -1,0 +1,10 @@
+//! PostgreSQL through the program, against a real server: backups, both ways back, drills, faults.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backup;
+mod connections;
+mod drill;
+mod faults;
+mod memory;
+mod restore;
+mod support;
