@@ -13,12 +13,16 @@
 //! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
 //! a suite or a reference implementation behind the feature `testing`.
 //!
+//! [`encryption`] and [`signing`] keep what is stored from being read and forged: behind the feature
+//! `encryption`.
+//!
 //! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`
 //! and `local` add sources, targets and a sink.
 
 #[cfg(feature = "files")]
 mod archive;
 pub mod config;
+pub mod encryption;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;
@@ -31,6 +35,7 @@ mod repository;
 pub mod restore;
 pub mod retention;
 mod run;
+pub mod signing;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
@@ -50,6 +55,7 @@ pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
+pub use signing::Keys;
 #[cfg(feature = "local")]
 pub use sink::ObjectStoreSink;
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};

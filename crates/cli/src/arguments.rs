@@ -77,6 +77,8 @@ pub(crate) enum Command {
         /// List its files too, without reading the payloads
         #[arg(long)]
         files: bool,
+        #[command(flatten)]
+        identities: IdentityFiles,
     },
     /// Read every byte of a snapshot back and check it
     Verify {
@@ -92,6 +94,8 @@ pub(crate) enum Command {
         /// Make a lost index anew from the payloads
         #[arg(long, conflicts_with = "sample")]
         rebuild_index: bool,
+        #[command(flatten)]
+        identities: IdentityFiles,
     },
     /// Restore a snapshot, or a part of it
     Restore(Restore),
@@ -116,6 +120,15 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB@ID")]
         snapshot: SnapshotName,
     },
+    /// Make a key pair, to encrypt (age) or to sign (sign), and print the public half
+    Keygen {
+        /// What it is for
+        #[arg(value_name = "age|sign", hide_possible_values = true)]
+        kind: KeygenKind,
+        /// Write the secret half to this new file; without it everything is printed
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -123,6 +136,20 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// Where private keys are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct IdentityFiles {
+    /// Decrypt with the private keys of age or ssh in this file [default: $SEAWORTHY_IDENTITY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeygenKind {
+    Age,
+    Sign,
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,12 +185,26 @@ pub(crate) struct Restore {
     /// Only this path and what lies below it
     #[arg(long, value_name = "PATH")]
     pub(crate) only: Vec<PathBuf>,
+    /// Also a snapshot that is not signed by whom the job trusts
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) identities: IdentityFiles,
     /// Do not ask before a restore in place
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 impl Command {
+    /// The files of private keys that it was given.
+    pub(crate) fn identities(&self) -> Option<&IdentityFiles> {
+        match self {
+            Self::Show { identities, .. } | Self::Verify { identities, .. } => Some(identities),
+            Self::Restore(restore) => Some(&restore.identities),
+            _ => None,
+        }
+    }
+
     /// Its name in documents.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -177,6 +218,7 @@ impl Command {
             Self::Prune { .. } => "prune",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
+            Self::Keygen { .. } => "keygen",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

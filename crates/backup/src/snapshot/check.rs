@@ -21,6 +21,9 @@ pub struct CheckRecord {
     pub outcome: CheckOutcome,
     /// Whether everything was looked at, and not a sample.
     pub complete: bool,
+    /// Whether only the stored bytes of an encrypted snapshot were looked at, not what is in them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// What was found to be wrong, in words; at most twenty of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
@@ -36,6 +39,7 @@ impl CheckRecord {
             kind: CheckKind::Verify,
             outcome: CheckOutcome::Failed,
             complete: false,
+            sealed: false,
             findings: vec![finding],
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -69,14 +73,22 @@ pub enum CheckOutcome {
 }
 
 /// The finding that makes a snapshot damaged, if the records (oldest first) leave one standing: a
-/// later complete check that went well clears the failures before it.
+/// later complete check that went well clears the failures before it. One that could not look into
+/// an encrypted snapshot clears only what was found without looking into it.
 pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
-    let last_failed = records.iter().rposition(|r| r.outcome == CheckOutcome::Failed)?;
-    let cleared = |r: &CheckRecord| r.complete && r.outcome == CheckOutcome::Ok;
-    if records[last_failed + 1..].iter().any(cleared) {
-        return None;
+    let mut standing: Option<&CheckRecord> = None;
+    for record in records {
+        match record.outcome {
+            CheckOutcome::Failed if !record.sealed || standing.is_none_or(|one| one.sealed) => {
+                standing = Some(record);
+            }
+            CheckOutcome::Ok if record.complete => {
+                standing = standing.filter(|one| record.sealed && !one.sealed);
+            }
+            _ => {}
+        }
     }
-    let record = &records[last_failed];
+    let record = standing?;
     let finding = record.findings.first().map_or("a check failed", String::as_str);
     Some(format!("{finding} (found {})", record.time))
 }
@@ -91,6 +103,7 @@ mod tests {
             kind: CheckKind::Verify,
             outcome,
             complete,
+            sealed: false,
             findings: vec!["x is damaged".into()],
             version: "0".into(),
         }
@@ -104,5 +117,16 @@ mod tests {
         assert!(standing_failure(&[record(Failed, true), record(Ok, false)]).is_some());
         assert!(standing_failure(&[record(Failed, true), record(Inconclusive, true)]).is_some());
         assert!(standing_failure(&[record(Failed, true), record(Ok, true)]).is_none());
+    }
+
+    #[test]
+    fn what_was_found_inside_is_not_cleared_from_outside() {
+        use CheckOutcome::{Failed, Ok};
+        let sealed = |outcome| CheckRecord { sealed: true, ..record(outcome, true) };
+        let inside = record(Failed, true);
+        assert!(standing_failure(&[sealed(Failed), sealed(Ok)]).is_none());
+        assert!(standing_failure(&[inside.clone(), sealed(Ok)]).is_some());
+        assert!(standing_failure(&[inside.clone(), sealed(Failed), sealed(Ok)]).is_some());
+        assert!(standing_failure(&[inside, sealed(Ok), record(Ok, true)]).is_none());
     }
 }

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+#[cfg(feature = "encryption")]
+mod encryption;
+#[cfg(feature = "encryption")]
+mod signing;
 mod snapshot;
 mod support;
 mod worth;

@@ -1,6 +1,7 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
 mod backup;
+mod keygen;
 mod pin;
 mod prune;
 mod restore;
@@ -15,6 +16,7 @@ use seaworthy_core::{Context, Error, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
 pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
@@ -22,7 +24,7 @@ pub use show::{ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
 
-use crate::Seaworthy;
+use crate::{Seaworthy, keys::Purpose};
 
 /// A snapshot as people name it: `JOB` or `JOB@ID`, where `ID` may be `latest` or any unambiguous
 /// beginning.
@@ -84,11 +86,12 @@ impl Seaworthy {
         &self,
         name: &SnapshotName,
         sink: Option<&Name>,
+        purpose: Purpose,
         cx: &Context,
     ) -> Result<(Name, Repository, SnapshotInfo)> {
         let mut first_error = None;
         for sink in self.sinks_of(&name.job, sink)? {
-            let repository = self.repository(&name.job, &sink, cx).await?;
+            let repository = self.repository(&name.job, &sink, purpose, cx).await?;
             match repository.resolve(&name.id, cx).await {
                 Ok(info) => return Ok((sink, repository, info)),
                 Err(error) => first_error = first_error.or(Some(error)),

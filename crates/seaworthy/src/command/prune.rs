@@ -4,7 +4,7 @@ use seaworthy_backup::{Prune, PruneReport};
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 
 /// What `prune` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +68,8 @@ impl Seaworthy {
     ) -> Result<()> {
         for sink in self.sinks_of(job, None)? {
             let policy = self.policy(job, &sink)?;
-            let mut prune = Prune::new(self.repository(job, &sink, cx).await?).dry_run(dry_run);
+            let mut prune =
+                Prune::new(self.repository(job, &sink, Purpose::List, cx).await?).dry_run(dry_run);
             if let Some(policy) = &policy {
                 prune = prune.policy(&**policy);
             }

@@ -15,7 +15,7 @@ use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy, open};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose, open};
 
 /// What `restore` is asked for.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct RestoreRequest {
     pub sink: Option<Name>,
     /// Only these paths and what lies below them; all where none is named.
     pub only: Vec<PathBuf>,
+    /// Also one that is not signed by whom the job trusts.
+    pub force: bool,
     /// Where to.
     pub to: Destination,
 }
@@ -123,8 +125,14 @@ impl Seaworthy {
     ) -> Result<()> {
         let job = &request.snapshot.job;
         let (sink, repository, info) =
-            self.find_snapshot(&request.snapshot, request.sink.as_ref(), cx).await?;
-        let snapshot = repository.open(&info.id).await?;
+            self.find_snapshot(&request.snapshot, request.sink.as_ref(), Purpose::Read, cx).await?;
+        let snapshot = match repository.open(&info.id).await {
+            Err(error) if error.kind() == ErrorKind::Untrusted && request.force => {
+                cx.emit(Event::warning(error.chain()));
+                repository.open_untrusted(&info.id).await?
+            }
+            snapshot => snapshot?,
+        };
         let config = self.job_config(job)?;
         let chosen = self.choose(&snapshot, config, request, cx).await?;
         let mut done = RestoreResult {
