@@ -1,6 +1,7 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
 mod drill;
+mod keys;
 mod postgres;
 
 use std::{
@@ -19,6 +20,8 @@ use crate::{
     retention::Keep,
     run::VerifyAfter,
 };
+
+pub use keys::{EncryptionConfig, SigningConfig};
 
 /// A place for snapshots: `[sink.<name>]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +78,12 @@ pub struct JobConfig {
     /// `keep`; `7d` where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_hold: Option<Span>,
+    /// Whom snapshots are encrypted for; plain where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionConfig>,
+    /// Who vouches for snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<SigningConfig>,
     /// How a new snapshot is verified; for local sinks by reading it back where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_after: Option<VerifyAfter>,
@@ -270,6 +279,13 @@ impl JobConfig {
     pub fn resolve(&mut self, base: &Path) {
         if let Some(temp) = &mut self.limit.temp {
             resolve(temp, base);
+        }
+        let passphrase = self.encryption.as_mut().and_then(|e| e.passphrase.as_mut());
+        let key = self.signing.as_mut().and_then(|signing| signing.key.as_mut());
+        for secret in [passphrase, key].into_iter().flatten() {
+            if let SecretRef::File(path) = secret {
+                resolve(path, base);
+            }
         }
         for (_, source) in self.sources.iter_mut() {
             match source {

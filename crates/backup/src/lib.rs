@@ -14,6 +14,9 @@
 //! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
 //! a suite or a reference implementation behind the feature `testing`.
 //!
+//! [`encryption`] and [`signing`] keep what is stored from being read and forged: behind the feature
+//! `encryption`.
+//!
 //! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`
 //! and `local` add sources, targets and a sink.
 
@@ -21,6 +24,7 @@
 mod archive;
 pub mod config;
 pub mod drill;
+pub mod encryption;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;
@@ -34,6 +38,7 @@ mod repository;
 pub mod restore;
 pub mod retention;
 mod run;
+pub mod signing;
 pub mod sink;
 pub mod snapshot;
 pub mod source;
@@ -54,6 +59,7 @@ pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
+pub use signing::Keys;
 #[cfg(feature = "local")]
 pub use sink::ObjectStoreSink;
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
     retention::latest,
+    signing::{Keys, SIGNATURE_SUFFIX, TrustedKeys, check_manifest, comment},
     sink::ObjectInfo,
     snapshot::{
-        CheckKind, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo,
-        SnapshotKind, SnapshotState,
+        CheckKind, CheckOutcome, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId,
+        SnapshotInfo, SnapshotKind, SnapshotState,
         check::{CHECKS, MAX_CHECK, standing_failure},
         manifest::MAX_MANIFEST,
     },
@@ -30,12 +31,24 @@ pub struct Repository {
     sink: Arc<dyn BackupSink>,
     job: Name,
     host: HostId,
+    keys: Arc<Keys>,
 }
 
 impl Repository {
     /// The snapshots of `job` in `sink`; `latest` means the latest of `host`.
     pub fn new(sink: Arc<dyn BackupSink>, job: Name, host: HostId) -> Self {
-        Self { sink, job, host }
+        Self { sink, job, host, keys: Arc::default() }
+    }
+
+    /// The same with `keys`, which decrypt its snapshots and say which are trusted.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = Arc::new(keys);
+        self
+    }
+
+    pub(crate) fn held_keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// The sink.
@@ -127,12 +140,35 @@ impl Repository {
         }
     }
 
-    /// Reads and proves the manifest of the snapshot `id`.
+    /// Reads and proves the manifest of the snapshot `id`. Where there are trusted keys, one that
+    /// none of them signed is [`ErrorKind::Untrusted`].
     pub async fn open(&self, id: &SnapshotId) -> Result<Snapshot> {
+        self.open_with(id, self.keys.trust.as_ref()).await
+    }
+
+    /// [`open`](Self::open), whoever wrote the manifest.
+    pub async fn open_untrusted(&self, id: &SnapshotId) -> Result<Snapshot> {
+        self.open_with(id, None).await
+    }
+
+    async fn open_with(&self, id: &SnapshotId, trust: Option<&TrustedKeys>) -> Result<Snapshot> {
         let folder = self.folder_of(id)?;
         let bytes = self.sink.get(&folder.join(MANIFEST)?, MAX_MANIFEST).await?;
-        let manifest = Manifest::from_bytes(&bytes, &self.job, id)?;
-        Ok(Snapshot::new(self.sink.clone(), folder, manifest))
+        if let Some(trust) = trust {
+            check_manifest(&*self.sink, &folder, &bytes, trust).await?;
+        }
+        let manifest = Manifest::from_bytes(&bytes, &self.job, id).map_err(|error| {
+            match (trust, error.kind()) {
+                // What we trust signed it, for another place.
+                (Some(_), ErrorKind::Damaged) => {
+                    let message = format!("the manifest in {folder} is signed, but not for there");
+                    Error::new(ErrorKind::Untrusted, "manifest.trust", message).caused_by(error)
+                }
+                _ => error,
+            }
+        })?;
+        let identities = self.keys.identities.clone();
+        Ok(Snapshot::new(self.sink.clone(), folder, manifest, identities))
     }
 
     /// Protects the snapshot `id` from prune until it is unpinned.
@@ -168,6 +204,11 @@ impl Repository {
             Error::new(ErrorKind::Internal, "check.record", "cannot write a record").caused_by(e)
         })?;
         let key = self.folder_of(id)?.join(&name)?;
+        if let Some(signing) = &self.keys.signing {
+            let signature = signing.sign(&bytes, &comment(&self.folder_of(id)?, &name))?;
+            let beside = self.folder_of(id)?.join(&format!("{name}{SIGNATURE_SUFFIX}"))?;
+            self.sink.put(&beside, signature.into(), PutOptions::default()).await?;
+        }
         self.sink.put(&key, bytes.into(), PutOptions::default()).await.map(drop)
     }
 
@@ -228,6 +269,7 @@ impl Repository {
                 info.state = match error.kind() {
                     ErrorKind::NotFound => return Ok(None),
                     ErrorKind::NewerFormat => SnapshotState::NewerFormat { why: error.chain() },
+                    ErrorKind::Untrusted => SnapshotState::Untrusted { why: error.chain() },
                     _ if is_lasting(&error) => SnapshotState::Damaged { why: error.chain() },
                     _ => return Err(error),
                 };
@@ -257,23 +299,51 @@ impl Repository {
     ) -> Result<Option<String>> {
         let checks = folder.join(CHECKS)?;
         let mut keys: Vec<_> = objects.iter().map(|object| &object.key).collect();
-        keys.retain(|key| key.starts_with(&checks));
+        keys.retain(|key| key.starts_with(&checks) && !key.as_str().ends_with(SIGNATURE_SUFFIX));
         keys.sort();
         let mut records = Vec::new();
         for key in keys {
-            let record = match self.sink.get(key, MAX_CHECK).await {
-                Ok(bytes) => serde_json::from_slice::<CheckRecord>(&bytes).ok(),
+            let bytes = match self.sink.get(key, MAX_CHECK).await {
+                Ok(bytes) => bytes,
                 // Deleted since the listing.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) if is_lasting(&error) => None,
+                Err(error) if is_lasting(&error) => Vec::new(),
                 Err(error) => return Err(error),
             };
-            match record {
-                Some(record) => records.push(record),
-                None => return Ok(Some(format!("the record {key} cannot be read"))),
+            match serde_json::from_slice::<CheckRecord>(&bytes) {
+                // A forged failure costs attention; a forged success would hide one.
+                Ok(record) if record.outcome == CheckOutcome::Ok => {
+                    if self.is_believed(folder, key, &bytes).await? {
+                        records.push(record);
+                    }
+                }
+                Ok(record) => records.push(record),
+                Err(_) => return Ok(Some(format!("the record {key} cannot be read"))),
             }
         }
+        // Names can be forged where records cannot.
+        records.sort_by_key(|record| record.time);
         Ok(standing_failure(&records))
+    }
+
+    /// Whether somebody whom we trust signed the record `key` of the snapshot in `folder`.
+    async fn is_believed(
+        &self,
+        folder: &ObjectKey,
+        key: &ObjectKey,
+        record: &[u8],
+    ) -> Result<bool> {
+        let Some(trust) = &self.keys.trust else { return Ok(true) };
+        let signature = format!("{key}{SIGNATURE_SUFFIX}").parse()?;
+        let signature = match self.sink.get(&signature, MAX_CHECK).await {
+            Ok(signature) => signature,
+            Err(error) if error.kind() == ErrorKind::NotFound || is_lasting(&error) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let name = key.strip_prefix(folder).unwrap_or_default();
+        Ok(trust.check(record, &signature).is_ok_and(|said| said == comment(folder, name)))
     }
 }
 

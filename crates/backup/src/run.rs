@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BackupSink, BackupSinkExt, BackupSource, ObjectKey, PutOptions, Repository,
+    encryption::Recipients,
     history::History,
     payload::{Compression, writer::PayloadWriter},
     prune::{Prune, PruneReport},
     replica::{Holds, Replica, ReplicaReport},
     retention::RetentionPolicy,
+    signing::{Keys, put_manifest},
     snapshot::{
         CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource,
         SnapshotId, SnapshotKind, Suspicion, index::LossRecord, index_file::IndexWriter,
@@ -214,6 +216,13 @@ impl BackupJob {
         self
     }
 
+    /// Encrypts, signs and trusts with `keys`.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.repository = self.repository.keys(keys);
+        self
+    }
+
     /// The job's snapshots.
     pub fn repository(&self) -> &Repository {
         &self.repository
@@ -242,6 +251,7 @@ impl BackupJob {
             return Err(Error::new(ErrorKind::InvalidInput, "backup.run", message));
         }
         self.check_names()?;
+        self.repository.held_keys().check_writing()?;
         let state = self.job_state();
         let prune = Prune::new(self.repository.clone()).state(state.as_ref());
         prune.reap_dead_runs(cx).await?;
@@ -312,7 +322,8 @@ impl BackupJob {
             return error;
         }
         let finding = format!("it was never verified: {}", error.chain());
-        let record = CheckRecord::failed(cx.now(), finding);
+        let mut record = CheckRecord::failed(cx.now(), finding);
+        record.sealed = self.repository.held_keys().is_sealed();
         match self.repository.record_check(id, &record).await {
             Ok(()) => error,
             Err(unrecorded) => error.with("not recorded", unrecorded.chain()),
@@ -350,7 +361,10 @@ impl BackupJob {
         let started = cx.now();
         let sink = &**self.repository.sink();
         let folder = self.repository.folder_of(id)?;
-        let mut index = IndexWriter::begin(sink, &folder, self.options.compression).await?;
+        let keys = self.repository.held_keys();
+        let recipients = keys.recipients.as_ref();
+        let compression = self.options.compression;
+        let mut index = IndexWriter::begin(sink, &folder, compression, recipients).await?;
         let stored = self.store_payloads(&folder, &mut index, cx).await;
         let losses = index.losses().to_vec();
         let (sources, mut objects) = match stored {
@@ -381,6 +395,7 @@ impl BackupJob {
             started,
             finished: cx.now(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            encryption: recipients.map(Recipients::describe),
             sources,
             index: index_name,
             objects,
@@ -389,7 +404,8 @@ impl BackupJob {
             unknown: serde_json::Map::new(),
         };
         cx.check("backup.run")?;
-        write_manifest(sink, &folder, &manifest).await?;
+        let bytes = manifest.to_bytes()?;
+        put_manifest(sink, &folder, bytes, keys.signing.as_ref(), false).await?;
         Ok(BackupReport {
             job: manifest.job.clone(),
             id: id.clone(),
@@ -419,6 +435,7 @@ impl BackupJob {
             sink: &**self.repository.sink(),
             folder,
             compression: self.options.compression,
+            recipients: self.repository.held_keys().recipients.as_ref(),
             workers: self.options.workers.clamp(1, MAX_WORKERS),
             cx,
         };
@@ -485,14 +502,4 @@ pub(crate) async fn write_sums(
     );
     sink.put(&folder.join(SUMS)?, Bytes::from(lines), PutOptions::default()).await?;
     Ok(described)
-}
-
-/// Writes the manifest, which makes the folder a snapshot.
-pub(crate) async fn write_manifest(
-    sink: &dyn BackupSink,
-    folder: &ObjectKey,
-    manifest: &Manifest,
-) -> Result<()> {
-    let bytes = Bytes::from(manifest.to_bytes()?);
-    sink.put(&folder.join(MANIFEST)?, bytes, PutOptions::default()).await.map(drop)
 }

@@ -80,6 +80,8 @@ pub(crate) enum Command {
         /// List its databases and tables too, with their rows
         #[arg(long)]
         tables: bool,
+        #[command(flatten)]
+        identities: IdentityFiles,
     },
     /// Read every byte of a snapshot back and check it
     Verify {
@@ -95,6 +97,8 @@ pub(crate) enum Command {
         /// Make a lost index anew from the payloads
         #[arg(long, conflicts_with = "sample")]
         rebuild_index: bool,
+        #[command(flatten)]
+        identities: IdentityFiles,
     },
     /// Restore a snapshot into a throw-away place, compare it with its index and remove it again
     Drill {
@@ -134,6 +138,15 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB@ID")]
         snapshot: SnapshotName,
     },
+    /// Make a key pair, to encrypt (age) or to sign (sign), and print the public half
+    Keygen {
+        /// What it is for
+        #[arg(value_name = "age|sign", hide_possible_values = true)]
+        kind: KeygenKind,
+        /// Write the secret half to this new file; without it everything is printed
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -141,6 +154,20 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// Where private keys are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct IdentityFiles {
+    /// Decrypt with the private keys of age or ssh in this file [default: $SEAWORTHY_IDENTITY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeygenKind {
+    Age,
+    Sign,
 }
 
 #[derive(Debug, Subcommand)]
@@ -177,12 +204,26 @@ pub(crate) struct Restore {
     /// Only this path and what lies below it, or only the rows of this table
     #[arg(long, value_name = "PATH|TABLE")]
     pub(crate) only: Vec<PathBuf>,
+    /// Also a snapshot that is not signed by whom the job trusts
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) identities: IdentityFiles,
     /// Do not ask before a restore in place
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 impl Command {
+    /// The files of private keys that it was given.
+    pub(crate) fn identities(&self) -> Option<&IdentityFiles> {
+        match self {
+            Self::Show { identities, .. } | Self::Verify { identities, .. } => Some(identities),
+            Self::Restore(restore) => Some(&restore.identities),
+            _ => None,
+        }
+    }
+
     /// Its name in documents.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -198,6 +239,7 @@ impl Command {
             Self::Sync { .. } => "sync",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
+            Self::Keygen { .. } => "keygen",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

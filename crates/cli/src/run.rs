@@ -6,16 +6,16 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
-        BackupRequest, Destination, DrillRequest, PruneRequest, RestoreRequest, ShowRequest,
-        VerifyKind, VerifyRequest,
+        BackupRequest, Destination, DrillRequest, KeyKind, KeygenRequest, PruneRequest,
+        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, keygen,
     },
     core::{Context, Error, Result},
-    default_state_folder,
+    default_state_folder, find_identities,
 };
 use serde::Serialize;
 
 use crate::{
-    arguments::{Arguments, Command, ConfigCommand, Global, Restore},
+    arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, Restore},
     ask,
     output::{self, Report},
     progress::Bars,
@@ -50,9 +50,17 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             return print_raw(&text);
         }
         Command::Config(ConfigCommand::Check) => return finish.with(check(&global)),
+        Command::Keygen { kind, out } => {
+            let kind = match kind {
+                KeygenKind::Age => KeyKind::Age,
+                KeygenKind::Sign => KeyKind::Sign,
+            };
+            return finish.with(keygen(&KeygenRequest { kind, out }));
+        }
         _ => {}
     }
-    let seaworthy = match open(&global) {
+    let opened = open(&global).and_then(|seaworthy| with_identities(seaworthy, &command));
+    let seaworthy = match opened {
         Ok(seaworthy) => seaworthy,
         Err(error) => return finish.with(Reply::<output::Checked>::from(error)),
     };
@@ -61,10 +69,10 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.backup(&BackupRequest { jobs, dry_run, accept }, &cx).await)
         }
         Command::Snapshots { jobs } => finish.with(seaworthy.snapshots(&jobs, &cx).await),
-        Command::Show { snapshot, files, tables } => {
+        Command::Show { snapshot, files, tables, .. } => {
             show(&seaworthy, ShowRequest { snapshot, files, tables }, &finish, &cx).await
         }
-        Command::Verify { snapshots, sink, sample, rebuild_index } => {
+        Command::Verify { snapshots, sink, sample, rebuild_index, .. } => {
             let kind = match sample {
                 _ if rebuild_index => VerifyKind::RebuildIndex,
                 Some(part) => VerifyKind::Sample(part),
@@ -90,7 +98,10 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
-        Command::Config(_) | Command::Completions { .. } | Command::Man => Outcome::Done,
+        Command::Config(_)
+        | Command::Keygen { .. }
+        | Command::Completions { .. }
+        | Command::Man => Outcome::Done,
     }
 }
 
@@ -153,6 +164,14 @@ fn open(global: &Global) -> Result<Seaworthy> {
     Ok(Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect()))
 }
 
+/// Private keys are read for commands that decrypt, and for no other.
+fn with_identities(seaworthy: Seaworthy, command: &Command) -> Result<Seaworthy> {
+    let Some(given) = command.identities() else { return Ok(seaworthy) };
+    let variable = std::env::var_os("SEAWORTHY_IDENTITY");
+    let identities = find_identities(&given.identity, variable.as_deref())?;
+    Ok(seaworthy.with_identities(identities))
+}
+
 fn restore_request(restore: Restore) -> Result<RestoreRequest> {
     let to = match restore.to {
         Some(target) => match Destination::parse(&target)? {
@@ -165,8 +184,8 @@ fn restore_request(restore: Restore) -> Result<RestoreRequest> {
         },
         None => Destination::InPlace,
     };
-    let Restore { snapshot, source, sink, only, .. } = restore;
-    Ok(RestoreRequest { snapshot, source, sink, only, to })
+    let Restore { snapshot, source, sink, only, force, .. } = restore;
+    Ok(RestoreRequest { snapshot, source, sink, only, force, to })
 }
 
 /// Files are printed as they are read, unless one document is asked for.

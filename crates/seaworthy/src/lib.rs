@@ -11,6 +11,7 @@
 pub mod command;
 pub mod config;
 mod database;
+mod keys;
 mod machine;
 mod open;
 mod outcome;
@@ -21,6 +22,7 @@ mod secrets;
 pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
 pub use config::Config;
+pub use keys::find_identities;
 pub use machine::{StateVariables, default_state_folder, host_id};
 #[cfg(feature = "schema")]
 pub use outcome::document_schema;

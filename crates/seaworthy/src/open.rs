@@ -16,7 +16,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
 
-use crate::{Seaworthy, replicas};
+use crate::{Seaworthy, keys::Purpose, replicas};
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -65,15 +65,17 @@ impl Seaworthy {
         }
     }
 
-    /// The snapshots of `job` in its sink `sink`.
+    /// The snapshots of `job` in its sink `sink`, with the keys that `purpose` needs.
     pub(crate) async fn repository(
         &self,
         job: &Name,
         sink: &Name,
+        purpose: Purpose,
         cx: &Context,
     ) -> Result<Repository> {
+        let keys = self.keys(job, purpose, cx).await?;
         let sink = self.open_sink(sink, cx).await?;
-        Ok(Repository::new(sink, job.clone(), self.host.clone()))
+        Ok(Repository::new(sink, job.clone(), self.host.clone()).keys(keys))
     }
 
     /// The policy of `job` on `sink`; none keeps everything.
@@ -106,9 +108,11 @@ impl Seaworthy {
         options.temp = self.temp_of(config);
         changes(&mut options);
         let (kind, temp) = (options.kind, options.temp.clone());
+        let keys = self.keys(name, Purpose::Write, cx).await?;
         let sink_opened = self.open_sink(sink, cx).await?;
         let mut job = BackupJob::new(name.clone(), self.host.clone(), sink_opened)
             .state(self.state.clone())
+            .keys(keys)
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
             job = match source_config {

@@ -11,7 +11,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Error, Name, Result, Span};
 
-use crate::Seaworthy;
+use crate::{Seaworthy, keys::Purpose};
 
 /// How long a replica is waited for where the file says nothing, in days.
 const MAX_HOLD_DAYS: u16 = 7;
@@ -27,7 +27,8 @@ impl Seaworthy {
                 Ok(sink) => sink,
                 Err(error) => Arc::new(UnopenedSink { name: name.clone(), error }),
             };
-            let repository = Repository::new(sink, job.clone(), self.host.clone());
+            let keys = self.keys(job, Purpose::List, cx).await?;
+            let repository = Repository::new(sink, job.clone(), self.host.clone()).keys(keys);
             let mut replica = Replica::new(name.clone(), repository)
                 .verify_after(self.verify_after(config, name));
             if let Some(policy) = self.policy(job, name)? {

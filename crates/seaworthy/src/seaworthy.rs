@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use seaworthy_backup::{HostId, StateFolder};
+use seaworthy_backup::{HostId, StateFolder, encryption::Identities};
 use seaworthy_core::{Context, Result, Secret, SecretRef};
 
 use crate::{Config, find_secret, machine};
@@ -30,6 +30,7 @@ pub struct Seaworthy {
     pub(crate) host: HostId,
     pub(crate) state: StateFolder,
     pub(crate) variables: Variables,
+    pub(crate) identities: Identities,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -67,7 +68,13 @@ impl Seaworthy {
     pub fn new(config: Config, default_state: &Path) -> Result<Self> {
         let state = config.state.clone().unwrap_or_else(|| default_state.to_owned());
         let host = machine::host_id(&state)?;
-        Ok(Self { config, host, state: StateFolder::new(state), variables: Variables::default() })
+        Ok(Self {
+            config,
+            host,
+            state: StateFolder::new(state),
+            variables: Variables::default(),
+            identities: Identities::new(),
+        })
     }
 
     /// Looks up in `variables` what the file says to be in the environment. Without this nothing is

@@ -8,6 +8,7 @@ use crate::{
     BackupSink, BackupSinkExt, BackupSource, FilesSource, FilesTarget, HostId, Manifest,
     MemorySink, ObjectKey, RestoreReport, RestoreTarget, Selection, Snapshot, SnapshotId,
     SourceSummary,
+    encryption::Identities,
     payload::{Codec, Compression, PayloadReader, writer::PayloadWriter},
     snapshot::{
         FORMAT, SnapshotKind,
@@ -39,8 +40,15 @@ pub(super) async fn try_store(source: &dyn BackupSource, workers: usize) -> Resu
     let id = SnapshotId::from_parts(Timestamp::from_unix(1_700_000_000), [1, 2, 3]);
     let folder: ObjectKey = format!("{job}/{id}").parse().unwrap();
     let compression = Compression::new(Codec::Zstd, Some(1)).unwrap();
-    let mut index = IndexWriter::begin(&sink, &folder, compression).await?;
-    let writer = PayloadWriter { sink: &sink, folder: &folder, compression, workers, cx: &cx };
+    let mut index = IndexWriter::begin(&sink, &folder, compression, None).await?;
+    let writer = PayloadWriter {
+        sink: &sink,
+        folder: &folder,
+        compression,
+        recipients: None,
+        workers,
+        cx: &cx,
+    };
     let (described, object) = writer.write(&name, source, &mut index).await?;
     let index = index.commit().await?;
     let manifest = Manifest {
@@ -52,6 +60,7 @@ pub(super) async fn try_store(source: &dyn BackupSource, workers: usize) -> Resu
         kind: SnapshotKind::Backup,
         host: HostId::from_machine_id("x"),
         version: "0".into(),
+        encryption: None,
         sources: vec![described.clone()],
         index: index.name.clone(),
         objects: vec![object, index],
@@ -60,7 +69,7 @@ pub(super) async fn try_store(source: &dyn BackupSource, workers: usize) -> Resu
         unknown: serde_json::Map::new(),
     };
     let sink: Arc<dyn BackupSink> = Arc::new(sink);
-    let snapshot = Snapshot::new(sink, folder, manifest);
+    let snapshot = Snapshot::new(sink, folder, manifest, Identities::default());
     let index = snapshot.index(&std::env::temp_dir(), &cx).await?;
     let reader = snapshot.payload(&index, &name, workers)?;
     Ok(Stored { snapshot, reader, summary: described.summary })

@@ -3,6 +3,7 @@
 pub(crate) mod buffers;
 pub(crate) mod codec;
 pub(crate) mod reader;
+pub(crate) mod sealed;
 mod segment;
 pub(crate) mod upload;
 pub(crate) mod writer;

@@ -1,14 +1,15 @@
 //! Reading a payload back: whole or in part, each frame checked before it is used.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 
-use super::codec::Decompressor;
+use super::{codec::Decompressor, sealed::SealedObject};
 use crate::{
     BackupSink, BackupSinkExt, ObjectKey,
+    encryption::Unsealer,
     snapshot::{
         Digest256, ManifestSource,
         index::FrameRecord,
@@ -23,6 +24,7 @@ pub struct PayloadReader {
     folder: ObjectKey,
     index: Index,
     source: ManifestSource,
+    sealed: Option<SealedObject>,
     workers: usize,
 }
 
@@ -32,9 +34,10 @@ impl PayloadReader {
         folder: ObjectKey,
         index: Index,
         source: ManifestSource,
+        sealed: Option<SealedObject>,
         workers: usize,
     ) -> Self {
-        Self { sink, folder, index, source, workers }
+        Self { sink, folder, index, source, sealed, workers }
     }
 
     /// What the manifest says of the source.
@@ -53,20 +56,45 @@ impl PayloadReader {
         self.index.records_of(&self.source.name)
     }
 
-    /// The stored bytes of `frame`, checked against its SHA-256.
+    /// The compressed bytes of `frame`, decrypted where they are encrypted and checked against their
+    /// SHA-256.
     pub async fn fetch(&self, frame: &FrameRecord) -> Result<Bytes> {
-        let key = self.folder.join(&frame.object)?;
         let range = frame.offset..frame.offset + frame.stored;
-        let stored =
-            self.sink.get_range(&key, range).await.map_err(|error| match error.kind() {
-                // The manifest promised it.
-                ErrorKind::NotFound | ErrorKind::InvalidInput => {
-                    damaged(frame, "it is missing").caused_by(error)
-                }
-                _ => error,
-            })?;
+        let stored = match self.unsealer().await? {
+            None => self.get(frame, range).await?,
+            Some(unsealer) => {
+                let sealed = self.get(frame, unsealer.stored_range(&range)).await?;
+                let opened = tokio::task::spawn_blocking(move || unsealer.decrypt(&range, sealed));
+                let opened = opened.await.map_err(|source| {
+                    Error::new(ErrorKind::Internal, "payload.read", "a worker panicked")
+                        .caused_by(source)
+                })?;
+                opened
+                    .map_err(|error| damaged(frame, "it cannot be decrypted").caused_by(error))?
+                    .into()
+            }
+        };
         check(frame, &stored)?;
         Ok(stored)
+    }
+
+    async fn get(&self, frame: &FrameRecord, range: Range<u64>) -> Result<Bytes> {
+        let key = self.folder.join(&frame.object)?;
+        self.sink.get_range(&key, range).await.map_err(|error| match error.kind() {
+            // The manifest promised it.
+            ErrorKind::NotFound | ErrorKind::InvalidInput => {
+                damaged(frame, "it is missing").caused_by(error)
+            }
+            _ => error,
+        })
+    }
+
+    /// What decrypts the payload, where it is encrypted.
+    pub(crate) async fn unsealer(&self) -> Result<Option<Arc<Unsealer>>> {
+        match &self.sealed {
+            None => Ok(None),
+            Some(sealed) => sealed.open().await.map(Some),
+        }
     }
 
     /// [`fetch`](Self::fetch) for a blocking thread of the runtime.

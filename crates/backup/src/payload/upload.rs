@@ -1,4 +1,5 @@
-//! An upload that knows the SHA-256 of what passed through it.
+//! An upload that encrypts what passes through it, where it is to, and knows the SHA-256 of what is
+//! stored.
 
 use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
@@ -6,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     BackupSink, ObjectKey, PutOptions, Upload,
+    encryption::{self, Recipients, Sealer},
     snapshot::{Digest256, ManifestObject},
 };
 
@@ -13,12 +15,22 @@ use crate::{
 pub(crate) struct HashedUpload {
     name: String,
     upload: Box<dyn Upload>,
+    layer: Layer,
     /// Away while a blocking thread works on it.
     hash: Option<Sha256>,
-    size: u64,
+    written: u64,
+    stored: u64,
+}
+
+/// What stands between the bytes that are written and those that are stored.
+enum Layer {
+    Plain,
+    /// Away while a blocking thread works on it: nothing is ever stored without it.
+    Age(Option<Box<Sealer>>),
 }
 
 impl HashedUpload {
+    /// Begins the object `name` in `folder`.
     pub(crate) async fn begin(
         sink: &dyn BackupSink,
         folder: &ObjectKey,
@@ -27,43 +39,87 @@ impl HashedUpload {
     ) -> Result<Self> {
         let options = PutOptions { size, ..PutOptions::default() };
         let upload = sink.begin(&folder.join(&name)?, options).await?;
-        Ok(Self { name, upload, hash: Some(Sha256::new()), size: 0 })
+        let (layer, hash) = (Layer::Plain, Some(Sha256::new()));
+        Ok(Self { name, upload, layer, hash, written: 0, stored: 0 })
     }
 
-    /// How many bytes were written so far: where the next one lands.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
+    /// Begins the object `name` in `folder`, encrypted and named so where there are `recipients`.
+    pub(crate) async fn begin_for(
+        recipients: Option<&Recipients>,
+        sink: &dyn BackupSink,
+        folder: &ObjectKey,
+        name: String,
+    ) -> Result<Self> {
+        let Some(recipients) = recipients.cloned() else {
+            return Self::begin(sink, folder, name, None).await;
+        };
+        let sealer = blocking(move || Sealer::begin(&recipients)).await??;
+        let mut upload =
+            Self::begin(sink, folder, format!("{name}{}", encryption::SUFFIX), None).await?;
+        upload.layer = Layer::Age(Some(Box::new(sealer)));
+        Ok(upload)
+    }
+
+    /// The object's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many bytes were written so far, before encryption: where the next one lands.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.size += chunk.len() as u64;
+        self.written += chunk.len() as u64;
+        let stored = match &mut self.layer {
+            Layer::Plain => chunk,
+            Layer::Age(sealer) => {
+                let mut sealing = sealer.take().ok_or_else(broken)?;
+                let sealed = blocking(move || sealing.write(&chunk).map(|()| sealing)).await??;
+                sealer.insert(sealed).take()
+            }
+        };
+        self.store(stored).await
+    }
+
+    async fn store(&mut self, chunk: Bytes) -> Result<()> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        self.stored += chunk.len() as u64;
         let mut hash = self.hash.take().ok_or_else(broken)?;
         let hashed = chunk.clone();
-        let hashing = tokio::task::spawn_blocking(move || {
+        let hashing = blocking(move || {
             hash.update(&hashed);
             hash
         });
         let (hash, written) = tokio::join!(hashing, self.upload.write(chunk));
-        self.hash = Some(hash.map_err(|source| broken().caused_by(source))?);
+        self.hash = Some(hash?);
         written
     }
 
     /// Makes the object visible.
-    pub(crate) async fn commit(self) -> Result<ManifestObject> {
+    pub(crate) async fn commit(mut self) -> Result<ManifestObject> {
+        if let Layer::Age(sealer) = &mut self.layer {
+            let sealer = sealer.take().ok_or_else(broken)?;
+            let rest = blocking(move || sealer.finish()).await??;
+            self.store(rest).await?;
+        }
         let sha256 = Digest256::from(self.hash.ok_or_else(broken)?.finalize());
         let stored = self.upload.commit().await?;
-        if stored.size != self.size {
+        if stored.size != self.stored {
             let message =
-                format!("{} was stored with {} bytes, not {}", self.name, stored.size, self.size);
+                format!("{} was stored with {} bytes, not {}", self.name, stored.size, self.stored);
             return Err(Error::new(ErrorKind::Damaged, "sink.commit", message));
         }
-        Ok(ManifestObject::new(self.name, self.size, sha256))
+        Ok(ManifestObject::new(self.name, self.stored, sha256))
     }
 
     /// Makes the object visible if it is what `promised` says, and gives it up if it is not.
     pub(crate) async fn commit_as(self, promised: &ManifestObject) -> Result<()> {
         let sha256 = self.hash.clone().map(|hash| Digest256::from(hash.finalize()));
-        if self.size == promised.size && sha256 == Some(promised.sha256) {
+        if self.stored == promised.size && sha256 == Some(promised.sha256) {
             return self.commit().await.map(drop);
         }
         let message = format!("{} is not what its manifest promises", self.name);
@@ -77,6 +133,11 @@ impl HashedUpload {
             tracing::warn!(object = self.name, error = error.chain(), "cannot abort an upload");
         }
     }
+}
+
+/// What `work` gives on a blocking thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| broken().caused_by(source))
 }
 
 fn broken() -> Error {

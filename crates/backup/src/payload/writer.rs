@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     BackupSink, ObjectKey,
+    encryption::Recipients,
     snapshot::{
         ManifestObject, ManifestSource,
         index::{FrameRecord, PayloadRecord, Record},
@@ -25,6 +26,8 @@ pub(crate) struct PayloadWriter<'a> {
     /// The snapshot's folder.
     pub(crate) folder: &'a ObjectKey,
     pub(crate) compression: Compression,
+    /// Whom it is encrypted for.
+    pub(crate) recipients: Option<&'a Recipients>,
     pub(crate) workers: usize,
     pub(crate) cx: &'a Context,
 }
@@ -44,9 +47,11 @@ impl PayloadWriter<'_> {
         let record = PayloadRecord::new(name.clone(), kind.as_str(), codec);
         index.push(&Record::Payload(record)).await?;
 
-        let mut upload = HashedUpload::begin(self.sink, self.folder, object.clone(), None).await?;
+        let mut upload =
+            HashedUpload::begin_for(self.recipients, self.sink, self.folder, object).await?;
         let (sender, receiver) = segments(self.compression, self.workers, self.cx);
-        let mut described = ManifestSource::new(name.clone(), kind.as_str(), object, codec);
+        let mut described =
+            ManifestSource::new(name.clone(), kind.as_str(), upload.name().to_owned(), codec);
         let write = write_frames(receiver, &mut upload, index, &mut described);
         let (dumped, written) = tokio::join!(source.dump(sender, self.cx), write);
         let summary = match (written, dumped) {
@@ -57,8 +62,8 @@ impl PayloadWriter<'_> {
                 return Err(in_source(name, error));
             }
         };
+        described.stored = upload.written();
         let object = upload.commit().await.map_err(|error| in_source(name, error))?;
-        described.stored = object.size;
         described.summary = summary;
         Ok((described, object))
     }
@@ -98,7 +103,7 @@ async fn write_frame(
     if frame.plain_len > 0 {
         let record = FrameRecord {
             object: described.object.clone(),
-            offset: upload.size(),
+            offset: upload.written(),
             stored: frame.stored.len() as u64,
             plain_offset: described.plain,
             plain: frame.plain_len,

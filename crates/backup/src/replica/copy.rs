@@ -13,8 +13,9 @@ use crate::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions, Repository,
     payload::upload::HashedUpload,
     run::{RunOptions, VerifyAfter},
+    signing::{MAX_SIGNATURE, SIGNATURE},
     snapshot::{
-        Digest256, MANIFEST, Manifest, ManifestObject, Snapshot, SnapshotId, manifest::MAX_MANIFEST,
+        Digest256, MANIFEST, ManifestObject, Snapshot, SnapshotId, manifest::MAX_MANIFEST,
     },
     verify::{VerifyOptions, verify},
 };
@@ -52,8 +53,9 @@ impl Replica {
     ) -> Result<CopyReport> {
         let started = cx.now();
         let from = first.folder_of(id)?;
+        let manifest = first.open(id).await?.manifest().clone();
         let bytes = first.sink().get(&from.join(MANIFEST)?, MAX_MANIFEST).await?;
-        let manifest = Manifest::from_bytes(&bytes, first.job(), id)?;
+        let signature = optional(first.sink().get(&from.join(SIGNATURE)?, MAX_SIGNATURE).await)?;
         let task = format!("{}@{id} → {}", first.job(), self.name);
         let total_bytes = Some(manifest.stored());
         cx.emit(Event::Started { task: task.clone(), total_bytes });
@@ -71,10 +73,17 @@ impl Replica {
             with_patience(cx, || source.copy_to(sink, &folder, cx)).await?;
             report.sent += object.size;
         }
-        let copy = Snapshot::new(self.repository.sink().clone(), folder.clone(), manifest);
+        let copy = {
+            let identities = first.held_keys().identities.clone();
+            Snapshot::new(self.repository.sink().clone(), folder.clone(), manifest, identities)
+        };
         self.prove(&copy, options, cx).await?;
         cx.check("sync")?;
         // Byte for byte, so that its digest and a signature stay true.
+        if let Some(signature) = signature {
+            let key = folder.join(SIGNATURE)?;
+            sink.put(&key, Bytes::from(signature), PutOptions::default()).await?;
+        }
         sink.put(&folder.join(MANIFEST)?, Bytes::from(bytes), PutOptions::default()).await?;
         let elapsed = cx.now().since(started);
         cx.emit(Event::Finished { task, elapsed });
@@ -140,6 +149,15 @@ impl Source<'_> {
             }
             _ => error,
         })
+    }
+}
+
+/// What is there, if anything is.
+fn optional<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -21,6 +21,9 @@ pub struct CheckRecord {
     pub outcome: CheckOutcome,
     /// Whether everything was looked at, and not a sample.
     pub complete: bool,
+    /// Whether only the stored bytes of an encrypted snapshot were looked at, not what is in them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// What was found to be wrong, in words; at most twenty of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
@@ -36,6 +39,7 @@ impl CheckRecord {
             kind: CheckKind::Verify,
             outcome: CheckOutcome::Failed,
             complete: false,
+            sealed: false,
             findings: vec![finding],
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -71,12 +75,16 @@ pub enum CheckOutcome {
 /// The finding that makes a snapshot damaged, if the records (oldest first) leave one standing: a
 /// later complete check that went well clears the failures before it. That bytes are whole does not
 /// prove that they can be restored, nor the other way round, so drills and the others are judged
-/// apart.
+/// apart. A check that could not look into an encrypted snapshot clears only what was found without
+/// looking into it.
 pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
     let stands = |n: usize, failed: &CheckRecord| {
         let is_drill = |r: &CheckRecord| r.kind == CheckKind::Drill;
         let clears = |r: &CheckRecord| {
-            r.complete && r.outcome == CheckOutcome::Ok && is_drill(r) == is_drill(failed)
+            r.complete
+                && r.outcome == CheckOutcome::Ok
+                && is_drill(r) == is_drill(failed)
+                && (failed.sealed || !r.sealed)
         };
         failed.outcome == CheckOutcome::Failed && !records[n + 1..].iter().any(clears)
     };
@@ -95,6 +103,7 @@ mod tests {
             kind: CheckKind::Verify,
             outcome,
             complete,
+            sealed: false,
             findings: vec!["x is damaged".into()],
             version: "0".into(),
         }
@@ -118,5 +127,16 @@ mod tests {
         assert!(standing_failure(&[drill(Failed), drill(Ok)]).is_none());
         assert!(standing_failure(&[record(Failed, true), drill(Ok)]).is_some());
         assert!(standing_failure(&[record(Failed, true), drill(Failed), drill(Ok)]).is_some());
+    }
+
+    #[test]
+    fn what_was_found_inside_is_not_cleared_from_outside() {
+        use CheckOutcome::{Failed, Ok};
+        let sealed = |outcome| CheckRecord { sealed: true, ..record(outcome, true) };
+        let inside = record(Failed, true);
+        assert!(standing_failure(&[sealed(Failed), sealed(Ok)]).is_none());
+        assert!(standing_failure(&[inside.clone(), sealed(Ok)]).is_some());
+        assert!(standing_failure(&[inside.clone(), sealed(Failed), sealed(Ok)]).is_some());
+        assert!(standing_failure(&[inside, sealed(Ok), record(Ok, true)]).is_none());
     }
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     BackupSink, ObjectKey,
+    encryption::{self, Opening, Recipients, Unsealer},
     payload::{Codec, Compression, MAX_FRAME, codec::Compressor, upload::HashedUpload},
 };
 
@@ -46,9 +47,10 @@ impl IndexWriter {
         sink: &dyn BackupSink,
         folder: &ObjectKey,
         compression: Compression,
+        recipients: Option<&Recipients>,
     ) -> Result<Self> {
         let name = format!("index.jsonl{}", compression.codec.suffix());
-        let upload = HashedUpload::begin(sink, folder, name, None).await?;
+        let upload = HashedUpload::begin_for(recipients, sink, folder, name).await?;
         let compressor = Some(Compressor::new(compression)?);
         let lines = Vec::with_capacity(BATCH + 4096);
         Ok(Self { upload, compressor, lines, losses: Vec::new() })
@@ -110,6 +112,8 @@ pub struct Index {
     file: Arc<File>,
     codec: Codec,
     manifest: Arc<Manifest>,
+    /// The copy is as encrypted as the object is.
+    unsealer: Option<Arc<Unsealer>>,
 }
 
 impl Index {
@@ -119,9 +123,11 @@ impl Index {
         sink: &dyn BackupSink,
         folder: &ObjectKey,
         manifest: Arc<Manifest>,
+        opening: Option<Opening>,
         temp: &Path,
         cx: &Context,
     ) -> Result<Self> {
+        opening.iter().try_for_each(Opening::check)?;
         let name = &manifest.index;
         let damaged = |why: String| {
             let message = format!("the index of {}@{} {why}", manifest.job, manifest.id);
@@ -133,9 +139,10 @@ impl Index {
             )
         };
         let vouched = manifest.object(name).ok_or_else(|| damaged("is not vouched for".into()))?;
+        let plain_name = name.strip_suffix(encryption::SUFFIX).unwrap_or(name);
         let codec = [Codec::Zstd, Codec::Gzip, Codec::None]
             .into_iter()
-            .find(|codec| *name == format!("index.jsonl{}", codec.suffix()))
+            .find(|codec| plain_name == format!("index.jsonl{}", codec.suffix()))
             .ok_or_else(|| damaged("has an unknown name".into()))?;
         let fail = |e| {
             let message = format!("cannot keep a copy of the index in {}", temp.display());
@@ -165,7 +172,20 @@ impl Index {
         if Digest256::from(hash.finalize()) != vouched.sha256 {
             return Err(damaged("does not have the SHA-256 that the manifest names".into()));
         }
-        Ok(Self { file: Arc::new(file), codec, manifest: manifest.clone() })
+        let file = Arc::new(file);
+        let unsealer = match opening {
+            None => None,
+            Some(opening) => {
+                let copy = ReadAt { file: file.clone(), at: 0 };
+                let unsealer = tokio::task::spawn_blocking(move || unseal(copy, size, &opening));
+                let unsealer = unsealer.await.map_err(|source| {
+                    Error::new(ErrorKind::Internal, "index.read", "a worker panicked")
+                        .caused_by(source)
+                })?;
+                Some(Arc::new(unsealer?))
+            }
+        };
+        Ok(Self { file, codec, manifest: manifest.clone(), unsealer })
     }
 
     /// The manifest of the snapshot.
@@ -175,7 +195,12 @@ impl Index {
 
     /// Every record in order. Blocks on reading a local file.
     pub fn records(&self) -> Result<Records> {
-        let copy = BufReader::with_capacity(128 << 10, ReadAt { file: self.file.clone(), at: 0 });
+        let copy = ReadAt { file: self.file.clone(), at: 0 };
+        let copy: Box<dyn Read + Send> = match &self.unsealer {
+            None => Box::new(copy),
+            Some(unsealer) => unsealer.reader(copy)?,
+        };
+        let copy = BufReader::with_capacity(128 << 10, copy);
         let lines: Box<dyn BufRead + Send> = match self.codec {
             Codec::Zstd => {
                 let zstd = zstd::stream::read::Decoder::with_buffer(copy)
@@ -297,6 +322,16 @@ impl std::fmt::Debug for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Records").field("wanted", &self.wanted).finish_non_exhaustive()
     }
+}
+
+/// Finds the key of the index, whose `size` bytes `copy` holds.
+fn unseal(copy: ReadAt, size: u64, opening: &Opening) -> Result<Unsealer> {
+    let mut beginning = Vec::new();
+    copy.take(1 << 20)
+        .read_to_end(&mut beginning)
+        .map_err(|e| Error::io("index.read", "cannot read the copy of the index", e))?;
+    Unsealer::open(&beginning, size, opening)?
+        .ok_or_else(|| Error::new(ErrorKind::Damaged, "index.read", "the index ends in its header"))
 }
 
 /// Reads a shared file from a position of its own.

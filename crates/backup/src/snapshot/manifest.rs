@@ -4,7 +4,11 @@ use seaworthy_core::{Error, ErrorKind, Name, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Digest256, HostId, SnapshotId};
-use crate::{payload::Codec, source::SourceSummary};
+use crate::{
+    encryption::{self, ManifestEncryption},
+    payload::Codec,
+    source::SourceSummary,
+};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u64 = 1;
@@ -35,6 +39,9 @@ pub struct Manifest {
     pub finished: Timestamp,
     /// The version of Seaworthy that made it.
     pub version: String,
+    /// How payloads and index are encrypted; `None` where they are plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<ManifestEncryption>,
     /// What each source gave, in the order in which they ran.
     pub sources: Vec<ManifestSource>,
     /// The index's object.
@@ -80,7 +87,7 @@ pub struct ManifestSource {
     pub frames: u64,
     /// The payload's size before compression, in bytes.
     pub plain: u64,
-    /// The payload's size as stored, in bytes.
+    /// The payload's size after compression and before encryption, in bytes.
     pub stored: u64,
     /// Counts of what it holds and of what it lacks.
     pub summary: SourceSummary,
@@ -261,6 +268,11 @@ impl Manifest {
         if !known(&manifest.index) || !manifest.sources.iter().all(|source| known(&source.object)) {
             return Err(damaged("it names an object that it does not vouch for"));
         }
+        let encrypted = manifest.encryption.is_some();
+        let fits = |name: &str| name.ends_with(encryption::SUFFIX) == encrypted;
+        if !fits(&manifest.index) || !manifest.sources.iter().all(|source| fits(&source.object)) {
+            return Err(damaged("not all of it is encrypted"));
+        }
         Ok(manifest)
     }
 
@@ -307,6 +319,7 @@ pub(crate) mod tests {
             kind: SnapshotKind::Backup,
             host: HostId::from_machine_id("x"),
             version: "0.1.0".into(),
+            encryption: None,
             sources: Vec::new(),
             index: "index.jsonl.zst".into(),
             objects: vec![ManifestObject::new("index.jsonl.zst", 3, Digest256::of(b"abc"))],

@@ -10,6 +10,7 @@ pub(crate) mod manifest;
 mod sql_index;
 mod stored;
 
+pub use crate::encryption::ManifestEncryption;
 pub use check::{CheckKind, CheckOutcome, CheckRecord};
 pub use digest::Digest256;
 pub use id::{HostId, SnapshotId};

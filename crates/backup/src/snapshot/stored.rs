@@ -5,7 +5,11 @@ use std::{path::Path, sync::Arc};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
 use super::{Manifest, SnapshotId, index_file::Index};
-use crate::{BackupSink, ObjectKey, payload::PayloadReader};
+use crate::{
+    BackupSink, ObjectKey,
+    encryption::{Identities, Opening},
+    payload::{PayloadReader, sealed::SealedObject},
+};
 
 /// A stored snapshot whose manifest was read and proved.
 #[derive(Clone, Debug)]
@@ -13,11 +17,17 @@ pub struct Snapshot {
     sink: Arc<dyn BackupSink>,
     folder: ObjectKey,
     manifest: Arc<Manifest>,
+    identities: Identities,
 }
 
 impl Snapshot {
-    pub(crate) fn new(sink: Arc<dyn BackupSink>, folder: ObjectKey, manifest: Manifest) -> Self {
-        Self { sink, folder, manifest: Arc::new(manifest) }
+    pub(crate) fn new(
+        sink: Arc<dyn BackupSink>,
+        folder: ObjectKey,
+        manifest: Manifest,
+        identities: Identities,
+    ) -> Self {
+        Self { sink, folder, manifest: Arc::new(manifest), identities }
     }
 
     /// The job that made it.
@@ -45,9 +55,23 @@ impl Snapshot {
         &self.folder
     }
 
-    /// Fetches its index into an unnamed file in the folder `temp` and proves it.
+    /// Whether it is encrypted and there is nothing to decrypt it with.
+    pub fn is_sealed(&self) -> bool {
+        self.manifest.encryption.is_some() && self.identities.is_empty()
+    }
+
+    /// How its objects are opened; `None` where they are not encrypted.
+    pub(crate) fn opening(&self) -> Option<Opening> {
+        let encryption = self.manifest.encryption.clone()?;
+        let snapshot = format!("{}@{}", self.job(), self.id());
+        Some(Opening { snapshot, encryption, identities: self.identities.clone() })
+    }
+
+    /// Fetches its index into an unnamed file in the folder `temp` and proves it. An encrypted one
+    /// stays so there.
     pub async fn index(&self, temp: &Path, cx: &Context) -> Result<Index> {
-        Index::fetch(&*self.sink, &self.folder, self.manifest.clone(), temp, cx).await
+        let (manifest, opening) = (self.manifest.clone(), self.opening());
+        Index::fetch(&*self.sink, &self.folder, manifest, opening, temp, cx).await
     }
 
     /// Fails with [`ErrorKind::Damaged`] unless each object is there with its right size.
@@ -72,7 +96,8 @@ impl Snapshot {
             Error::new(ErrorKind::NotFound, "snapshot.payload", message)
                 .remedy_is(format!("it holds {}", names.join(", ")))
         })?;
+        let object = SealedObject::of(self, &found.object, Some(found.stored));
         let (sink, folder) = (self.sink.clone(), self.folder.clone());
-        Ok(PayloadReader::new(sink, folder, index.clone(), found.clone(), workers))
+        Ok(PayloadReader::new(sink, folder, index.clone(), found.clone(), object, workers))
     }
 }

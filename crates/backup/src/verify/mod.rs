@@ -3,7 +3,7 @@
 mod payload;
 mod rebuild;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use futures_util::TryStreamExt;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result, Timestamp};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 pub use rebuild::{RebuildReport, rebuild_index};
 
 use crate::{
+    encryption::Opening,
     run::MAX_WORKERS,
     snapshot::{
         CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, Snapshot, SnapshotId,
@@ -50,6 +51,11 @@ pub struct VerifyReport {
     pub id: SnapshotId,
     /// Whether every byte was read.
     pub complete: bool,
+    /// Whether the snapshot is encrypted and there was no identity: then its stored bytes were
+    /// compared with the manifest, and what is in them was not looked at.
+    pub sealed: bool,
+    /// Whether the snapshot is encrypted.
+    pub encrypted: bool,
     /// How many frames were checked.
     pub frames: u64,
     /// How many stored bytes were read.
@@ -94,14 +100,20 @@ impl VerifyReport {
         self.findings.is_empty()
     }
 
-    /// The record of this verification, for the snapshot's `checks/`.
+    /// The record of this verification, for the snapshot's `checks/`. That of an encrypted snapshot
+    /// names no item: the record itself is not encrypted.
     pub fn to_record(&self, time: Timestamp) -> CheckRecord {
-        let findings = self.findings.iter().take(RECORDED_FINDINGS).map(ToString::to_string);
+        let words = |finding: &Finding| match self.encrypted {
+            true => Finding { affects: Vec::new(), ..finding.clone() }.to_string(),
+            false => finding.to_string(),
+        };
+        let findings = self.findings.iter().take(RECORDED_FINDINGS).map(words);
         CheckRecord {
             time,
             kind: CheckKind::Verify,
             outcome: if self.is_good() { CheckOutcome::Ok } else { CheckOutcome::Failed },
             complete: self.complete,
+            sealed: self.sealed,
             findings: findings.collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -109,7 +121,8 @@ impl VerifyReport {
 }
 
 /// Reads `snapshot` back and checks it. What is wrong with the snapshot is in the report; an error
-/// means that it could not be told.
+/// means that it could not be told. Of an encrypted one without an identity every stored byte is
+/// compared with the manifest; a sample of it cannot be taken.
 pub async fn verify(
     snapshot: &Snapshot,
     options: &VerifyOptions,
@@ -121,9 +134,15 @@ pub async fn verify(
         task: task.clone(),
         total_bytes: options.sample.is_none().then(|| snapshot.manifest().stored()),
     });
+    let sealed = snapshot.is_sealed();
+    if sealed && options.sample.is_some() {
+        // Says what would decrypt it.
+        snapshot.opening().iter().try_for_each(Opening::check)?;
+    }
     let mut tally = Tally::default();
     let index = match snapshot.index(&options.temp, cx).await {
         Ok(index) => Some(index),
+        Err(_) if sealed => None,
         Err(error) => {
             tally.find(&snapshot.manifest().index, None, problem(error)?);
             None
@@ -140,7 +159,7 @@ pub async fn verify(
                 payload::verify(snapshot, payload, object, options, &mut tally, cx).await?;
             }
             // The index was judged when it was fetched.
-            (None, index) if object.name == snapshot.manifest().index => {
+            (None, index) if !sealed && object.name == snapshot.manifest().index => {
                 tally.bytes += index.as_ref().map_or(0, |_| object.size);
             }
             _ => verify_digest(snapshot, object, &mut tally, cx).await?,
@@ -148,7 +167,17 @@ pub async fn verify(
     }
     let elapsed = cx.now().since(started);
     cx.emit(Event::Finished { task, elapsed });
-    Ok(tally.into_report(snapshot.id().clone(), options.sample.is_none(), elapsed))
+    let Tally { frames, bytes, findings } = tally;
+    Ok(VerifyReport {
+        id: snapshot.id().clone(),
+        complete: options.sample.is_none(),
+        sealed,
+        encrypted: snapshot.manifest().encryption.is_some(),
+        frames,
+        bytes,
+        seconds: elapsed.as_secs_f64(),
+        findings,
+    })
 }
 
 /// Checks an object's size and SHA-256.
@@ -224,10 +253,5 @@ impl Tally {
         } else if sha256 != object.sha256 {
             self.find(&object.name, None, "its SHA-256 is not the one that the manifest names");
         }
-    }
-
-    fn into_report(self, id: SnapshotId, complete: bool, elapsed: Duration) -> VerifyReport {
-        let Self { frames, bytes, findings } = self;
-        VerifyReport { id, complete, frames, bytes, seconds: elapsed.as_secs_f64(), findings }
     }
 }

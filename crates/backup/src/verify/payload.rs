@@ -1,6 +1,9 @@
 //! Verifying one payload, frame by frame.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 
@@ -14,6 +17,7 @@ use tokio::{
 
 use super::{Finding, Tally, VerifyOptions, problem};
 use crate::{
+    encryption::Unsealer,
     payload::{FrameDecoder, PayloadReader, buffers::Buffers, reader::check},
     run::MAX_WORKERS,
     sink::{BlockingReader, ByteStream, ObjectKey},
@@ -47,8 +51,16 @@ pub(super) async fn verify(
         }
         Ok(_) => {}
     }
+    let unsealer = match payload.unsealer().await {
+        Ok(unsealer) => unsealer,
+        Err(error) => {
+            tally.find(&object.name, None, problem(error)?);
+            return Ok(());
+        }
+    };
     let pass = Pass {
         payload,
+        unsealer,
         object: object.clone(),
         credits: Arc::new(Semaphore::new(options.workers.clamp(1, MAX_WORKERS) + 2)),
         idle: Arc::default(),
@@ -88,6 +100,7 @@ pub(super) async fn verify(
 /// One pass over a payload, on a blocking thread.
 struct Pass {
     payload: PayloadReader,
+    unsealer: Option<Arc<Unsealer>>,
     object: ManifestObject,
     credits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Idle>>>,
@@ -110,46 +123,35 @@ struct Group {
 impl Pass {
     /// Reads the whole object in one stream.
     fn whole(self, stream: ByteStream, key: &ObjectKey) -> Result<Tally> {
-        let mut stored = BlockingReader::new(stream, key.clone());
-        let mut hash = Sha256::new();
-        let mut size = 0;
+        let mut stored = Stored::new(BlockingReader::new(stream, key.clone()));
         let mut tally = Tally::default();
         let mut workers = JoinSet::new();
-        let mut ended = false;
-        let groups = Groups::new(&self.payload)?;
-        for group in groups {
+        for group in Groups::new(&self.payload)? {
             let group = group?;
             self.cx.check("verify")?;
-            let wanted = group.frame.stored;
-            let mut bytes = self.buffers.take();
-            bytes.clear();
-            stored.read_up_to(wanted, &mut bytes)?;
-            hash.update(&bytes);
-            size += bytes.len() as u64;
-            self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
-            if (bytes.len() as u64) < wanted {
-                ended = true;
+            let before = stored.size;
+            let range = group.frame.offset..group.frame.offset + group.frame.stored;
+            let range = match &self.unsealer {
+                Some(unsealer) => unsealer.stored_range(&range),
+                None => range,
+            };
+            let bytes = stored.read(range, &self.buffers)?;
+            self.cx.emit(Event::Advanced { bytes: stored.size - before, items: 0 });
+            let Some(bytes) = bytes else {
                 tally.findings.push(finding(&group, "the object ends before it"));
                 continue;
-            }
-            self.check_aside(group, self.buffers.lend(bytes), &mut workers)?;
+            };
+            self.check_aside(group, bytes, self.unsealer.clone(), &mut workers)?;
             while let Some(checked) = workers.try_join_next() {
                 tally.add_frame(checked)?;
             }
         }
-        if !ended {
-            let mut rest = Vec::new();
-            while stored.read_up_to(64 << 10, &mut rest)? > 0 {
-                hash.update(&rest);
-                size += rest.len() as u64;
-                rest.clear();
-            }
-        }
+        let (size, sha256) = stored.finish()?;
         finish(workers, &mut tally)?;
         tally.findings.sort_by_key(|finding| finding.at);
         tally.bytes = size;
         if tally.findings.is_empty() {
-            tally.check_object(&self.object, size, Digest256::from(hash.finalize()));
+            tally.check_object(&self.object, size, sha256);
         }
         Ok(tally)
     }
@@ -170,7 +172,8 @@ impl Pass {
                 Ok(bytes) => {
                     tally.bytes += bytes.len() as u64;
                     self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
-                    self.check_aside(group, bytes, &mut workers)?;
+                    // Fetching decrypted it.
+                    self.check_aside(group, bytes, None, &mut workers)?;
                 }
                 Err(error) => {
                     tally.frames += 1;
@@ -182,11 +185,12 @@ impl Pass {
         Ok(tally)
     }
 
-    /// Checks a frame on another blocking thread, once one is free.
+    /// Checks a frame on another blocking thread, once one is free; `unsealer` decrypts it first.
     fn check_aside(
         &self,
         group: Group,
         stored: Bytes,
+        unsealer: Option<Arc<Unsealer>>,
         workers: &mut JoinSet<Checked>,
     ) -> Result<()> {
         let runtime = Handle::current();
@@ -196,7 +200,14 @@ impl Pass {
         workers.spawn_blocking_on(
             move || {
                 let _credit = credit;
-                match check_frame(&payload, &idle, &group, &stored) {
+                let range = group.frame.offset..group.frame.offset + group.frame.stored;
+                let opened = match unsealer {
+                    Some(unsealer) => unsealer.decrypt(&range, stored).map(Bytes::from),
+                    None => Ok(stored),
+                };
+                let checked =
+                    opened.and_then(|stored| check_frame(&payload, &idle, &group, &stored));
+                match checked {
                     Ok(()) => Ok(None),
                     Err(error) if error.kind() == ErrorKind::Damaged => {
                         Ok(Some(finding(&group, &error.chain())))
@@ -207,6 +218,60 @@ impl Pass {
             &runtime,
         );
         Ok(())
+    }
+}
+
+/// An object that is read from its beginning to its end, piece by piece.
+struct Stored {
+    reader: BlockingReader,
+    hash: Sha256,
+    /// How much was read.
+    size: u64,
+    /// The last piece: the next one may begin in it.
+    last: Bytes,
+}
+
+impl Stored {
+    fn new(reader: BlockingReader) -> Self {
+        Self { reader, hash: Sha256::new(), size: 0, last: Bytes::new() }
+    }
+
+    /// The bytes in `range`, which begins in the piece before it or behind that; nothing where the
+    /// object ends in it.
+    fn read(&mut self, range: Range<u64>, buffers: &Buffers) -> Result<Option<Bytes>> {
+        self.skip_to(range.start)?;
+        let again = self.size.saturating_sub(range.start).min(self.last.len() as u64);
+        let again = self.last.len() - usize::try_from(again).unwrap_or_default();
+        let mut bytes = buffers.take();
+        bytes.clear();
+        bytes.extend_from_slice(&self.last[again..]);
+        let fresh = bytes.len();
+        let wanted = range.end.saturating_sub(range.start);
+        self.reader.read_up_to(range.end.saturating_sub(self.size), &mut bytes)?;
+        self.hash.update(&bytes[fresh..]);
+        self.size += (bytes.len() - fresh) as u64;
+        self.last = buffers.lend(bytes);
+        Ok((self.last.len() as u64 == wanted).then(|| self.last.clone()))
+    }
+
+    fn skip_to(&mut self, at: u64) -> Result<()> {
+        let mut passed = Vec::new();
+        while self.size < at {
+            let wanted = (at - self.size).min(64 << 10);
+            if self.reader.read_up_to(wanted, &mut passed)? == 0 {
+                return Ok(());
+            }
+            self.hash.update(&passed);
+            self.size += passed.len() as u64;
+            passed.clear();
+        }
+        Ok(())
+    }
+
+    /// The size and SHA-256 of the whole object.
+    fn finish(mut self) -> Result<(u64, Digest256)> {
+        self.skip_to(u64::MAX)?;
+        Ok((self.size, Digest256::from(self.hash.finalize())))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use flate2::bufread::GzDecoder;
@@ -13,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::payload::worker_failed;
 use crate::{
-    Repository,
-    payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE},
-    run::{SUMS, write_manifest, write_sums},
+    Repository, encryption,
+    payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE, sealed::SealedObject},
+    run::{SUMS, write_sums},
+    signing::put_manifest,
     sink::BlockingReader,
     snapshot::{
         CheckKind, CheckOutcome, CheckRecord, Digest256, Manifest, ManifestObject, ManifestSource,
@@ -61,10 +63,20 @@ pub async fn rebuild_index(
             .remedy_is("only a lost or damaged one is made anew: the old one knows more"));
     }
     let mut manifest = snapshot.manifest().clone();
+    let keys = repository.held_keys();
+    keys.check_writing()?;
+    let recipients = keys.recipients.as_ref().filter(|_| manifest.encryption.is_some());
+    if manifest.encryption.is_some() && recipients.is_none() {
+        // Those that the manifest names may be anybody's.
+        let message = "the snapshot is encrypted, and nobody is named to encrypt its index for";
+        return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message)
+            .remedy_is("name the recipients in the job's `encryption`"));
+    }
+    let plain_name = manifest.index.strip_suffix(encryption::SUFFIX).unwrap_or(&manifest.index);
     let codec = [Codec::Gzip, Codec::Zstd].into_iter();
-    let codec = codec.clone().find(|codec| manifest.index.ends_with(codec.suffix()));
+    let codec = codec.clone().find(|codec| plain_name.ends_with(codec.suffix()));
     let compression = Compression::new(codec.unwrap_or(Codec::None), None)?;
-    let mut index = IndexWriter::begin(sink, folder, compression).await?;
+    let mut index = IndexWriter::begin(sink, folder, compression, recipients).await?;
     let mut report = RebuildReport { id: manifest.id.clone(), frames: 0, items: 0 };
     for source in &mut manifest.sources {
         let frames = report.frames;
@@ -79,7 +91,7 @@ pub async fn rebuild_index(
     manifest.index.clone_from(&index.name);
     manifest.objects.push(index);
     manifest.objects.push(write_sums(sink, folder, &manifest.objects).await?);
-    write_manifest(sink, folder, &manifest).await?;
+    put_manifest(sink, folder, manifest.to_bytes()?, keys.signing.as_ref(), true).await?;
     repository.record_check(&manifest.id, &record(&manifest, cx)).await?;
     Ok(report)
 }
@@ -102,6 +114,7 @@ fn record(manifest: &Manifest, cx: &Context) -> CheckRecord {
         kind: CheckKind::Rebuild,
         outcome: CheckOutcome::Ok,
         complete: true,
+        sealed: false,
         findings: vec![format!("{} was made anew", manifest.index)],
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
@@ -125,10 +138,24 @@ async fn rebuild_payload(
     let task = format!("{}: {}", snapshot.job(), source.name);
     cx.emit(Event::Started { task: task.clone(), total_bytes: Some(promised.size) });
     let started = cx.now();
+    let unsealer = match SealedObject::of(snapshot, &source.object, None) {
+        Some(sealed) => Some(sealed.open().await?),
+        None => None,
+    };
     let stream = snapshot.sink().read(&key, None).await?;
+    let whole = Whole::default();
+    let stored = Hashed { stored: BlockingReader::new(stream, key), whole: whole.clone() };
+    let stored: Box<dyn Read + Send> = match unsealer {
+        None => Box::new(stored),
+        // Reads the header, so it may block.
+        Some(unsealer) => tokio::task::spawn_blocking(move || unsealer.reader(stored))
+            .await
+            .map_err(worker_failed)??,
+    };
     let (records, mut scanned) = mpsc::channel(256);
     let scan = Scan {
-        frames: Frames::new(BlockingReader::new(stream, key), source.codec),
+        frames: Frames::new(stored, source.codec),
+        whole,
         entries: EntryScanner::new(source)?,
         source: source.clone(),
         promised,
@@ -156,6 +183,8 @@ async fn rebuild_payload(
 /// Reads one payload on a blocking thread and finds its frames and entries.
 struct Scan {
     frames: Frames,
+    /// What was read of the object, as stored.
+    whole: Whole,
     entries: EntryScanner,
     source: ManifestSource,
     promised: ManifestObject,
@@ -185,7 +214,7 @@ impl Scan {
             self.cx.emit(Event::Advanced { bytes: frame.stored, items: found.len() as u64 });
             found.into_iter().try_for_each(send)?;
         }
-        let (size, sha256) = self.frames.whole();
+        let (size, sha256) = self.whole.finish();
         if size != self.promised.size || sha256 != self.promised.sha256 {
             let message = "it does not have the SHA-256 that the manifest names";
             let error = Error::new(ErrorKind::Damaged, "index.rebuild", message);
@@ -221,9 +250,9 @@ struct Frames {
 }
 
 impl Frames {
-    fn new(stored: BlockingReader, codec: Codec) -> Self {
+    fn new(stored: Box<dyn Read + Send>, codec: Codec) -> Self {
         let input = BufReader::with_capacity(1 << 20, stored);
-        let stored = Counted { input, frame: Sha256::new(), whole: Sha256::new(), size: 0 };
+        let stored = Counted { input, frame: Sha256::new(), size: 0 };
         Self {
             stored,
             codec,
@@ -324,23 +353,47 @@ impl Frames {
             None => self.carried.len(),
         }
     }
-
-    /// The size and SHA-256 of everything that was read.
-    fn whole(&mut self) -> (u64, Digest256) {
-        let whole = std::mem::take(&mut self.stored.whole);
-        (self.stored.size, Digest256::from(whole.finalize()))
-    }
 }
 
 fn damaged(why: &str) -> Error {
     Error::new(ErrorKind::Damaged, "index.rebuild", why)
 }
 
+/// The size and SHA-256 of what was read of an object.
+#[derive(Clone, Default)]
+struct Whole(Arc<Mutex<(u64, Sha256)>>);
+
+impl Whole {
+    fn update(&self, bytes: &[u8]) {
+        let mut whole = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.0 += bytes.len() as u64;
+        whole.1.update(bytes);
+    }
+
+    fn finish(&self) -> (u64, Digest256) {
+        let (size, hash) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (size, Digest256::from(hash.finalize()))
+    }
+}
+
+/// An object as stored, hashed while it is read.
+struct Hashed {
+    stored: BlockingReader,
+    whole: Whole,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.stored.read(buffer)?;
+        self.whole.update(&buffer[..n]);
+        Ok(n)
+    }
+}
+
 /// Counts and hashes what is consumed.
 struct Counted {
-    input: BufReader<BlockingReader>,
+    input: BufReader<Box<dyn Read + Send>>,
     frame: Sha256,
-    whole: Sha256,
     size: u64,
 }
 
@@ -358,7 +411,6 @@ impl BufRead for Counted {
     fn consume(&mut self, amount: usize) {
         let consumed = &self.input.buffer()[..amount];
         self.frame.update(consumed);
-        self.whole.update(consumed);
         self.size += amount as u64;
         self.input.consume(amount);
     }

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod replicas;
+#[cfg(feature = "encryption")]
+mod signing;
 mod snapshot;
 mod support;
 mod worth;

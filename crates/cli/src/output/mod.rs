@@ -2,6 +2,7 @@
 
 mod backup;
 mod drill;
+mod keygen;
 mod restore;
 mod retention;
 mod show;

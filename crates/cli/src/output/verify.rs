@@ -20,6 +20,11 @@ impl Report for VerifyResult {
             let read = size(report.bytes);
             let speed = rate(report.bytes, report.seconds);
             let part = if report.complete { "every byte" } else { "a sample" };
+            if report.is_good() && report.sealed {
+                writeln!(out, "{name}: as it was stored, every byte of it: {read}, {speed}")?;
+                writeln!(out, "  it is encrypted: with --identity what is in it is checked too")?;
+                continue;
+            }
             if report.is_good() {
                 writeln!(out, "{name}: good, {part} read: {read}, {speed}")?;
                 continue;

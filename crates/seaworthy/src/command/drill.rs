@@ -82,7 +82,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Drilled> {
         let config = self.job_config(&name.job)?;
-        let (sink, repository, info) = self.find_snapshot(name, sink, cx).await?;
+        let (sink, repository, info) = self.find_snapshot(name, sink, Purpose::Verify, cx).await?;
         let snapshot = repository.open(&info.id).await?;
         let mut options = DrillOptions::default();
         options.temp = self.temp_of(config);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod drill;
+mod keygen;
 mod pin;
 mod prune;
 mod restore;
@@ -18,6 +19,7 @@ use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
 pub use drill::{DrillRequest, DrillResult, Drilled};
+pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
 pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{
@@ -28,7 +30,7 @@ pub use snapshots::{Listing, SnapshotsResult};
 pub use sync::{SyncResult, Synced};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
 
-use crate::Seaworthy;
+use crate::{Seaworthy, keys::Purpose};
 
 /// A snapshot as people name it: `JOB` or `JOB@ID`, where `ID` may be `latest` or any unambiguous
 /// beginning.
@@ -91,12 +93,13 @@ impl Seaworthy {
         &self,
         name: &SnapshotName,
         sink: Option<&Name>,
+        purpose: Purpose,
         cx: &Context,
     ) -> Result<(Name, Repository, SnapshotInfo)> {
         let (mut first_error, mut damaged) = (None, None);
         for sink in self.sinks_of(&name.job, sink)? {
             let found = async {
-                let repository = self.repository(&name.job, &sink, cx).await?;
+                let repository = self.repository(&name.job, &sink, purpose, cx).await?;
                 let info = repository.resolve(&name.id, cx).await?;
                 Ok::<_, Error>((repository, info))
             };

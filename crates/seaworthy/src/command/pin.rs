@@ -5,7 +5,7 @@ use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, keys::Purpose};
 
 /// What `pin` or `unpin` did.
 #[derive(Clone, Debug, Serialize)]
@@ -43,10 +43,10 @@ impl Seaworthy {
     }
 
     async fn set_pin(&self, name: &SnapshotName, state: Pinned, cx: &Context) -> Result<PinResult> {
-        let (_, _, info) = self.find_snapshot(name, None, cx).await?;
+        let (_, _, info) = self.find_snapshot(name, None, Purpose::List, cx).await?;
         let mut sinks = Vec::new();
         for sink in self.sinks_of(&name.job, None)? {
-            let repository = self.repository(&name.job, &sink, cx).await?;
+            let repository = self.repository(&name.job, &sink, Purpose::List, cx).await?;
             if repository.list(cx).await?.iter().all(|snapshot| snapshot.id != info.id) {
                 continue;
             }

@@ -4,7 +4,7 @@ use seaworthy_backup::{Prune, PruneReport};
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 
 /// What `prune` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +69,7 @@ impl Seaworthy {
         let first = self.first_sink(job)?;
         for sink in self.sinks_of(job, None)? {
             let policy = self.policy(job, &sink)?;
-            let repository = self.repository(job, &sink, cx).await?;
+            let repository = self.repository(job, &sink, Purpose::List, cx).await?;
             let mut prune = Prune::new(repository.clone()).dry_run(dry_run);
             if sink == first {
                 prune = prune.holds(self.holds(job, &repository, cx).await?);

@@ -10,7 +10,7 @@ use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, keys::Purpose};
 
 /// What `show` is asked for.
 #[derive(Clone, Debug)]
@@ -76,7 +76,9 @@ impl Seaworthy {
         each: &mut (dyn FnMut(Shown) -> ControlFlow<()> + Send),
         cx: &Context,
     ) -> Result<ShowResult> {
-        let (sink, repository, info) = self.find_snapshot(&request.snapshot, None, cx).await?;
+        let purpose = if request.files { Purpose::Read } else { Purpose::List };
+        let (sink, repository, info) =
+            self.find_snapshot(&request.snapshot, None, purpose, cx).await?;
         let snapshot = repository.open(&info.id).await?;
         if request.files || request.tables {
             let temp = self.temp_of(self.job_config(&request.snapshot.job)?);

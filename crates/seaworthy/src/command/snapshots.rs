@@ -4,7 +4,7 @@ use seaworthy_backup::SnapshotInfo;
 use seaworthy_core::{Context, Error, Name, Result};
 use serde::Serialize;
 
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, keys::Purpose};
 
 /// What `snapshots` found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -45,7 +45,7 @@ impl Seaworthy {
         let mut failed: Option<Error> = None;
         for job in self.jobs(jobs)? {
             for sink in self.sinks_of(&job, None)? {
-                let repository = self.repository(&job, &sink, cx).await?;
+                let repository = self.repository(&job, &sink, Purpose::List, cx).await?;
                 match repository.list(cx).await {
                     Ok(snapshots) => {
                         let (place, job) = (repository.sink().to_string(), job.clone());

@@ -4,7 +4,7 @@ use seaworthy_backup::{ReplicaReport, RunOptions};
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 
 /// What `sync` did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -38,7 +38,7 @@ impl Seaworthy {
     async fn sync_all(&self, jobs: &[Name], result: &mut SyncResult, cx: &Context) -> Result<()> {
         for job in self.jobs(jobs)? {
             let config = self.job_config(&job)?;
-            let first = self.repository(&job, &self.first_sink(&job)?, cx).await?;
+            let first = self.repository(&job, &self.first_sink(&job)?, Purpose::List, cx).await?;
             let mut options = RunOptions::default();
             options.temp = self.temp_of(config);
             if let Some(workers) = config.limit.workers {

@@ -8,7 +8,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]
@@ -108,7 +108,11 @@ impl Seaworthy {
             VerifyKind::Sample(part) => Some(part),
             _ => None,
         };
-        let repository = self.repository(&name.job, &sink, cx).await?;
+        let purpose = match kind {
+            VerifyKind::RebuildIndex => Purpose::Write,
+            _ => Purpose::Verify,
+        };
+        let repository = self.repository(&name.job, &sink, purpose, cx).await?;
         let info = repository.resolve(&name.id, cx).await?;
         let snapshot = repository.open(&info.id).await?;
         let (job, id) = (name.job.clone(), info.id);

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use seaworthy_backup::{
     Keep,
     config::{JobConfig, SinkConfig, SourceConfig},
+    encryption::Recipients,
+    signing::TrustedKeys,
     source::CommandSource,
 };
 use seaworthy_core::{Error, Name};
@@ -86,6 +88,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         let (message, remedy) = words(&error);
         problem(&["compression", "level"], message, remedy);
     }
+    check_keys(name, job, &mut problem);
     if job.limit.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
         let remedy = Some("write a number from 1 to 256, or leave it out".into());
         problem(&["limit", "workers"], "a job cannot have so many workers".into(), remedy);
@@ -127,6 +130,51 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         let mut problem = Problem::new(reader.place(&path), message);
         problem.remedy = remedy;
         reader.problems.push(problem);
+    }
+}
+
+/// Keys that are malformed, and those that do not go together.
+fn check_keys(
+    name: &str,
+    job: &JobConfig,
+    problem: &mut dyn FnMut(&[&str], String, Option<String>),
+) {
+    if let Some(encryption) = &job.encryption {
+        let this = section(&["backup", name, "encryption"]);
+        match (&encryption.passphrase, encryption.recipients.is_empty()) {
+            (None, true) => problem(
+                &["encryption"],
+                format!("{this} names nobody to encrypt for"),
+                Some("write recipients = [\"age1…\"]; `seaworthy keygen age` makes a pair".into()),
+            ),
+            (Some(_), false) => problem(
+                &["encryption", "passphrase"],
+                format!("{this} has a passphrase beside recipients: age refuses to mix them"),
+                Some("leave one of the two out".into()),
+            ),
+            _ => {}
+        }
+        for (i, recipient) in encryption.recipients.iter().enumerate() {
+            if let Err(error) = Recipients::new([recipient]) {
+                let (message, remedy) = words(&error);
+                problem(&["encryption", "recipients", &i.to_string()], message, remedy);
+            }
+        }
+    }
+    if let Some(signing) = &job.signing {
+        if signing.key.is_none() && signing.trust.is_empty() {
+            problem(
+                &["signing"],
+                format!("{} neither signs nor trusts", section(&["backup", name, "signing"])),
+                Some("write key = { file = … }; `seaworthy keygen sign` makes a pair".into()),
+            );
+        }
+        for (i, key) in signing.trust.iter().enumerate() {
+            if let Err(error) = TrustedKeys::new([key]) {
+                let (message, remedy) = words(&error);
+                problem(&["signing", "trust", &i.to_string()], message, remedy);
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ const PROMISED: &[(&[&str], &[&str])] = &[
     (&[], &["ca", "tls", "certificate", "proxy", "site", "service", "notify"]),
     (&["sink", "*"], &["append_only", "prune"]),
     (&["sink", "*", "type"], &["s3", "b2"]),
-    (&["backup", "*"], &["encryption", "signing", "notify"]),
+    (&["backup", "*"], &["notify"]),
     (&["backup", "*", "limit"], &["upload", "download"]),
 ];
 
@@ -16,8 +16,6 @@ const SECRETS: &[(&[&str], &[&str])] = &[
         &["sink", "*"],
         &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"],
     ),
-    (&["backup", "*", "encryption"], &["passphrase"]),
-    (&["backup", "*", "signing"], &["key"]),
     (&["backup", "*", "sources", "*"], &["url", "password"]),
     (&["ca", "*", "eab"], &["key_id", "hmac_key"]),
     (&["notify", "*"], &["url", "token", "password"]),

@@ -12,11 +12,11 @@ use seaworthy_backup::{
     postgres::PostgresTarget,
     restore::{Restoration, RestoreOptions, restore},
 };
-use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result};
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy, open};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose, open};
 
 use choose::Chosen;
 pub use destination::{DatabaseUrl, Destination};
@@ -33,6 +33,8 @@ pub struct RestoreRequest {
     /// Only these paths and what lies below them, or only the rows of these tables; all where none
     /// is named.
     pub only: Vec<PathBuf>,
+    /// Also one that is not signed by whom the job trusts.
+    pub force: bool,
     /// Where to.
     pub to: Destination,
 }
@@ -114,8 +116,14 @@ impl Seaworthy {
     ) -> Result<()> {
         let job = &request.snapshot.job;
         let (sink, repository, info) =
-            self.find_snapshot(&request.snapshot, request.sink.as_ref(), cx).await?;
-        let snapshot = repository.open(&info.id).await?;
+            self.find_snapshot(&request.snapshot, request.sink.as_ref(), Purpose::Read, cx).await?;
+        let snapshot = match repository.open(&info.id).await {
+            Err(error) if error.kind() == ErrorKind::Untrusted && request.force => {
+                cx.emit(Event::warning(error.chain()));
+                repository.open_untrusted(&info.id).await?
+            }
+            snapshot => snapshot?,
+        };
         let config = self.job_config(job)?;
         let chosen = self.choose(&snapshot, config, request, cx).await?;
         let mut done = RestoreResult {

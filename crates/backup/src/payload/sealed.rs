@@ -1,0 +1,86 @@
+//! An encrypted object of a snapshot: its key is found when it is first read.
+
+use std::sync::Arc;
+
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::sync::OnceCell;
+
+use crate::{
+    BackupSink, BackupSinkExt, ObjectKey,
+    encryption::{Opening, Unsealer},
+    snapshot::Snapshot,
+};
+
+/// How much of an object is fetched at first to find its key, in bytes: a few recipients.
+const BEGINNING: u64 = 4 << 10;
+
+/// An encrypted object. Clones share its key once it is found.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedObject {
+    sink: Arc<dyn BackupSink>,
+    key: ObjectKey,
+    /// Its size as stored, and that of what it holds.
+    stored: u64,
+    holds: Option<u64>,
+    opening: Opening,
+    unsealer: Arc<OnceCell<Arc<Unsealer>>>,
+}
+
+impl SealedObject {
+    /// The object `name` of `snapshot`, of which it is known how much it `holds`; nothing where it is
+    /// not encrypted.
+    pub(crate) fn of(snapshot: &Snapshot, name: &str, holds: Option<u64>) -> Option<Self> {
+        Some(Self {
+            opening: snapshot.opening()?,
+            sink: snapshot.sink().clone(),
+            key: snapshot.folder().join(name).ok()?,
+            stored: snapshot.manifest().object(name)?.size,
+            holds,
+            unsealer: Arc::default(),
+        })
+    }
+
+    /// What decrypts it.
+    pub(crate) async fn open(&self) -> Result<Arc<Unsealer>> {
+        self.unsealer.get_or_try_init(|| self.find()).await.cloned()
+    }
+
+    async fn find(&self) -> Result<Arc<Unsealer>> {
+        self.opening.check()?;
+        let damaged = |why: &str| {
+            let message = format!("{} is damaged: {why}", self.key);
+            Error::new(ErrorKind::Damaged, "decrypt", message)
+        };
+        let mut wanted = BEGINNING;
+        let unsealer = loop {
+            let range = 0..wanted.min(self.stored);
+            let beginning =
+                self.sink.get_range(&self.key, range).await.map_err(|e| match e.kind() {
+                    // The manifest promised it.
+                    ErrorKind::NotFound | ErrorKind::InvalidInput => {
+                        damaged("it is missing").caused_by(e)
+                    }
+                    _ => e,
+                })?;
+            let (opening, stored) = (self.opening.clone(), self.stored);
+            let opened =
+                tokio::task::spawn_blocking(move || Unsealer::open(&beginning, stored, &opening));
+            let opened = opened.await.map_err(|source| {
+                Error::new(ErrorKind::Internal, "decrypt", "a worker panicked").caused_by(source)
+            })?;
+            let opened = opened.map_err(|e| match e.kind() {
+                ErrorKind::Damaged => damaged("it cannot be decrypted").caused_by(e),
+                _ => e,
+            })?;
+            match opened {
+                Some(unsealer) => break unsealer,
+                None if wanted >= self.stored => return Err(damaged("it ends in its header")),
+                None => wanted = wanted.saturating_mul(8),
+            }
+        };
+        if self.holds.is_some_and(|holds| holds != unsealer.size()) {
+            return Err(damaged("it holds more or less than the manifest says"));
+        }
+        Ok(Arc::new(unsealer))
+    }
+}

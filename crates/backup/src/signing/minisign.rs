@@ -1,0 +1,196 @@
+//! Keys and signatures as the program `minisign` has them.
+
+use std::{fmt, io::Cursor, sync::Arc};
+
+use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox, SignatureBox};
+use seaworthy_core::{Error, ErrorKind, Result, Secret};
+
+/// What signs manifests: a secret key of minisign without a password. Cloning is cheap.
+///
+/// ```
+/// use seaworthy_backup::signing::{SigningKey, TrustedKeys};
+/// let (secret, public) = SigningKey::generate()?;
+/// let key = SigningKey::from_text(&secret, "sign.key")?;
+/// assert_eq!(key.public()?, public);
+/// TrustedKeys::new([public])?;
+/// # Ok::<(), seaworthy_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct SigningKey(Arc<SecretKey>);
+
+impl SigningKey {
+    /// Reads a secret key as `minisign -G -W` or [`generate`](Self::generate) write it. `whence` says
+    /// for people where it comes from.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where it is none, or has a password. The text is never repeated.
+    pub fn from_text(text: &Secret, whence: &str) -> Result<Self> {
+        let key = SecretKeyBox::from_string(text.expose())
+            .and_then(SecretKeyBox::into_unencrypted_secret_key);
+        match key {
+            Ok(key) => Ok(Self(Arc::new(key))),
+            // What the crate says of it may show a part of it.
+            Err(_) => {
+                let message =
+                    format!("{whence} holds no secret key of minisign without a password");
+                Err(Error::new(ErrorKind::InvalidInput, "signing.key", message).remedy_is(
+                    "`seaworthy keygen sign --out FILE` makes one, as does `minisign -G -W`",
+                ))
+            }
+        }
+    }
+
+    /// Its public half, as it is written in `trust`: `RWQ…`.
+    pub fn public(&self) -> Result<String> {
+        PublicKey::from_secret_key(&self.0).map(|key| key.to_base64()).map_err(|_| {
+            Error::new(ErrorKind::InvalidInput, "signing.key", "the key has no public half")
+        })
+    }
+
+    /// A new key pair: the secret half as its file is written, and the public half.
+    pub fn generate() -> Result<(Secret, String)> {
+        let fail = |source| {
+            Error::new(ErrorKind::Internal, "signing.key", "cannot make a key").caused_by(source)
+        };
+        let KeyPair { pk, sk } = KeyPair::generate_unencrypted_keypair().map_err(fail)?;
+        let text = sk.to_box(Some("seaworthy signing key: keep it secret")).map_err(fail)?;
+        Ok((Secret::new(text.into_string()), pk.to_base64()))
+    }
+
+    /// The signature of `bytes`, which says `comment` of itself.
+    pub(crate) fn sign(&self, bytes: &[u8], comment: &str) -> Result<Vec<u8>> {
+        let untrusted = Some("signature of a seaworthy snapshot");
+        let signature = minisign::sign(None, &self.0, Cursor::new(bytes), Some(comment), untrusted);
+        let signature = signature.map_err(|source| {
+            Error::new(ErrorKind::Internal, "manifest.sign", "cannot sign").caused_by(source)
+        })?;
+        Ok(signature.to_bytes())
+    }
+}
+
+/// Nothing of the key is shown.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(***)")
+    }
+}
+
+/// Whose manifests are believed: public keys of minisign. Cloning is cheap.
+#[derive(Clone)]
+pub struct TrustedKeys(Arc<Vec<PublicKey>>);
+
+impl TrustedKeys {
+    /// Believes what any of these keys signed: `RWQ…`, as minisign prints them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where there is none, or where one is malformed.
+    pub fn new(keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
+        let refuse = |message: String| {
+            Error::new(ErrorKind::InvalidInput, "signing.trust", message).remedy_is(
+                "write the public half as `seaworthy keygen sign` or `minisign` print it: RWQ…",
+            )
+        };
+        let read = |key: &str| {
+            let parsed = PublicKey::from_base64(key).ok().filter(|_| key.starts_with("RW"));
+            parsed.ok_or_else(|| refuse(format!("{key:?} is no public key of minisign")))
+        };
+        let keys: Vec<_> =
+            keys.into_iter().map(|key| read(key.as_ref().trim())).collect::<Result<_>>()?;
+        if keys.is_empty() {
+            return Err(refuse("there is nobody to trust".into()));
+        }
+        Ok(Self(Arc::new(keys)))
+    }
+
+    /// Whether what `key` signs is believed.
+    pub(crate) fn trusts(&self, key: &SigningKey) -> bool {
+        PublicKey::from_secret_key(&key.0)
+            .is_ok_and(|public| self.0.iter().any(|known| known.to_bytes() == public.to_bytes()))
+    }
+
+    /// The comment of `signature`, if one of these keys signed `bytes` with it; else what is wrong.
+    pub(crate) fn check(&self, bytes: &[u8], signature: &[u8]) -> Result<String, String> {
+        let malformed = || "its signature is malformed".to_owned();
+        let text = std::str::from_utf8(signature).map_err(|_| malformed())?;
+        // A signature is 64 bytes, 88 letters of base64; the crate takes that on trust.
+        if text.lines().nth(3).is_none_or(|line| line.trim().len() != 88) {
+            return Err(malformed());
+        }
+        let signature = SignatureBox::from_string(text).map_err(|_| malformed())?;
+        let comment = signature.trusted_comment().map_err(|_| malformed())?;
+        let mut known = self.0.iter().filter(|key| key.keynum() == signature.keynum()).peekable();
+        if known.peek().is_none() {
+            return Err("it is signed with a key that is not trusted".to_owned());
+        }
+        let fits = |key: &PublicKey| {
+            minisign::verify(key, &signature, Cursor::new(bytes), true, false, false).is_ok()
+        };
+        if known.any(fits) { Ok(comment) } else { Err("its signature does not fit".to_owned()) }
+    }
+}
+
+impl fmt::Debug for TrustedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(PublicKey::to_base64)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (SigningKey, TrustedKeys) {
+        let (secret, public) = SigningKey::generate().unwrap();
+        (SigningKey::from_text(&secret, "x").unwrap(), TrustedKeys::new([public]).unwrap())
+    }
+
+    #[test]
+    fn only_the_signed_bytes_and_the_trusted_key_will_do() {
+        let (key, trust) = pair();
+        let signature = key.sign(b"hello", "about it").unwrap();
+        assert_eq!(trust.check(b"hello", &signature).unwrap(), "about it");
+        assert!(trust.check(b"hellp", &signature).unwrap_err().contains("does not fit"));
+        let (other, others) = pair();
+        assert!(others.check(b"hello", &signature).unwrap_err().contains("not trusted"));
+        assert!(trust.trusts(&key) && !trust.trusts(&other));
+        let forged = String::from_utf8(signature).unwrap().replace("about it", "about us");
+        assert!(trust.check(b"hello", forged.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_malformed_signature_is_believed_or_crashes() {
+        let (key, trust) = pair();
+        let signature = key.sign(b"hello", "x").unwrap();
+        for at in 0..signature.len() {
+            assert!(trust.check(b"hello", &signature[..at]).is_err() || at + 1 == signature.len());
+            for bit in 0..8 {
+                let mut wrong = signature.clone();
+                wrong[at] ^= 1 << bit;
+                // The first line and white space are no part of what is signed.
+                if let Ok(comment) = trust.check(b"hello", &wrong) {
+                    assert_eq!(comment, "x");
+                }
+            }
+        }
+        let lines: Vec<_> = std::str::from_utf8(&signature).unwrap().lines().collect();
+        for last in ["", "AAAA", &"A".repeat(88), &"=".repeat(88)] {
+            let text = [lines[0], lines[1], lines[2], last].join("\n");
+            assert!(trust.check(b"hello", text.as_bytes()).is_err(), "{last}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_none_are_refused_and_secrets_not_repeated() {
+        let (secret, public) = SigningKey::generate().unwrap();
+        let broken = secret.expose().replace("RW", "RX");
+        for text in ["", "x", "untrusted comment: x\nhunter2\n", &public, &broken] {
+            let error = SigningKey::from_text(&Secret::new(text), "sign.key").unwrap_err();
+            let shown = format!("{error:?} {}", error.chain());
+            assert!(shown.contains("sign.key") && !shown.contains("hunter2"), "{shown}");
+        }
+        for text in ["", "RWQ", "age1xyz", &public[1..], &format!("{public}=")] {
+            assert!(TrustedKeys::new([text]).is_err(), "{text}");
+        }
+        assert_eq!(format!("{:?}", pair().0), "SigningKey(***)");
+    }
+}

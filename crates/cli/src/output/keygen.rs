@@ -1,0 +1,18 @@
+//! What `keygen` made.
+
+use std::io::{self, Write};
+
+use seaworthy::command::KeygenResult;
+
+use super::Report;
+
+/// The public half alone where the secret one went to a file, so that scripts can take it.
+impl Report for KeygenResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.secret {
+            None => writeln!(out, "{}", self.public),
+            Some(secret) if secret.contains(&self.public) => write!(out, "{secret}"),
+            Some(secret) => write!(out, "{secret}public key: {}\n", self.public),
+        }
+    }
+}
