@@ -146,7 +146,7 @@ fn open(global: &Global) -> Result<Seaworthy> {
         Some(state) => state.clone(),
         None => default_state_folder(variables)?,
     };
-    Seaworthy::new(config, &default)
+    Ok(Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect()))
 }
 
 fn restore_request(restore: Restore) -> Result<RestoreRequest> {

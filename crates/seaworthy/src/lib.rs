@@ -16,7 +16,7 @@ mod outcome;
 mod seaworthy;
 mod secrets;
 
-pub use self::seaworthy::Seaworthy;
+pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
 pub use config::Config;
 pub use machine::{StateVariables, default_state_folder, host_id};

@@ -1,9 +1,16 @@
 //! The whole behind one configuration.
 
-use seaworthy_backup::{HostId, StateFolder};
-use seaworthy_core::Result;
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    fmt,
+    path::Path,
+};
 
-use crate::{Config, machine};
+use seaworthy_backup::{HostId, StateFolder};
+use seaworthy_core::{Context, Result, Secret, SecretRef};
+
+use crate::{Config, find_secret, machine};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -22,15 +29,56 @@ pub struct Seaworthy {
     pub(crate) config: Config,
     pub(crate) host: HostId,
     pub(crate) state: StateFolder,
+    pub(crate) variables: Variables,
+}
+
+/// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
+#[derive(Clone, Default)]
+pub struct Variables(HashMap<OsString, OsString>);
+
+impl Variables {
+    /// The value of the variable `name`, if it is set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+}
+
+impl FromIterator<(OsString, OsString)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} variables", self.0.len())
+    }
 }
 
 impl Seaworthy {
     /// What `config` describes, on this machine. State lies in the folder that the file names,
     /// else in `default_state`; see [`default_state_folder`](crate::default_state_folder).
-    pub fn new(config: Config, default_state: &std::path::Path) -> Result<Self> {
+    pub fn new(config: Config, default_state: &Path) -> Result<Self> {
         let state = config.state.clone().unwrap_or_else(|| default_state.to_owned());
         let host = machine::host_id(&state)?;
-        Ok(Self { config, host, state: StateFolder::new(state) })
+        Ok(Self { config, host, state: StateFolder::new(state), variables: Variables::default() })
+    }
+
+    /// Looks up in `variables` what the file says to be in the environment. Without this nothing is
+    /// set there.
+    #[must_use]
+    pub fn with_variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// The secret that `place` names. Its path, if it has one, must be absolute.
+    ///
+    /// # Errors
+    /// Those of [`find_secret`].
+    pub async fn secret(&self, place: &SecretRef, cx: &Context) -> Result<Secret> {
+        let variable = |name: &str| self.variables.get(name).map(OsStr::to_owned);
+        find_secret(place, &variable, Path::new("/"), cx).await
     }
 
     /// The configuration.
