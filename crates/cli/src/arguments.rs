@@ -116,6 +116,10 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB@ID")]
         snapshot: SnapshotName,
     },
+    /// Read, follow, filter and count logs, or clean old ones
+    Logs(crate::logs::Logs),
+    /// Load an HTTP server and measure what its users would see
+    LoadTest(crate::load_test::LoadTestArguments),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -177,6 +181,8 @@ impl Command {
             Self::Prune { .. } => "prune",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
+            Self::Logs(_) => "logs",
+            Self::LoadTest(_) => "load-test",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

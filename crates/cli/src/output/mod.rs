@@ -1,6 +1,7 @@
 //! Results on standard output: for people, or as one JSON document.
 
 mod backup;
+mod load_test;
 mod restore;
 mod retention;
 mod show;
@@ -15,6 +16,7 @@ use std::{
 use seaworthy::{Config, Document, command::PinResult, core::ByteSize};
 use serde::Serialize;
 
+pub(crate) use load_test::LoadTestReport;
 pub(crate) use show::{ShowDocument, entry_line};
 
 use crate::terminal::neutral;
