@@ -18,13 +18,17 @@ class Cost:
     memory: float  # MiB, of its largest process
 
 
-def run(command, **options):
-    """Runs `command` (a list, or a string for the shell) and fails loudly if it fails."""
+def run(command, discard=False, **options):
+    """Runs `command` (a list, or a string for the shell) and fails loudly if it fails; with `discard` its standard
+    output goes to /dev/null, where there is too much of it to read."""
     shell = isinstance(command, str)
     argv = ["bash", "-o", "pipefail", "-c", command] if shell else command
     started = time.monotonic()
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    output = process.stdout.read()
+    if discard:
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+    else:
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    output = (process.stderr or process.stdout).read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)

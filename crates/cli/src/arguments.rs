@@ -147,6 +147,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Read, follow, filter and count logs, or clean old ones
+    Logs(crate::logs::Logs),
+    /// Load an HTTP server and measure what its users would see
+    LoadTest(crate::load_test::LoadTestArguments),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -240,6 +244,8 @@ impl Command {
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
             Self::Keygen { .. } => "keygen",
+            Self::Logs(_) => "logs",
+            Self::LoadTest(_) => "load-test",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

@@ -3,6 +3,8 @@
 
 mod arguments;
 mod ask;
+mod load_test;
+mod logs;
 mod output;
 mod progress;
 mod run;

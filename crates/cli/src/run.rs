@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, Restore},
-    ask,
+    ask, load_test, logs,
     output::{self, Report},
     progress::Bars,
     signals,
@@ -25,13 +25,14 @@ use crate::{
 
 /// Does what the command line asks for.
 pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
-    let Arguments { global, command } = arguments;
-    let name = command.name();
+    let Arguments { global, command: given } = arguments;
+    let name = given.name();
     let bars = Arc::new(Bars::new(*terminal));
     let cx = Context::new().with_progress(bars.clone());
     signals::watch(cx.cancel().clone(), *terminal);
     let finish = Finish { name, terminal, bars: &bars };
-    match command {
+    let command;
+    match given {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "seaworthy", &mut text);
@@ -57,7 +58,9 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             };
             return finish.with(keygen(&KeygenRequest { kind, out }));
         }
-        _ => {}
+        Command::Logs(arguments) => return logs::run(arguments, &global, &finish, &cx).await,
+        Command::LoadTest(arguments) => return load_test::run(arguments, &finish, &cx).await,
+        other => command = other,
     }
     let opened = open(&global).and_then(|seaworthy| with_identities(seaworthy, &command));
     let seaworthy = match opened {
@@ -101,19 +104,25 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Config(_)
         | Command::Keygen { .. }
         | Command::Completions { .. }
-        | Command::Man => Outcome::Done,
+        | Command::Man
+        | Command::Logs(_)
+        | Command::LoadTest(_) => Outcome::Done,
     }
 }
 
 /// How every command ends: the bar goes, the result and the error are printed.
-struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     name: &'static str,
     terminal: &'a Terminal,
     bars: &'a Bars,
 }
 
 impl Finish<'_> {
-    fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
+    pub(crate) fn terminal(&self) -> &Terminal {
+        self.terminal
+    }
+
+    pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
         let printed = if self.terminal.json {
             output::print_document(&reply.document(self.name))

@@ -3,6 +3,7 @@
 mod backup;
 mod drill;
 mod keygen;
+mod load_test;
 mod restore;
 mod retention;
 mod show;
@@ -18,6 +19,7 @@ use std::{
 use seaworthy::{Config, Document, command::PinResult, core::ByteSize};
 use serde::Serialize;
 
+pub(crate) use load_test::LoadTestReport;
 pub(crate) use show::{ShowDocument, entry_line};
 
 use crate::terminal::neutral;

@@ -1,0 +1,177 @@
+//! One connection's side of HTTP.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::{
+    config::HttpVersion,
+    dial::{Dial, Stream},
+    tally::Answer,
+};
+
+type Body = Full<Bytes>;
+type Io = TokioIo<Box<dyn Stream>>;
+
+/// Sends requests, one at a time, over connections that it makes as it needs them.
+pub(crate) struct Client {
+    dial: Arc<dyn Dial>,
+    connection: Connection,
+}
+
+enum Connection {
+    /// The connection is driven by whoever waits for an answer: no other task has to wake up.
+    Http1(Option<(http1::SendRequest<Body>, http1::Connection<Io, Body>)>),
+    /// Shared with other clients, each of which has its own stream.
+    Http2(Shared),
+}
+
+/// An HTTP/2 connection that several clients use.
+pub(crate) type Shared = Arc<tokio::sync::Mutex<Option<http2::SendRequest<Body>>>>;
+
+impl Client {
+    pub(crate) fn new(dial: Arc<dyn Dial>, http: HttpVersion, shared: &Shared) -> Self {
+        let connection = match http {
+            HttpVersion::Http1 => Connection::Http1(None),
+            HttpVersion::Http2 => Connection::Http2(shared.clone()),
+        };
+        Self { dial, connection }
+    }
+
+    /// Sends `request` and reads the answer to its end; else says what kind of error it was. The
+    /// connection is not used again after an error.
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Answer, &'static str> {
+        match &mut self.connection {
+            Connection::Http1(open) => {
+                let (mut sender, mut connection) = match open.take() {
+                    Some(open) => open,
+                    None => {
+                        let io = self.dial.dial().await.map_err(|e| kind_of_io(&e))?;
+                        let io = TokioIo::new(io);
+                        http1::handshake(io).await.map_err(|e| kind_of(&e))?
+                    }
+                };
+                let exchange = async {
+                    sender.ready().await?;
+                    let response = sender.send_request(request).await?;
+                    let answer = read(response).await?;
+                    // The connection is free again, or it is over.
+                    let again = sender.ready().await.is_ok();
+                    Ok((answer, again))
+                };
+                let (answer, again) = drive(exchange, &mut connection)
+                    .await
+                    .map_err(|e: hyper::Error| kind_of(&e))?;
+                if again {
+                    *open = Some((sender, connection));
+                }
+                Ok(answer)
+            }
+            Connection::Http2(shared) => {
+                let mut sender = connected(&self.dial, shared).await?;
+                let exchange = async {
+                    let response = sender.send_request(request).await?;
+                    read(response).await
+                };
+                exchange.await.map_err(|e| kind_of(&e))
+            }
+        }
+    }
+
+    /// Gives the connection up, such as after an answer that came too late.
+    pub(crate) fn forget(&mut self) {
+        if let Connection::Http1(open) = &mut self.connection {
+            *open = None;
+        }
+    }
+}
+
+/// Polls `exchange`, and `connection` whenever that waits.
+async fn drive<T, E>(
+    exchange: impl Future<Output = Result<T, E>>,
+    connection: &mut http1::Connection<Io, Body>,
+) -> Result<T, E> {
+    let mut exchange = pin!(exchange);
+    let mut over = false;
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        if !over {
+            // How it ended is told to the exchange.
+            over = Pin::new(&mut *connection).poll(cx).is_ready();
+        }
+        exchange.as_mut().poll(cx)
+    })
+    .await
+}
+
+async fn connected(
+    dial: &Arc<dyn Dial>,
+    shared: &Shared,
+) -> Result<http2::SendRequest<Body>, &'static str> {
+    let mut open = shared.lock().await;
+    if let Some(sender) = open.as_ref().filter(|sender| !sender.is_closed()) {
+        return Ok(sender.clone());
+    }
+    let io = dial.dial().await.map_err(|e| kind_of_io(&e))?;
+    let handshake = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(io));
+    let (sender, connection) = handshake.await.map_err(|e| kind_of(&e))?;
+    // It ends when the last sender is gone; how it failed is told to the requests.
+    tokio::spawn(async move { drop(connection.await) });
+    *open = Some(sender.clone());
+    Ok(sender)
+}
+
+async fn read(response: Response<Incoming>) -> hyper::Result<Answer> {
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        bytes += frame?.data_ref().map_or(0, Bytes::len) as u64;
+    }
+    Ok(Answer { status, bytes })
+}
+
+fn kind_of(error: &hyper::Error) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(io) = one.downcast_ref::<io::Error>() {
+            return kind_of_io(io);
+        }
+        cause = one.source();
+    }
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        "connection closed"
+    } else {
+        "not HTTP"
+    }
+}
+
+fn kind_of_io(error: &io::Error) -> &'static str {
+    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return "TLS";
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "connection reset",
+        io::ErrorKind::UnexpectedEof => "connection closed",
+        io::ErrorKind::TimedOut => "timed out",
+        io::ErrorKind::AddrNotAvailable => "no free port",
+        _ if error.raw_os_error() == Some(24) => "too many open files",
+        _ => "connection failed",
+    }
+}

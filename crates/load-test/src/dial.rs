@@ -1,0 +1,126 @@
+//! Connections to the server.
+
+use std::{fmt, future::Future, io, net::SocketAddr, path::Path, pin::Pin, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+/// A connection, encrypted or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+pub(crate) type Dialled<'a> =
+    Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send + 'a>>;
+
+/// Makes connections.
+pub(crate) trait Dial: fmt::Debug + Send + Sync {
+    fn dial(&self) -> Dialled<'_>;
+}
+
+/// Makes connections over TCP, with TLS where it is asked for.
+pub(crate) struct Tcp {
+    address: SocketAddr,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tcp").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Dial for Tcp {
+    fn dial(&self) -> Dialled<'_> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            match &self.tls {
+                None => Ok(Box::new(stream) as Box<dyn Stream>),
+                Some((connector, name)) => {
+                    Ok(Box::new(connector.connect(name.clone(), stream).await?) as Box<dyn Stream>)
+                }
+            }
+        })
+    }
+}
+
+impl Tcp {
+    /// Finds the address of `host`, which has to be this machine unless `anywhere` is allowed.
+    pub(crate) async fn find(host: &str, port: u16, anywhere: bool) -> Result<Self> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = tokio::net::lookup_host((bare, port)).await.map_err(|source| {
+            let message = format!("cannot find the address of {host}");
+            Error::new(ErrorKind::Unavailable, "load_test.address", message).caused_by(source)
+        })?;
+        let addresses: Vec<_> = found.collect();
+        if !anywhere && addresses.iter().any(|address| !is_loopback(address)) {
+            let message =
+                format!("{host} is not this machine: a load test can bring a server down");
+            return Err(Error::new(ErrorKind::InvalidInput, "load_test.address", message)
+                .remedy_is("--yes-i-own-it, where the server is yours to load"));
+        }
+        let address = addresses.into_iter().next().ok_or_else(|| {
+            let message = format!("{host} has no address");
+            Error::new(ErrorKind::Unavailable, "load_test.address", message)
+        })?;
+        Ok(Self { address, tls: None })
+    }
+
+    /// Speaks TLS with `host`, trusting the machine's roots or those in the file `roots`.
+    pub(crate) fn with_tls(
+        mut self,
+        host: &str,
+        roots: Option<&Path>,
+        protocol: &[u8],
+    ) -> Result<Self> {
+        let fail = |message: String| Error::new(ErrorKind::InvalidInput, "load_test.tls", message);
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(bare)
+            .map_err(|e| fail(format!("{host} is no name for a certificate")).caused_by(e))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| fail("TLS cannot be set up".into()).caused_by(e))?
+            .with_root_certificates(trusted(roots)?)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        self.tls = Some((TlsConnector::from(Arc::new(config)), name));
+        Ok(self)
+    }
+}
+
+fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn trusted(roots: Option<&Path>) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    let Some(path) = roots else {
+        for root in rustls_native_certs::load_native_certs().certs {
+            // Machines may carry roots that are of no use; the others still count.
+            let _ = store.add(root);
+        }
+        return Ok(store);
+    };
+    let pem = std::fs::read(path).map_err(|e| {
+        Error::io("load_test.tls", format!("cannot read the roots {}", path.display()), e)
+    })?;
+    let wrong = || {
+        let message = format!("{} holds no certificates in PEM", path.display());
+        Error::new(ErrorKind::InvalidInput, "load_test.tls", message)
+    };
+    for root in CertificateDer::pem_slice_iter(&pem) {
+        let root = root.map_err(|e| wrong().caused_by(e))?;
+        store.add(root).map_err(|e| wrong().caused_by(e))?;
+    }
+    if store.is_empty() { Err(wrong()) } else { Ok(store) }
+}

@@ -1,0 +1,42 @@
+//! Loads HTTP servers and measures what their users would see.
+//!
+//! - [`LoadConfig`]: what is tested, from a file or for one URL: endpoints with weights or numbers of
+//!   their own, a rate (the open model) or a concurrency (the closed one), warm-up, ramp, [`Thresholds`]
+//! - [`LoadTest`]: runs it; [`Live`] figures meanwhile
+//! - [`Report`]: rates, percentiles, errors by kind, a [`Verdict`]; as JSON through serde, as a page
+//!   through [`html`](Report::html)
+//!
+//! With a rate, the response time of a request counts from when it was due, also while it waits for a
+//! free connection: a server that stalls is asked on, as its users would. The time from when it was
+//! sent stands beside it as the service time.
+//!
+//! ```no_run
+//! # async fn example() -> seaworthy_core::Result<()> {
+//! use std::sync::Arc;
+//! use seaworthy_core::Context;
+//! use seaworthy_load_test::{LoadConfig, LoadTest};
+//!
+//! let config = LoadConfig::of_url("http://127.0.0.1:8000/health");
+//! let test = Arc::new(LoadTest::new(&config, &|_| None, false, 1).await?);
+//! test.clone().run_shard(0, &Context::new()).await?;
+//! println!("{}", test.report().verdict);
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod config;
+mod dial;
+mod html;
+mod pace;
+mod prepare;
+mod report;
+mod run;
+mod tally;
+
+#[cfg(test)]
+mod model_tests;
+
+pub use config::{EndpointConfig, HeaderConfig, HttpVersion, LoadConfig, Thresholds, Time};
+pub use report::{EndpointReport, Figures, Report, SecondReport, Times, Verdict};
+pub use run::{Live, LoadTest};
