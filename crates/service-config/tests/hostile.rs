@@ -55,13 +55,35 @@ fn argv(text: &str, count: usize) -> Vec<Vec<String>> {
     found
 }
 
-/// Undoes systemd's quoting for a shell.
+/// Undoes systemd's quoting for a shell: bare words, and words in double quotes.
 fn words(line: &str) -> Vec<String> {
-    let script = format!("printf '%s\\0' {line}");
-    let printed = Command::new("bash").args(["-c", &script]).output().unwrap();
-    let text = String::from_utf8(printed.stdout).unwrap();
-    let mut words: Vec<_> = text.split('\0').map(str::to_owned).collect();
-    assert_eq!(words.pop().as_deref(), Some(""), "{line}");
+    let mut words = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let mut word = String::new();
+        let mut chars = rest.char_indices();
+        let quoted = rest.starts_with('"');
+        if quoted {
+            chars.next();
+        }
+        let mut end = rest.len();
+        while let Some((i, c)) = chars.next() {
+            match c {
+                '\\' if quoted => word.extend(chars.next().map(|(_, c)| c)),
+                '"' if quoted => {
+                    end = i + 1;
+                    break;
+                }
+                ' ' if !quoted => {
+                    end = i;
+                    break;
+                }
+                c => word.push(c),
+            }
+        }
+        words.push(word);
+        rest = rest[end..].strip_prefix(' ').unwrap_or(&rest[end..]);
+    }
     // A doubled dollar sign becomes one when the program is started, in arguments only.
     words.iter_mut().skip(1).for_each(|word| *word = word.replace("$$", "$"));
     words

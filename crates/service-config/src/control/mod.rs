@@ -4,6 +4,7 @@ mod health;
 mod systemctl;
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::Path,
     time::{Duration, Instant},
@@ -20,6 +21,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// Among so many ports behind those of its instances a service is tried out.
+const TRIAL_PORTS: u16 = 100;
 /// So long a service without a port has to stay up after its start.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,8 @@ pub struct Control<'a> {
     service: &'a Service,
     processors: u16,
     systemctl: &'a Systemctl,
+    /// Ports of all services.
+    others: BTreeSet<u16>,
 }
 
 /// How a service does.
@@ -90,7 +95,9 @@ impl Services {
             };
             return Err(Error::new(ErrorKind::NotFound, "service.find", message).remedy_is(remedy));
         };
-        Ok(Control { name, service, processors: self.processors, systemctl })
+        let all = self.services.iter().flat_map(|(_, service)| service.ports(self.processors));
+        let others = all.collect();
+        Ok(Control { name, service, processors: self.processors, systemctl, others })
     }
 }
 
@@ -172,6 +179,42 @@ impl Control<'_> {
             self.systemctl.run(&["start", "--", target], cx).await?;
         }
         Ok(())
+    }
+
+    /// Restarts like [`restart`](Self::restart) what has changed, and tries it out before: an
+    /// instance more, on a port that no proxy knows, has to become well first. Where it does not,
+    /// no instance was touched. A service without instances or ports has no such trial.
+    pub async fn replace(&self, cx: &Context) -> Result<()> {
+        if let Some((unit, address)) = self.trial() {
+            self.forget_failures(&unit, cx).await;
+            let begun = Instant::now();
+            cx.emit(Event::Started { task: format!("trial in {unit}"), total_bytes: None });
+            let tried = async {
+                self.systemctl.run(&["start", "--", &unit], cx).await?;
+                self.wait_until_well(&unit, Some(address), cx).await
+            };
+            let tried = tried.await;
+            // It is stopped also when the trial was cancelled.
+            let last = cx.clone().with_cancel(seaworthy_core::Cancel::new());
+            let stopped = self.systemctl.run(&["stop", "--", &unit], &last).await;
+            self.forget_failures(&unit, &last).await;
+            tried.map_err(|error| error.with("trial", &unit))?;
+            stopped?;
+            cx.emit(Event::Finished { task: format!("trial in {unit}"), elapsed: begun.elapsed() });
+        }
+        self.restart(cx).await
+    }
+
+    /// The unit of an instance more, and where it answers.
+    fn trial(&self) -> Option<(String, SocketAddr)> {
+        self.service.instances?;
+        let last = *self.service.answers(self.processors).last()?;
+        let free = |port: &u16| std::net::TcpListener::bind((last.ip(), *port)).is_ok();
+        let taken = |port: &u16| self.others.contains(port);
+        let most = last.port().saturating_add(TRIAL_PORTS);
+        let port = (last.port().checked_add(1)?..most).find(|port| !taken(port) && free(port))?;
+        let unit = format!("{}{port}.service", self.units().instance_prefix());
+        Some((unit, SocketAddr::new(last.ip(), port)))
     }
 
     /// Starts that were asked for do not count as failures.

@@ -45,11 +45,11 @@ impl Default for CronInstaller {
 #[async_trait]
 impl Installer for CronInstaller {
     async fn check(&self, staged: &StagedFiles, _: &Context) -> Result<()> {
-        links::check(&self.folder, &self.generations().link(), &staged.files)
+        links::check(&self.folder, &self.generations(), &staged.files)
     }
 
     async fn activate(&self, staged: &StagedFiles, _: &Context) -> Result<()> {
-        links::set(&self.folder, &self.generations().link(), &staged.files)
+        links::set(&self.folder, &self.generations(), &staged.files)
     }
 
     async fn prove(&self, _: &StagedFiles, _: &Context) -> Result<()> {

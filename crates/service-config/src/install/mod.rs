@@ -37,7 +37,7 @@ pub struct SystemdInstaller {
     model: Services,
     files: FileSet,
     /// What systemd has read last.
-    running: Arc<Mutex<Option<FileSet>>>,
+    running: Arc<Mutex<Option<StagedFiles>>>,
 }
 
 impl SystemdInstaller {
@@ -78,15 +78,19 @@ impl SystemdInstaller {
     }
 
     /// Brings systemd from `old` to `new`.
-    async fn change(&self, old: &FileSet, new: &FileSet, cx: &Context) -> Result<()> {
+    async fn change(&self, was: &StagedFiles, new: &FileSet, cx: &Context) -> Result<()> {
+        let old = &was.files;
         let (before, after) = (Running::of(old), Running::of(new));
+        // The live files have none of these any more: their links lead to the old ones once more.
+        let gone = old.iter().map(|(name, _)| name).filter(|name| new.get(name).is_none());
+        links::lead_to(&self.folder, &self.generations(), &was.folder, gone)?;
         for unit in before.installed.difference(&after.installed) {
             self.systemctl.run(&["disable", "--now", "--", unit], cx).await?;
         }
         for unit in before.processes.difference(&after.processes) {
             self.systemctl.run(&["stop", "--", unit], cx).await?;
         }
-        links::set(&self.folder, &self.generations().link(), new)?;
+        links::set(&self.folder, &self.generations(), new)?;
         self.systemctl.run(&["daemon-reload"], cx).await?;
         if !after.installed.is_empty() {
             let units = after.installed.iter().map(String::as_str);
@@ -139,13 +143,14 @@ impl SystemdInstaller {
         if was.is_some() && was != is { control.restart(cx).await } else { control.start(cx).await }
     }
 
-    fn running(&self) -> Result<FileSet> {
+    fn running(&self) -> Result<StagedFiles> {
         let known = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let live = self.generations().link();
         match known {
-            Some(files) => Ok(files),
+            Some(staged) => Ok(staged),
             None => {
                 let good = self.generations().last_good()?;
-                Ok(good.map_or_else(FileSet::new, |staged| staged.files))
+                Ok(good.unwrap_or_else(|| StagedFiles::new(&live, &live, FileSet::new())))
             }
         }
     }
@@ -180,14 +185,14 @@ impl Running {
 #[async_trait]
 impl Installer for SystemdInstaller {
     async fn check(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
-        links::check(&self.folder, &self.generations().link(), &staged.files)?;
+        links::check(&self.folder, &self.generations(), &staged.files)?;
         self.verify(staged, cx).await
     }
 
     async fn activate(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
         let old = self.running()?;
         *self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(staged.files.clone());
+            Some(staged.clone());
         self.change(&old, &staged.files, cx).await
     }
 

@@ -87,6 +87,11 @@ impl Units {
         self.target.as_ref().or(self.instances.first()).map_or(&self.base, |unit| unit)
     }
 
+    /// What the unit of each instance begins with.
+    pub(crate) fn instance_prefix(&self) -> String {
+        format!("{}@", self.base)
+    }
+
     /// The file that describes its processes.
     fn file(&self) -> String {
         match self.target {
