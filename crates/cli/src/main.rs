@@ -6,6 +6,7 @@ mod ask;
 mod output;
 mod progress;
 mod run;
+mod service;
 mod signals;
 mod terminal;
 

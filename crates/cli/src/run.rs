@@ -6,10 +6,10 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
-        BackupRequest, Destination, PruneRequest, RestoreRequest, ShowRequest, VerifyKind,
-        VerifyRequest,
+        BackupRequest, DeployFrom, DeployRequest, Destination, PruneRequest, RestoreRequest,
+        ShowRequest, VerifyKind, VerifyRequest,
     },
-    core::{Context, Error, Result},
+    core::{CommandLine, Context, Error, Result},
     default_state_folder,
 };
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::{
     ask,
     output::{self, Report},
     progress::Bars,
-    signals,
+    service, signals,
     terminal::Terminal,
 };
 
@@ -84,6 +84,11 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Prune { jobs, dry_run } => {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
+        Command::Service(command) => service::run(&seaworthy, command, &finish, &cx).await,
+        Command::Deploy { service, from, .. } => {
+            let from = from.map_or(DeployFrom::Before, DeployFrom::Files);
+            finish.with(seaworthy.deploy(&DeployRequest { service, from }, &cx).await)
+        }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_) | Command::Completions { .. } | Command::Man => Outcome::Done,
@@ -91,14 +96,14 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
 }
 
 /// How every command ends: the bar goes, the result and the error are printed.
-struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     name: &'static str,
     terminal: &'a Terminal,
     bars: &'a Bars,
 }
 
 impl Finish<'_> {
-    fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
+    pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
         let printed = if self.terminal.json {
             output::print_document(&reply.document(self.name))
@@ -134,7 +139,8 @@ fn find(global: &Global) -> Result<std::path::PathBuf> {
 }
 
 fn open(global: &Global) -> Result<Seaworthy> {
-    let config = Config::load(&find(global)?)?;
+    let file = find(global)?;
+    let config = Config::load(&file)?;
     let read = |name: &str| std::env::var_os(name);
     let (state, xdg, home) = (read("STATE_DIRECTORY"), read("XDG_STATE_HOME"), read("HOME"));
     let variables = StateVariables {
@@ -146,7 +152,15 @@ fn open(global: &Global) -> Result<Seaworthy> {
         Some(state) => state.clone(),
         None => default_state_folder(variables)?,
     };
-    Ok(Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect()))
+    let seaworthy = Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect());
+    Ok(match (std::env::current_exe(), std::path::absolute(&file)) {
+        (Ok(program), Ok(file)) => {
+            let words = [program.into_os_string(), "--config".into(), file.into_os_string()];
+            let words = words.map(|word| word.to_string_lossy().into_owned());
+            seaworthy.with_program(CommandLine::new(words)?)
+        }
+        _ => seaworthy,
+    })
 }
 
 fn restore_request(restore: Restore) -> Result<RestoreRequest> {

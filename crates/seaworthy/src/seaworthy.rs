@@ -8,7 +8,7 @@ use std::{
 };
 
 use seaworthy_backup::{HostId, StateFolder};
-use seaworthy_core::{Context, Result, Secret, SecretRef};
+use seaworthy_core::{CommandLine, Context, Result, Secret, SecretRef};
 
 use crate::{Config, find_secret, machine};
 
@@ -30,6 +30,8 @@ pub struct Seaworthy {
     pub(crate) host: HostId,
     pub(crate) state: StateFolder,
     pub(crate) variables: Variables,
+    /// This program with its file, as timers call it.
+    pub(crate) program: Option<CommandLine>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -61,7 +63,15 @@ impl Seaworthy {
     pub fn new(config: Config, default_state: &Path) -> Result<Self> {
         let state = config.state.clone().unwrap_or_else(|| default_state.to_owned());
         let host = machine::host_id(&state)?;
-        Ok(Self { config, host, state: StateFolder::new(state), variables: Variables::default() })
+        let (state, variables) = (StateFolder::new(state), Variables::default());
+        Ok(Self { config, host, state, variables, program: None })
+    }
+
+    /// What timers call: `seaworthy --config FILE`, both with absolute paths. Without it they call
+    /// the `seaworthy` of their PATH with the file that it finds.
+    #[must_use]
+    pub fn with_program(self, program: CommandLine) -> Self {
+        Self { program: Some(program), ..self }
     }
 
     /// Looks up in `variables` what the file says to be in the environment. Without this nothing is

@@ -3,6 +3,7 @@
 mod backup;
 mod restore;
 mod retention;
+mod service;
 mod show;
 mod snapshots;
 mod verify;

@@ -4,6 +4,7 @@ mod backup;
 mod pin;
 mod prune;
 mod restore;
+mod service;
 mod show;
 mod snapshots;
 mod verify;
@@ -18,6 +19,11 @@ pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
 pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
+pub use service::{
+    DeployFrom, DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest,
+    ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,
+    ServiceRenderResult, ServiceStatusResult, ServiceVerb, ServiceVerbResult,
+};
 pub use show::{ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};

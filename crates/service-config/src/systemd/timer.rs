@@ -83,7 +83,8 @@ pub(super) fn runner(model: &Services, runner: &Runner, origin: &Origin) -> Resu
         Entry::new("StateDirectory", "seaworthy"),
     ];
     for file in &runner.environment_files {
-        entries.push(Entry::new("EnvironmentFile", file.to_string()));
+        // Without it the file needs no secret from the environment.
+        entries.push(Entry::new("EnvironmentFile", format!("-{file}")));
     }
     if !runner.writes.is_empty() {
         // A folder that is not there yet must not keep the job from starting.

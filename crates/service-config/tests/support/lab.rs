@@ -25,11 +25,14 @@ const version = require("node:fs").readFileSync("version", "utf8").trim();
 const server = require("node:http").createServer((request, response) => {
   const bad = version.startsWith("bad") || process.env.WELL === "no";
   response.statusCode = bad ? 503 : 200;
+  if (closing) response.shouldKeepAlive = false;
   setTimeout(() => response.end(version + " " + process.pid + " " + (process.env.NOTE || "") + "\n"), 3);
 });
 server.keepAliveTimeout = 60000;
 server.listen(Number(process.env.PORT), "127.0.0.1");
+let closing = false;
 process.on("SIGTERM", () => {
+  closing = true;
   // Answers what was asked, and closes each connection behind its last answer.
   server.close(() => process.exit(0));
   server.closeIdleConnections();
@@ -39,6 +42,8 @@ process.on("SIGTERM", () => {
 /// The first of `count` ports that nobody listens on. Below those that the kernel gives to outgoing
 /// connections; other test programs begin elsewhere.
 pub fn free_ports(count: u16) -> u16 {
+    // The next ones are for trials.
+    let count = count + 5;
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let step = NEXT.fetch_add(u32::from(count), Ordering::Relaxed);
