@@ -151,6 +151,21 @@ pub(crate) enum Command {
     Logs(crate::logs::Logs),
     /// Load an HTTP server and measure what its users would see
     LoadTest(crate::load_test::LoadTestArguments),
+    /// Run services: render, check, compare, install, start, stop, restart, look
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Bring a new version of a service into use, or the one before
+    #[command(group(clap::ArgGroup::new("what").required(true).args(["from", "rollback"])))]
+    Deploy {
+        /// The service
+        service: Name,
+        /// The folder or the archive with its files
+        #[arg(long, value_name = "DIR|ARCHIVE")]
+        from: Option<PathBuf>,
+        /// The release before the present one
+        #[arg(long)]
+        rollback: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -184,6 +199,91 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         output: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Print the files of the services, or write them into a folder; touches nothing else
+    Render {
+        #[command(flatten)]
+        kind: ServiceType,
+        /// Write them into this folder, which holds nothing but rendered files
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Would systemd take the services? Nothing becomes live
+    Check {
+        #[command(flatten)]
+        kind: ServiceType,
+        #[command(flatten)]
+        place: UnitFolder,
+    },
+    /// Compare the services with what is installed, hand edits included
+    Diff {
+        #[command(flatten)]
+        kind: ServiceType,
+        /// Compare with the files in this folder instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        place: UnitFolder,
+    },
+    /// Install the services: checked, started and proved to be well, or the old ones back
+    Apply {
+        #[command(flatten)]
+        kind: ServiceType,
+        /// Check, and say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// End with 4 instead of 0 when nothing had to be done
+        #[arg(long)]
+        detailed_exit_code: bool,
+        #[command(flatten)]
+        place: UnitFolder,
+    },
+    /// Start all instances of a service and wait until they are well
+    Start {
+        /// The service
+        name: Name,
+    },
+    /// Stop all instances of a service
+    Stop {
+        /// The service
+        name: Name,
+    },
+    /// Restart one instance after the other, each once the one before is well
+    Restart {
+        /// The service
+        name: Name,
+    },
+    /// Is the service well? Ends with 1 when it is not
+    Status {
+        /// The services; all of them when none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<Name>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceType {
+    /// For which program
+    #[arg(long = "type", value_name = "TYPE", default_value = "systemd")]
+    pub(crate) kind: ServiceTypeName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceTypeName {
+    Systemd,
+    Pm2,
+    Cron,
+    GithubActions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnitFolder {
+    /// Where systemd or cron looks [default: /etc/systemd/system, /etc/cron.d]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +346,15 @@ impl Command {
             Self::Keygen { .. } => "keygen",
             Self::Logs(_) => "logs",
             Self::LoadTest(_) => "load-test",
+            Self::Service(ServiceCommand::Render { .. }) => "service render",
+            Self::Service(ServiceCommand::Check { .. }) => "service check",
+            Self::Service(ServiceCommand::Diff { .. }) => "service diff",
+            Self::Service(ServiceCommand::Apply { .. }) => "service apply",
+            Self::Service(ServiceCommand::Start { .. }) => "service start",
+            Self::Service(ServiceCommand::Stop { .. }) => "service stop",
+            Self::Service(ServiceCommand::Restart { .. }) => "service restart",
+            Self::Service(ServiceCommand::Status { .. }) => "service status",
+            Self::Deploy { .. } => "deploy",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

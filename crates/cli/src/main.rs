@@ -8,6 +8,7 @@ mod logs;
 mod output;
 mod progress;
 mod run;
+mod service;
 mod signals;
 mod terminal;
 

@@ -6,10 +6,11 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
-        BackupRequest, Destination, DrillRequest, KeyKind, KeygenRequest, PruneRequest,
-        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, keygen,
+        BackupRequest, DeployFrom, DeployRequest, Destination, DrillRequest, KeyKind,
+        KeygenRequest, PruneRequest, RestoreRequest, ShowRequest, VerifyKind, VerifyRequest,
+        keygen,
     },
-    core::{Context, Error, Result},
+    core::{CommandLine, Context, Error, Result},
     default_state_folder, find_identities,
 };
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::{
     ask, load_test, logs,
     output::{self, Report},
     progress::Bars,
-    signals,
+    service, signals,
     terminal::Terminal,
 };
 
@@ -99,6 +100,11 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
         Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),
+        Command::Service(command) => service::run(&seaworthy, command, &finish, &cx).await,
+        Command::Deploy { service, from, .. } => {
+            let from = from.map_or(DeployFrom::Before, DeployFrom::Files);
+            finish.with(seaworthy.deploy(&DeployRequest { service, from }, &cx).await)
+        }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)
@@ -158,7 +164,8 @@ fn find(global: &Global) -> Result<std::path::PathBuf> {
 }
 
 fn open(global: &Global) -> Result<Seaworthy> {
-    let config = Config::load(&find(global)?)?;
+    let file = find(global)?;
+    let config = Config::load(&file)?;
     let read = |name: &str| std::env::var_os(name);
     let (state, xdg, home) = (read("STATE_DIRECTORY"), read("XDG_STATE_HOME"), read("HOME"));
     let variables = StateVariables {
@@ -170,7 +177,15 @@ fn open(global: &Global) -> Result<Seaworthy> {
         Some(state) => state.clone(),
         None => default_state_folder(variables)?,
     };
-    Ok(Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect()))
+    let seaworthy = Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect());
+    Ok(match (std::env::current_exe(), std::path::absolute(&file)) {
+        (Ok(program), Ok(file)) => {
+            let words = [program.into_os_string(), "--config".into(), file.into_os_string()];
+            let words = words.map(|word| word.to_string_lossy().into_owned());
+            seaworthy.with_program(CommandLine::new(words)?)
+        }
+        _ => seaworthy,
+    })
 }
 
 /// Private keys are read for commands that decrypt, and for no other.

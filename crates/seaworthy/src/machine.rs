@@ -53,6 +53,12 @@ fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<Path
         .map(|folder| folder.join("seaworthy"))
 }
 
+/// How many processors this machine has for us.
+pub(crate) fn processors() -> u16 {
+    std::thread::available_parallelism()
+        .map_or(1, |processors| u16::try_from(processors.get()).unwrap_or(u16::MAX))
+}
+
 /// Who this machine is: by its machine-id(5), or, where it has none, by a random one that is kept
 /// in `state`.
 pub fn host_id(state: &Path) -> Result<HostId> {

@@ -23,6 +23,8 @@ pub enum Outcome {
     Wrong,
     /// The user stopped it.
     Interrupted,
+    /// Nothing had to be done: said instead of [`Done`](Self::Done) where that was asked for.
+    NothingToDo,
 }
 
 impl Outcome {
@@ -33,6 +35,7 @@ impl Outcome {
             Self::Findings | Self::Failed => 1,
             Self::Wrong => 2,
             Self::Losses | Self::Inconclusive => 3,
+            Self::NothingToDo => 4,
             Self::Interrupted => 130,
         }
     }
@@ -41,13 +44,14 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
-            Self::Interrupted => 6,
-            Self::Wrong => 5,
-            Self::Failed => 4,
-            Self::Findings => 3,
-            Self::Inconclusive => 2,
-            Self::Losses => 1,
-            Self::Done => 0,
+            Self::Interrupted => 7,
+            Self::Wrong => 6,
+            Self::Failed => 5,
+            Self::Findings => 4,
+            Self::Inconclusive => 3,
+            Self::Losses => 2,
+            Self::Done => 1,
+            Self::NothingToDo => 0,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -56,8 +60,10 @@ impl Outcome {
 /// The outcome of what failed with this error.
 impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
-        let asked_for_what_is_not_there =
-            matches!(error.operation(), "snapshot.resolve" | "config.read" | "restore.choose");
+        let asked_for_what_is_not_there = matches!(
+            error.operation(),
+            "snapshot.resolve" | "config.read" | "restore.choose" | "service.find"
+        );
         match error.kind() {
             ErrorKind::Cancelled => Self::Interrupted,
             ErrorKind::Config
@@ -194,9 +200,12 @@ mod tests {
 
     #[test]
     fn where_several_apply_the_codes_come_in_the_promised_order() {
-        use Outcome::{Done, Failed, Findings, Inconclusive, Interrupted, Losses, Wrong};
-        let order = [Interrupted, Wrong, Failed, Findings, Inconclusive, Losses, Done];
-        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 3, 0]);
+        use Outcome::{
+            Done, Failed, Findings, Inconclusive, Interrupted, Losses, NothingToDo, Wrong,
+        };
+        let order =
+            [Interrupted, Wrong, Failed, Findings, Inconclusive, Losses, Done, NothingToDo];
+        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 3, 0, 4]);
         for (i, a) in order.iter().enumerate() {
             for b in &order[i..] {
                 assert_eq!(a.and(*b), *a);

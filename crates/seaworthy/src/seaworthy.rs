@@ -8,7 +8,7 @@ use std::{
 };
 
 use seaworthy_backup::{HostId, StateFolder, encryption::Identities};
-use seaworthy_core::{Context, Result, Secret, SecretRef};
+use seaworthy_core::{CommandLine, Context, Result, Secret, SecretRef};
 
 use crate::{Config, find_secret, machine};
 
@@ -31,6 +31,8 @@ pub struct Seaworthy {
     pub(crate) state: StateFolder,
     pub(crate) variables: Variables,
     pub(crate) identities: Identities,
+    /// This program with its file, as timers call it.
+    pub(crate) program: Option<CommandLine>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -74,7 +76,15 @@ impl Seaworthy {
             state: StateFolder::new(state),
             variables: Variables::default(),
             identities: Identities::new(),
+            program: None,
         })
+    }
+
+    /// What timers call: `seaworthy --config FILE`, both with absolute paths. Without it they call
+    /// the `seaworthy` of their PATH with the file that it finds.
+    #[must_use]
+    pub fn with_program(self, program: CommandLine) -> Self {
+        Self { program: Some(program), ..self }
     }
 
     /// Looks up in `variables` what the file says to be in the environment. Without this nothing is

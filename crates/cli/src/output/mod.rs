@@ -6,6 +6,7 @@ mod keygen;
 mod load_test;
 mod restore;
 mod retention;
+mod service;
 mod show;
 mod snapshots;
 mod sync;

@@ -6,6 +6,7 @@ mod keygen;
 mod pin;
 mod prune;
 mod restore;
+mod service;
 mod show;
 mod snapshots;
 mod sync;
@@ -24,6 +25,11 @@ pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{
     DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,
+};
+pub use service::{
+    DeployFrom, DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest,
+    ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,
+    ServiceRenderResult, ServiceStatusResult, ServiceVerb, ServiceVerbResult,
 };
 pub use show::{ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};

@@ -13,6 +13,8 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Error, Name};
 
+use crate::machine;
+
 use super::{
     Config,
     load::{Reader, section},
@@ -26,6 +28,17 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     }
     for (name, job) in config.backup.iter() {
         check_job(config, name.as_str(), job, reader);
+    }
+    for fault in seaworthy_service_config::faults(&config.service, machine::processors()) {
+        let path: Vec<_> =
+            std::iter::once("service").chain(fault.path.iter().map(String::as_str)).collect();
+        let table = section(&path[..path.len().min(2)]);
+        let key = fault.path[1..].join(".");
+        let message = match key.as_str() {
+            "" => format!("{table}: {}", fault.message),
+            key => format!("`{key}` in {table}: {}", fault.message),
+        };
+        reader.problems.push(Problem::new(reader.place(&path), message).remedy_is(fault.remedy));
     }
 }
 

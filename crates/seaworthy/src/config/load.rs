@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The keys at the top of the file.
-const SECTIONS: [&str; 4] = ["state", "time_zone", "sink", "backup"];
+const SECTIONS: [&str; 5] = ["state", "time_zone", "sink", "backup", "service"];
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -68,17 +68,18 @@ impl Config {
         }
         let file = std::path::absolute(path)
             .map_err(|e| Error::io("config.read", format!("cannot find {}", path.display()), e))?;
-        config.resolve(file.parent().unwrap_or(Path::new("/")));
+        config.resolve(file.parent().unwrap_or(Path::new("/")))?;
         Ok(config)
     }
 
     /// Makes relative paths relative to `base`.
-    fn resolve(&mut self, base: &Path) {
+    fn resolve(&mut self, base: &Path) -> Result<()> {
         if let Some(state) = &mut self.state {
             *state = base.join(&state);
         }
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
+        self.service.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))
     }
 }
 
@@ -101,6 +102,7 @@ impl<'t> Reader<'t> {
             time_zone: self.read_value("time_zone"),
             sink: self.read_named("sink"),
             backup: self.read_named("backup"),
+            service: self.read_named("service"),
         }
     }
 

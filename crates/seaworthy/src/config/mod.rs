@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{Named, TimeZone};
+use seaworthy_service_config::Service;
 use serde::Serialize;
 
 pub use find::find;
@@ -55,6 +56,9 @@ pub struct Config {
     /// Jobs: what is backed up, where to, and how.
     #[serde(default)]
     pub backup: Named<JobConfig>,
+    /// Services: programs that run all the time.
+    #[serde(default)]
+    pub service: Named<Service>,
 }
 
 impl Config {

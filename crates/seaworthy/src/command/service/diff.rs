@@ -1,0 +1,120 @@
+//! `service diff`: the file against what lies on disk, hand edits included.
+
+use std::path::Path;
+
+use seaworthy_core::{Change, Error, ErrorKind, FileSet, Result};
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::ServiceKind;
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `service diff` found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ServiceDiffResult {
+    /// The files that differ, by path.
+    pub changes: Vec<ServiceChange>,
+}
+
+/// A file that differs from what the file of Seaworthy says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ServiceChange {
+    /// Its path among the rendered files.
+    pub path: String,
+    /// `added`, `removed`, `changed`; `kept` for one that was edited into what it should be.
+    pub change: String,
+    /// Whether it is no longer as Seaworthy wrote it.
+    pub edited_by_hand: bool,
+    /// The lines, from what is there to what would be there.
+    pub diff: String,
+}
+
+impl Seaworthy {
+    /// How the services differ from what is installed, or from the files in `out`. Touches nothing.
+    pub fn service_diff(
+        &self,
+        kind: ServiceKind,
+        out: Option<&Path>,
+        folder: Option<&Path>,
+    ) -> Reply<ServiceDiffResult> {
+        let work = || {
+            let files = self.rendered(kind)?;
+            match out {
+                Some(out) => compare_with(&files, out),
+                None => self.service_changes(kind, &files, folder),
+            }
+        };
+        match work() {
+            Ok(changes) => {
+                let outcome = if changes.is_empty() { Outcome::Done } else { Outcome::Findings };
+                Reply::new(ServiceDiffResult { changes }, outcome)
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// How the installed files would change.
+    pub(super) fn service_changes(
+        &self,
+        kind: ServiceKind,
+        files: &FileSet,
+        folder: Option<&Path>,
+    ) -> Result<Vec<ServiceChange>> {
+        let Some(place) = self.place(kind, folder)? else {
+            let message = "such files are not installed by Seaworthy";
+            return Err(Error::new(ErrorKind::InvalidInput, "service.diff", message)
+                .remedy_is("name the folder that holds them with --out"));
+        };
+        let edited: Vec<_> = place.drift()?.into_iter().map(|(path, _)| path).collect();
+        let mut all = Vec::new();
+        for (path, change) in place.diff(files)? {
+            let word = match change {
+                Change::Added => "added",
+                Change::Removed => "removed",
+                _ => "changed",
+            };
+            all.push(change_of(files, &place.link(), path, word, &edited));
+        }
+        for path in &edited {
+            if all.iter().all(|change: &ServiceChange| change.path != *path) {
+                all.push(change_of(files, &place.link(), path.clone(), "kept", &edited));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// How the files in `folder` differ. Others there do not count.
+fn compare_with(files: &FileSet, folder: &Path) -> Result<Vec<ServiceChange>> {
+    let mut all = Vec::new();
+    for (path, file) in files.iter() {
+        let word = match std::fs::read(folder.join(path)) {
+            Ok(there) if there == file.bytes => continue,
+            Ok(_) => "changed",
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => "added",
+            Err(e) => {
+                let message = format!("cannot read {}", folder.join(path).display());
+                return Err(Error::io("service.diff", message, e));
+            }
+        };
+        all.push(change_of(files, folder, path.to_owned(), word, &[]));
+    }
+    Ok(all)
+}
+
+fn change_of(
+    files: &FileSet,
+    folder: &Path,
+    path: String,
+    word: &str,
+    edited: &[String],
+) -> ServiceChange {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let old = std::fs::read(folder.join(&path)).map(|bytes| text(&bytes)).unwrap_or_default();
+    let new = files.get(&path).map(|file| text(&file.bytes)).unwrap_or_default();
+    let diff = TextDiff::from_lines(&old, &new).unified_diff().context_radius(2).to_string();
+    let edited_by_hand = edited.contains(&path);
+    ServiceChange { path, change: word.to_owned(), edited_by_hand, diff }
+}

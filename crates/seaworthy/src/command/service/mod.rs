@@ -1,0 +1,109 @@
+//! `service`: services rendered, checked, compared, installed, and looked after; `deploy`.
+
+mod apply;
+mod deploy;
+mod diff;
+mod render;
+mod run;
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_core::{CommandLine, ConfigRenderer, FileSet, Generations, Result, TimeZone};
+use seaworthy_service_config::{
+    CronInstaller, CronRenderer, FilePath, Pm2Renderer, Runner, Services, SystemdInstaller,
+    SystemdRenderer, WorkflowRenderer,
+};
+
+pub use apply::{ServiceApplied, ServiceApplyRequest, ServiceApplyResult, ServiceCheckResult};
+pub use deploy::{DeployFrom, DeployRequest, DeployResult};
+pub use diff::{ServiceChange, ServiceDiffResult};
+pub use render::ServiceRenderResult;
+pub use run::{ServiceStatusResult, ServiceVerb, ServiceVerbResult};
+
+use crate::{Seaworthy, machine};
+
+/// How often the timer looks whether something is due.
+const LOOK: &str = "*/5 * * * *";
+/// Where secrets for the timer's environment may lie.
+const ENVIRONMENT: &str = "/etc/seaworthy/env";
+
+/// For which program services are rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceKind {
+    /// Units and timers.
+    #[default]
+    Systemd,
+    /// An `ecosystem.config.cjs`.
+    Pm2,
+    /// A file for `/etc/cron.d`.
+    Cron,
+    /// Workflows of GitHub Actions.
+    GithubActions,
+}
+
+impl Seaworthy {
+    /// The services of the file on this machine, and the timer that does what is due.
+    pub fn services(&self) -> Result<Services> {
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => CommandLine::new(["seaworthy"])?,
+        };
+        let mut services =
+            Services::new(self.config.service.clone(), machine::processors(), program);
+        services.time_zone = Some(self.config.time_zone());
+        services.runner = self.runner()?;
+        Ok(services)
+    }
+
+    /// The timer; none where nothing is ever due.
+    fn runner(&self) -> Result<Option<Runner>> {
+        if self.config.backup.iter().all(|(_, job)| job.schedule.is_none()) {
+            return Ok(None);
+        }
+        let mut runner = Runner::new(LOOK.parse()?);
+        let path = |path: &Path| FilePath::new(path.to_string_lossy().into_owned());
+        runner.writes.push(path(self.state.path())?);
+        for (_, sink) in self.config.sink.iter() {
+            let seaworthy_backup::config::SinkConfig::Local(local) = sink else { continue };
+            runner.writes.push(path(&local.path)?);
+        }
+        runner.environment_files.push(FilePath::new(ENVIRONMENT)?);
+        Ok(Some(runner))
+    }
+
+    fn rendered(&self, kind: ServiceKind) -> Result<FileSet> {
+        let services = self.services()?;
+        match kind {
+            ServiceKind::Systemd => SystemdRenderer.render(&services),
+            ServiceKind::Pm2 => Pm2Renderer.render(&services),
+            ServiceKind::Cron => CronRenderer::new(TimeZone::system()).render(&services),
+            ServiceKind::GithubActions => WorkflowRenderer.render(&services),
+        }
+    }
+
+    fn systemd_installer(&self, folder: Option<&Path>) -> Result<SystemdInstaller> {
+        let installer = SystemdInstaller::new(self.services()?)?;
+        Ok(match folder {
+            Some(folder) => installer.with_folder(folder),
+            None => installer,
+        })
+    }
+
+    /// The folder whose files are live, where they are installed by us.
+    fn place(&self, kind: ServiceKind, folder: Option<&Path>) -> Result<Option<Generations>> {
+        Ok(match kind {
+            ServiceKind::Systemd => Some(self.systemd_installer(folder)?.generations()),
+            ServiceKind::Cron => Some(cron_installer(folder).generations()),
+            ServiceKind::Pm2 | ServiceKind::GithubActions => None,
+        })
+    }
+}
+
+fn cron_installer(folder: Option<&Path>) -> CronInstaller {
+    let installer = CronInstaller::new();
+    match folder.map(PathBuf::from) {
+        Some(folder) => installer.with_folder(folder),
+        None => installer,
+    }
+}

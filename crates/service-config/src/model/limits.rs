@@ -1,0 +1,114 @@
+//! When a service is started again, how it is stopped, and what it may use.
+
+use std::{fmt, str::FromStr};
+
+use seaworthy_core::{Error, Result, Span};
+use serde::{Deserialize, Serialize};
+
+use super::text::{from_string, refused};
+
+/// When a service that has ended is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RestartPolicy {
+    /// Unless it ended by itself with exit code 0.
+    #[default]
+    OnFailure,
+    /// However it ended.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `{ max = 10, within = "5m" }`: when it is started again, and when that is given up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Restarts {
+    /// After which ends it is started again.
+    pub policy: RestartPolicy,
+    /// After so many starts `within` it stays down; 0 never gives up.
+    pub max: u16,
+    /// The time in which starts are counted.
+    pub within: Span,
+    /// How long to wait before each.
+    pub delay: Span,
+}
+
+impl Default for Restarts {
+    fn default() -> Self {
+        Self {
+            policy: RestartPolicy::default(),
+            max: 10,
+            within: Span::seconds(300),
+            delay: Span::seconds(1),
+        }
+    }
+}
+
+/// The signal that asks a service to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum Signal {
+    /// What most programs expect.
+    Sigterm,
+    /// What PM2 sends.
+    Sigint,
+    /// A graceful end for nginx and others.
+    Sigquit,
+    /// A hang-up.
+    Sighup,
+}
+
+impl Signal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sigterm => "SIGTERM",
+            Self::Sigint => "SIGINT",
+            Self::Sigquit => "SIGQUIT",
+            Self::Sighup => "SIGHUP",
+        }
+    }
+}
+
+/// A part of processors' time: `"200%"` is two whole ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(u32);
+
+impl Percent {
+    /// The number before the sign.
+    pub fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Percent {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = text.strip_suffix('%').filter(|t| t.bytes().all(|c| c.is_ascii_digit()));
+        match digits.and_then(|digits| digits.parse().ok()) {
+            Some(number @ 1..=100_000) => Ok(Self(number)),
+            _ => Err(refused(text, "a part of processors", "write it like 50% or 200%")),
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl Serialize for Percent {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+from_string!(Percent, "a part of processors such as 200%");
