@@ -116,6 +116,9 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB@ID")]
         snapshot: SnapshotName,
     },
+    /// Certificates: issued, renewed, deployed, and proved to be served
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -163,6 +166,8 @@ pub(crate) struct Restore {
     pub(crate) yes: bool,
 }
 
+pub(crate) use crate::cert_arguments::CertCommand;
+
 impl Command {
     /// Its name in documents.
     pub(crate) fn name(&self) -> &'static str {
@@ -177,6 +182,7 @@ impl Command {
             Self::Prune { .. } => "prune",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
+            Self::Cert(cert) => cert.name(),
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

@@ -84,6 +84,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Prune { jobs, dry_run } => {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
+        Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_) | Command::Completions { .. } | Command::Man => Outcome::Done,
@@ -91,14 +92,14 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
 }
 
 /// How every command ends: the bar goes, the result and the error are printed.
-struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     name: &'static str,
     terminal: &'a Terminal,
     bars: &'a Bars,
 }
 
 impl Finish<'_> {
-    fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
+    pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
         let printed = if self.terminal.json {
             output::print_document(&reply.document(self.name))

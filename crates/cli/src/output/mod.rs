@@ -1,6 +1,7 @@
 //! Results on standard output: for people, or as one JSON document.
 
 mod backup;
+mod cert;
 mod restore;
 mod retention;
 mod show;

@@ -1,6 +1,7 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
 mod backup;
+mod cert;
 mod pin;
 mod prune;
 mod restore;
@@ -15,6 +16,10 @@ use seaworthy_core::{Context, Error, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use cert::{
+    CertRequest, CertResult, CertRun, CertState, CheckResult, Checked, CleanupRequest,
+    CleanupResult, ImportRequest, ImportResult, Imported, ListResult, RevokeResult, Target,
+};
 pub use pin::{PinResult, Pinned};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};

@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (name, job) in config.backup.iter() {
         check_job(config, name.as_str(), job, reader);
     }
+    super::check_tls::check(config, reader);
 }
 
 fn check_sink(name: &str, sink: &SinkConfig, reader: &mut Reader<'_>) {

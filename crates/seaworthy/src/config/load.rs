@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The keys at the top of the file.
-const SECTIONS: [&str; 4] = ["state", "time_zone", "sink", "backup"];
+const SECTIONS: [&str; 7] = ["state", "time_zone", "sink", "backup", "ca", "tls", "certificate"];
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -79,6 +79,9 @@ impl Config {
         }
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
+        self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
+        self.tls.iter_mut().for_each(|tls| tls.resolve(base));
+        self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
     }
 }
 
@@ -101,6 +104,9 @@ impl<'t> Reader<'t> {
             time_zone: self.read_value("time_zone"),
             sink: self.read_named("sink"),
             backup: self.read_named("backup"),
+            ca: self.read_named("ca"),
+            tls: self.read_value("tls"),
+            certificate: self.read_named("certificate"),
         }
     }
 

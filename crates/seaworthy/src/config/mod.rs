@@ -1,6 +1,7 @@
 //! `seaworthy.toml`: what it may say, where it is found, and how it is read.
 
 mod check;
+mod check_tls;
 mod find;
 mod load;
 mod problem;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{Named, TimeZone};
+use seaworthy_tls::config::{CaConfig, CertificateConfig, TlsConfig};
 use serde::Serialize;
 
 pub use find::find;
@@ -55,6 +57,15 @@ pub struct Config {
     /// Jobs: what is backed up, where to, and how.
     #[serde(default)]
     pub backup: Named<JobConfig>,
+    /// Authorities that issue certificates.
+    #[serde(default)]
+    pub ca: Named<CaConfig>,
+    /// Where certificates lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Certificates that are kept fresh.
+    #[serde(default)]
+    pub certificate: Named<CertificateConfig>,
 }
 
 impl Config {
