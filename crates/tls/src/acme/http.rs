@@ -122,7 +122,10 @@ impl Http {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send(&self, request: Request<reqwest::Body>) -> Result<(StatusCode, HeaderMap, Bytes)> {
+    async fn send(
+        &self,
+        request: Request<reqwest::Body>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes)> {
         let url = request.uri().to_string();
         let host = request.uri().host().unwrap_or_default().to_owned();
         let fail = |e: reqwest::Error| {
