@@ -166,6 +166,9 @@ pub(crate) enum Command {
         #[arg(long)]
         rollback: bool,
     },
+    /// Certificates: issued, renewed, deployed, and proved to be served
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -318,6 +321,8 @@ pub(crate) struct Restore {
     pub(crate) yes: bool,
 }
 
+pub(crate) use crate::cert_arguments::CertCommand;
+
 impl Command {
     /// The files of private keys that it was given.
     pub(crate) fn identities(&self) -> Option<&IdentityFiles> {
@@ -355,6 +360,7 @@ impl Command {
             Self::Service(ServiceCommand::Restart { .. }) => "service restart",
             Self::Service(ServiceCommand::Status { .. }) => "service status",
             Self::Deploy { .. } => "deploy",
+            Self::Cert(cert) => cert.name(),
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

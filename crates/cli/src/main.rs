@@ -3,6 +3,8 @@
 
 mod arguments;
 mod ask;
+mod cert;
+mod cert_arguments;
 mod load_test;
 mod logs;
 mod output;

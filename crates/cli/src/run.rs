@@ -105,6 +105,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let from = from.map_or(DeployFrom::Before, DeployFrom::Files);
             finish.with(seaworthy.deploy(&DeployRequest { service, from }, &cx).await)
         }
+        Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)

@@ -8,6 +8,7 @@
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
 //! crates below it work without any file: see [`backup`].
 
+mod certificates;
 pub mod command;
 pub mod config;
 mod database;
@@ -31,4 +32,5 @@ pub use outcome::{Document, ErrorDocument, Outcome, Reply};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;
 pub use seaworthy_service_config as service_config;
+pub use seaworthy_tls as tls;
 pub use secrets::find_secret;

@@ -25,6 +25,8 @@ pub enum Outcome {
     Interrupted,
     /// Nothing had to be done: said instead of [`Done`](Self::Done) where that was asked for.
     NothingToDo,
+    /// A certificate was issued, but it is not being served.
+    NotDeployed,
 }
 
 impl Outcome {
@@ -36,6 +38,7 @@ impl Outcome {
             Self::Wrong => 2,
             Self::Losses | Self::Inconclusive => 3,
             Self::NothingToDo => 4,
+            Self::NotDeployed => 5,
             Self::Interrupted => 130,
         }
     }
@@ -44,10 +47,11 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
-            Self::Interrupted => 7,
-            Self::Wrong => 6,
-            Self::Failed => 5,
-            Self::Findings => 4,
+            Self::Interrupted => 8,
+            Self::Wrong => 7,
+            Self::Failed => 6,
+            Self::Findings => 5,
+            Self::NotDeployed => 4,
             Self::Inconclusive => 3,
             Self::Losses => 2,
             Self::Done => 1,
@@ -201,11 +205,21 @@ mod tests {
     #[test]
     fn where_several_apply_the_codes_come_in_the_promised_order() {
         use Outcome::{
-            Done, Failed, Findings, Inconclusive, Interrupted, Losses, NothingToDo, Wrong,
+            Done, Failed, Findings, Inconclusive, Interrupted, Losses, NotDeployed, NothingToDo,
+            Wrong,
         };
-        let order =
-            [Interrupted, Wrong, Failed, Findings, Inconclusive, Losses, Done, NothingToDo];
-        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 3, 0, 4]);
+        let order = [
+            Interrupted,
+            Wrong,
+            Failed,
+            Findings,
+            NotDeployed,
+            Inconclusive,
+            Losses,
+            Done,
+            NothingToDo,
+        ];
+        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 5, 3, 3, 0, 4]);
         for (i, a) in order.iter().enumerate() {
             for b in &order[i..] {
                 assert_eq!(a.and(*b), *a);

@@ -224,3 +224,59 @@ proptest! {
         let _ = Config::from_text(&text, "x.toml".as_ref());
     }
 }
+
+const CERTIFICATES: &str = r#"[ca.letsencrypt]
+type = "acme"
+directory = "letsencrypt"
+agree_tos = true
+eab = { key_id = { env = "KID" }, hmac_key = { file = "hmac" } }
+[tls]
+store = "tls"
+[certificate.api]
+names = ["api.example.com"]
+ca = ["letsencrypt"]
+challenge = { type = "http-01", webroot = "acme" }
+key = "p384"
+deploy = [["systemctl", "reload", "nginx"]]
+[certificate.theirs]
+names = ["their.example.com"]
+external = { chain = "their.pem", key = "their.key" }
+prove = ["192.0.2.1:8443", "192.0.2.2"]
+"#;
+
+#[test]
+fn certificates_read_with_paths_made_whole() {
+    let config = read(CERTIFICATES).unwrap();
+    let json = serde_json::to_value(&config).unwrap();
+    assert_eq!(json["tls"]["store"], "/etc/sea/tls");
+    assert_eq!(json["certificate"]["api"]["challenge"]["webroot"], "/etc/sea/acme");
+    assert_eq!(json["certificate"]["theirs"]["external"]["key"], "/etc/sea/their.key");
+    assert_eq!(json["ca"]["letsencrypt"]["eab"]["hmac_key"]["file"], "/etc/sea/hmac");
+}
+
+#[test]
+fn mistakes_about_certificates_are_named_with_their_place() {
+    let replaced = |from: &str, to: &str| {
+        assert!(CERTIFICATES.contains(from), "{from}");
+        CERTIFICATES.replacen(from, to, 1)
+    };
+    for (text, place, message) in [
+        (replaced("[\"api.", "[\"*."), ":9:10", "only dns-01 can prove"),
+        (replaced("agree_tos = true\n", ""), ":1:5", "does not agree"),
+        (replaced("ca = [\"letsencrypt\"]", "ca = [\"letsencrpt\"]"), ":10:7", "is not there"),
+        (replaced("webroot = \"acme\"", ""), ":11", "neither `webroot` nor `standalone`"),
+        (replaced("p384", "p521"), ":12:7", "unknown key \"p521\""),
+        (
+            replaced("[\"api.example.com\"]", "[\"api example\"]"),
+            ":9:10",
+            "not a name for a certificate",
+        ),
+        (replaced("{ env = \"KID\" }", "\"hunter2\""), ":5", "never written in the file"),
+        (replaced("ca = [\"letsencrypt\"]\n", ""), ":8", "nobody issues"),
+        (replaced("external", "ca = [\"letsencrypt\"]\nexternal"), ":16", "as well"),
+    ] {
+        let (said, _) = read(&text).unwrap_err();
+        assert!(said.contains(message) && said.contains(place), "{place} {message} in {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}

@@ -14,9 +14,7 @@ use crate::{
     payload::upload::HashedUpload,
     run::{RunOptions, VerifyAfter},
     signing::{MAX_SIGNATURE, SIGNATURE},
-    snapshot::{
-        Digest256, MANIFEST, ManifestObject, Snapshot, SnapshotId, manifest::MAX_MANIFEST,
-    },
+    snapshot::{Digest256, MANIFEST, ManifestObject, Snapshot, SnapshotId, manifest::MAX_MANIFEST},
     verify::{VerifyOptions, verify},
 };
 

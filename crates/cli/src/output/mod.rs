@@ -1,6 +1,7 @@
 //! Results on standard output: for people, or as one JSON document.
 
 mod backup;
+mod cert;
 mod drill;
 mod keygen;
 mod load_test;

@@ -1,6 +1,7 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
 mod backup;
+mod cert;
 mod drill;
 mod keygen;
 mod pin;
@@ -19,6 +20,10 @@ use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use cert::{
+    CertRequest, CertResult, CertRun, CertState, CheckResult, Checked, CleanupRequest,
+    CleanupResult, ImportRequest, ImportResult, Imported, ListResult, RevokeResult, Target,
+};
 pub use drill::{DrillRequest, DrillResult, Drilled};
 pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
 pub use pin::{PinResult, Pinned};

@@ -29,6 +29,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (name, job) in config.backup.iter() {
         check_job(config, name.as_str(), job, reader);
     }
+    super::check_tls::check(config, reader);
     for fault in seaworthy_service_config::faults(&config.service, machine::processors()) {
         let path: Vec<_> =
             std::iter::once("service").chain(fault.path.iter().map(String::as_str)).collect();

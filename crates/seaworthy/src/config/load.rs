@@ -17,7 +17,8 @@ use super::{
 };
 
 /// The keys at the top of the file.
-const SECTIONS: [&str; 5] = ["state", "time_zone", "sink", "backup", "service"];
+const SECTIONS: [&str; 8] =
+    ["state", "time_zone", "sink", "backup", "ca", "tls", "certificate", "service"];
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -79,6 +80,9 @@ impl Config {
         }
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
+        self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
+        self.tls.iter_mut().for_each(|tls| tls.resolve(base));
+        self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
         self.service.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))
     }
 }
@@ -103,6 +107,9 @@ impl<'t> Reader<'t> {
             sink: self.read_named("sink"),
             backup: self.read_named("backup"),
             service: self.read_named("service"),
+            ca: self.read_named("ca"),
+            tls: self.read_value("tls"),
+            certificate: self.read_named("certificate"),
         }
     }
 

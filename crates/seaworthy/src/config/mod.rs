@@ -1,6 +1,7 @@
 //! `seaworthy.toml`: what it may say, where it is found, and how it is read.
 
 mod check;
+mod check_tls;
 mod find;
 mod load;
 mod problem;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{Named, TimeZone};
 use seaworthy_service_config::Service;
+use seaworthy_tls::config::{CaConfig, CertificateConfig, TlsConfig};
 use serde::Serialize;
 
 pub use find::find;
@@ -59,6 +61,15 @@ pub struct Config {
     /// Services: programs that run all the time.
     #[serde(default)]
     pub service: Named<Service>,
+    /// Authorities that issue certificates.
+    #[serde(default)]
+    pub ca: Named<CaConfig>,
+    /// Where certificates lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Certificates that are kept fresh.
+    #[serde(default)]
+    pub certificate: Named<CertificateConfig>,
 }
 
 impl Config {

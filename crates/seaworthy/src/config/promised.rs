@@ -3,7 +3,7 @@
 /// Keys and types that belong to the file but not to this version: where they stand (`*` is any
 /// name) and what they are called.
 const PROMISED: &[(&[&str], &[&str])] = &[
-    (&[], &["ca", "tls", "certificate", "proxy", "site", "notify"]),
+    (&[], &["proxy", "site", "notify"]),
     (&["sink", "*"], &["append_only", "prune"]),
     (&["sink", "*", "type"], &["s3", "b2"]),
     (&["backup", "*"], &["notify"]),
@@ -17,7 +17,6 @@ const SECRETS: &[(&[&str], &[&str])] = &[
         &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"],
     ),
     (&["backup", "*", "sources", "*"], &["url", "password"]),
-    (&["ca", "*", "eab"], &["key_id", "hmac_key"]),
     (&["notify", "*"], &["url", "token", "password"]),
 ];
 

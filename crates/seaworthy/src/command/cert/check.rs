@@ -1,0 +1,249 @@
+//! `cert check`: is what lies on disk good, and is it what visitors see?
+
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt, str::FromStr, time::Duration};
+
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
+use seaworthy_tls::{
+    Action, Fingerprint, Identifier, PrivateKey, config::ProveConfig, manage::check_pair, served,
+    trusted,
+};
+use serde::Serialize;
+
+use crate::{Outcome, Reply, Seaworthy};
+
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const DAY: u64 = 86_400;
+
+/// What is to be checked: a certificate of the file, or any server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A certificate of the file.
+    Certificate(Name),
+    /// A server, `host:port`, whether or not it is ours.
+    Server {
+        /// The name that it is asked for.
+        host: Identifier,
+        /// Its port.
+        port: u16,
+    },
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((host, port)) = text.rsplit_once(':') else {
+            return Name::new(text).map(Self::Certificate);
+        };
+        let port = port.parse().map_err(|_| {
+            let message = format!("{text:?} does not end with a port");
+            Error::new(ErrorKind::InvalidInput, "certificate.check", message)
+                .remedy_is("write host:port, such as www.example.com:443")
+        })?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').parse()?;
+        Ok(Self::Server { host, port })
+    }
+}
+
+/// What `cert check` found.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckResult {
+    /// Each certificate on disk, and each server that was looked at.
+    pub checked: Vec<Checked>,
+}
+
+/// One certificate that was looked at.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The certificate's name, or the name that a server was asked for.
+    pub target: String,
+    /// The server's address; none for what lies on disk.
+    pub address: Option<SocketAddr>,
+    /// What it is for.
+    pub names: Vec<Identifier>,
+    /// Until when it is valid.
+    pub not_after: Option<Timestamp>,
+    /// How many whole days that is from now.
+    pub days_left: Option<u64>,
+    /// Who issued it.
+    pub issuer: Option<String>,
+    /// The SHA-256 of it.
+    pub fingerprint: Option<Fingerprint>,
+    /// What is not as it should be.
+    pub findings: Vec<String>,
+}
+
+impl Seaworthy {
+    /// Checks certificates on disk and as they are served, and other servers. Without any target:
+    /// all certificates of the file.
+    pub async fn cert_check(&self, targets: &[Target], cx: &Context) -> Reply<CheckResult> {
+        let mut checked = Vec::new();
+        let all: Vec<Target>;
+        let targets = if targets.is_empty() {
+            all = self.config.certificate.names().cloned().map(Target::Certificate).collect();
+            &all
+        } else {
+            targets
+        };
+        for target in targets {
+            let looked = match target {
+                Target::Certificate(name) => self.check_certificate(name, cx).await,
+                Target::Server { host, port } => check_server(host, *port, None, true, cx).await,
+            };
+            match looked {
+                Ok(looked) => checked.extend(looked),
+                Err(error) => return error.into(),
+            }
+        }
+        let good = checked.iter().all(|checked| checked.findings.is_empty());
+        let outcome = if good { Outcome::Done } else { Outcome::Findings };
+        Reply::new(CheckResult { checked }, outcome)
+    }
+
+    async fn check_certificate(&self, name: &Name, cx: &Context) -> Result<Vec<Checked>> {
+        self.certificate_names(std::slice::from_ref(name))?;
+        let Some(config) = self.config.certificate.get(name.as_str()) else {
+            return Ok(Vec::new());
+        };
+        let manager = self.certificate_manager();
+        let mut on_disk = Checked::new(name.to_string(), None);
+        let Some(version) = manager.store().current(name)? else {
+            on_disk.names.clone_from(&config.names);
+            on_disk.findings.push("there is none; `seaworthy cert issue` gets one".to_owned());
+            return Ok(vec![on_disk]);
+        };
+        on_disk.shows(version.chain.leaf(), cx.now());
+        let key = PrivateKey::from_pem(version.key()?.expose());
+        let pair = key.and_then(|key| check_pair(&version.chain, &key, &config.names, cx.now()));
+        if let Err(error) = pair {
+            on_disk.findings.push(error.chain());
+        }
+        let file = version.folder().join("privkey.pem");
+        if file.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
+            on_disk.findings.push(format!("others may read {}: chmod 600", file.display()));
+        }
+        let state = self.cert_state(&manager, name, cx)?;
+        match state.action {
+            Some(Action::Renew { .. } | Action::Wait { .. }) if state.failures > 0 => {
+                let why = state.last_error.unwrap_or_default();
+                on_disk.findings.push(format!("renewing failed {} times: {why}", state.failures));
+            }
+            Some(Action::Deploy) => on_disk.findings.push("issued, but not deployed".to_owned()),
+            _ => {}
+        }
+        let wanted = version.chain.leaf().fingerprint();
+        let mut all = vec![on_disk];
+        let served_by_us = !config.deploy.is_empty() || config.prove.is_some();
+        if served_by_us && config.prove != Some(ProveConfig::Whether(false)) {
+            for host in config.names.iter().filter(|name| !name.is_wildcard()) {
+                match &config.prove {
+                    Some(ProveConfig::At(servers)) => {
+                        for server in servers {
+                            let address = server.or_port(443);
+                            all.push(check_address(host, address, Some(wanted), false, cx).await);
+                        }
+                    }
+                    _ => all.extend(check_server(host, 443, Some(wanted), false, cx).await?),
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Checked {
+    fn new(target: String, address: Option<SocketAddr>) -> Self {
+        Self {
+            target,
+            address,
+            names: Vec::new(),
+            not_after: None,
+            days_left: None,
+            issuer: None,
+            fingerprint: None,
+            findings: Vec::new(),
+        }
+    }
+
+    fn shows(&mut self, leaf: &seaworthy_tls::Certificate, now: Timestamp) {
+        let validity = leaf.validity();
+        self.names = leaf.names().to_vec();
+        self.not_after = Some(validity.not_after);
+        self.days_left = Some(validity.not_after.since(now).as_secs() / DAY);
+        self.issuer = Some(leaf.issuer().to_owned());
+        self.fingerprint = Some(leaf.fingerprint());
+        if now > validity.not_after {
+            self.findings.push(format!("it ended {}", validity.not_after));
+        } else if now < validity.not_before {
+            self.findings.push(format!("it begins only {}", validity.not_before));
+        } else {
+            // Whoever renews in time never gets here.
+            let left = validity.not_after.since(now).as_secs();
+            let life = validity.lifetime().as_secs();
+            if left < life / 6 {
+                self.findings.push(format!("it ends {}, and is not renewed", validity.not_after));
+            }
+        }
+    }
+}
+
+/// Every address of `host`.
+async fn check_server(
+    host: &Identifier,
+    port: u16,
+    wanted: Option<Fingerprint>,
+    trust: bool,
+    cx: &Context,
+) -> Result<Vec<Checked>> {
+    let found = match host.ip() {
+        Some(ip) => vec![SocketAddr::new(ip, port)],
+        None => match tokio::net::lookup_host((host.base(), port)).await {
+            Ok(found) => found.collect(),
+            Err(e) => {
+                let mut checked = Checked::new(format!("{host}:{port}"), None);
+                checked.findings.push(format!("DNS does not know it: {e}"));
+                return Ok(vec![checked]);
+            }
+        },
+    };
+    let mut all = Vec::new();
+    for address in found {
+        all.push(check_address(host, address, wanted, trust, cx).await);
+    }
+    Ok(all)
+}
+
+async fn check_address(
+    host: &Identifier,
+    address: SocketAddr,
+    wanted: Option<Fingerprint>,
+    trust: bool,
+    cx: &Context,
+) -> Checked {
+    let mut checked = Checked::new(format!("{host}:{}", address.port()), Some(address));
+    let seen = tokio::select! {
+        seen = served(address, host, HANDSHAKE) => seen,
+        () = cx.cancel().triggered() => Err(Error::cancelled("certificate.check")),
+    };
+    match seen {
+        Err(error) => checked.findings.push(error.chain()),
+        Ok(seen) => {
+            let leaf = seen.chain.leaf();
+            checked.shows(leaf, cx.now());
+            if !leaf.covers(host) {
+                checked.findings.push(format!("it is not good for {host}"));
+            }
+            if wanted.is_some_and(|wanted| wanted != leaf.fingerprint()) {
+                let advice =
+                    "another certificate than the one on disk is served: reload the server";
+                checked.findings.push(advice.to_owned());
+            }
+            if trust && let Err(error) = trusted(&seen.chain, host) {
+                checked.findings.push(error.chain());
+            }
+        }
+    }
+    checked
+}

@@ -1,0 +1,89 @@
+//! `cert import-certbot`: takes over what certbot has.
+
+use std::path::PathBuf;
+
+use seaworthy_core::{Context, Name, Result};
+use seaworthy_tls::certbot;
+use serde::Serialize;
+
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `cert import-certbot` is asked.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// certbot's folder: `/etc/letsencrypt`.
+    pub from: PathBuf,
+    /// Its certificates; all of them when none is named.
+    pub names: Vec<Name>,
+    /// Change nothing, and say what would be taken over.
+    pub dry_run: bool,
+}
+
+/// What was taken over.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct ImportResult {
+    /// Each certificate.
+    pub certificates: Vec<Imported>,
+    /// The accounts that are ours now: the URLs of their directories.
+    pub accounts: Vec<String>,
+    /// What belongs into the configuration file.
+    pub settings: String,
+    /// What could not be taken over.
+    pub notes: Vec<String>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+}
+
+/// One certificate that was taken over.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Imported {
+    /// Its name.
+    pub name: Name,
+    /// Whether the store has a certificate of this name already, which then stays.
+    pub kept_ours: bool,
+}
+
+impl Seaworthy {
+    /// Takes over certbot's certificates and accounts, and says which settings do the same here.
+    pub async fn cert_import(&self, request: &ImportRequest, cx: &Context) -> Reply<ImportResult> {
+        match self.try_import(request, cx) {
+            Ok(result) => {
+                let whole = result.notes.is_empty();
+                Reply::new(result, if whole { Outcome::Done } else { Outcome::Losses })
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    fn try_import(&self, request: &ImportRequest, cx: &Context) -> Result<ImportResult> {
+        let manager = self.certificate_manager();
+        let found = certbot::read(&request.from, &request.names)?;
+        let mut notes = found.notes.clone();
+        let mut certificates = Vec::new();
+        for lineage in &found.lineages {
+            let kept_ours = manager.store().current(&lineage.name)?.is_some();
+            if !kept_ours && !request.dry_run {
+                manager.take_over(
+                    &lineage.name,
+                    &lineage.chain,
+                    &lineage.key,
+                    &lineage.server,
+                    cx,
+                )?;
+            }
+            certificates.push(Imported { name: lineage.name.clone(), kept_ours });
+        }
+        let mut accounts = Vec::new();
+        for account in &found.accounts {
+            match account.install(manager.store(), request.dry_run) {
+                Ok(true) => accounts.push(account.directory.clone()),
+                Ok(false) => {}
+                Err(error) => notes.push(error.chain()),
+            }
+        }
+        let settings = found.settings();
+        Ok(ImportResult { certificates, accounts, settings, notes, dry_run: request.dry_run })
+    }
+}

@@ -1,0 +1,78 @@
+//! `cert revoke`.
+
+use std::sync::Arc;
+
+use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
+use seaworthy_tls::{
+    CertificateProvider, Fingerprint, RevocationReason,
+    manage::{ManagedCertificate, Origin},
+};
+use serde::Serialize;
+
+use crate::{Reply, Seaworthy, certificates::Shared};
+
+/// What was revoked.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct RevokeResult {
+    /// The certificates, with the SHA-256 of each.
+    pub revoked: Vec<(Name, Fingerprint)>,
+}
+
+impl Seaworthy {
+    /// Makes the live certificates of these names invalid for ever. The next `cert renew` gets new
+    /// ones, with new keys.
+    pub async fn cert_revoke(
+        &self,
+        names: &[Name],
+        reason: RevocationReason,
+        cx: &Context,
+    ) -> Reply<RevokeResult> {
+        self.try_revoke(names, reason, cx).await.into()
+    }
+
+    async fn try_revoke(
+        &self,
+        names: &[Name],
+        reason: RevocationReason,
+        cx: &Context,
+    ) -> Result<RevokeResult> {
+        if names.is_empty() {
+            let message = "say which certificate is to be revoked";
+            return Err(Error::new(ErrorKind::InvalidInput, "certificate.revoke", message));
+        }
+        let manager = self.certificate_manager();
+        let mut shared = Shared::default();
+        let mut revoked = Vec::new();
+        for name in self.certificate_names(names)? {
+            let Some(version) = manager.store().current(&name)? else {
+                let message = format!("{name} has no certificate");
+                return Err(Error::new(ErrorKind::NotFound, "certificate.revoke", message));
+            };
+            let issuer = &version.about.provider;
+            let real = self.managed_certificate(&name, false, &mut shared, cx).await?;
+            let mut provider = provider_of(&real, issuer);
+            if provider.is_none() {
+                let trial = self.managed_certificate(&name, true, &mut shared, cx).await;
+                provider = trial.ok().and_then(|trial| provider_of(&trial, issuer));
+            }
+            let provider = provider.ok_or_else(|| {
+                let message =
+                    format!("{name} was issued by {issuer}, which the file does not name");
+                Error::new(ErrorKind::Unsupported, "certificate.revoke", message)
+                    .remedy_is("add that `ca` to the certificate")
+            })?;
+            provider.revoke(version.chain.leaf(), reason).await?;
+            manager.note_revoked(&name)?;
+            revoked.push((name, version.chain.leaf().fingerprint()));
+        }
+        Ok(RevokeResult { revoked })
+    }
+}
+
+fn provider_of(certificate: &ManagedCertificate, id: &str) -> Option<Arc<dyn CertificateProvider>> {
+    match &certificate.origin {
+        Origin::Managed(providers) => providers.iter().find(|p| p.id() == id).cloned(),
+        _ => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! The account at an authority: opened, or registered, once.
+
+use std::{fs, io};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use instant_acme::{Account, AccountBuilder, Error as AcmeError, ExternalAccountKey, NewAccount};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use seaworthy_core::{Error, ErrorKind, FileLock, Result, Timestamp, durable};
+use serde::{Deserialize, Serialize};
+
+use super::{authority::Inner, error, poll::NONCE_TRIES};
+use crate::pem;
+
+/// The account as it lies on disk, for its owner alone.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    format: u32,
+    directory: String,
+    /// The account's URL.
+    id: String,
+    /// The account's key: PKCS#8 in PEM.
+    key: String,
+}
+
+impl Inner {
+    /// The account, which is registered where there is none.
+    pub(super) async fn account(&self) -> Result<Account> {
+        let mut place = self.account.lock().await;
+        if let Some(account) = &*place {
+            return Ok(account.clone());
+        }
+        let account = match self.load()? {
+            Some(saved) => self.open(&saved).await?,
+            None => self.register().await?,
+        };
+        self.check_clock()?;
+        *place = Some(account.clone());
+        Ok(account)
+    }
+
+    /// The authority does not know `gone` any more: keeps what is on disk beside, and registers
+    /// anew. Many that notice at once register one.
+    pub(super) async fn replace_account(&self, gone: &Account, now: Timestamp) -> Result<Account> {
+        let mut place = self.account.lock().await;
+        if let Some(account) = place.as_ref().filter(|account| account.id() != gone.id()) {
+            return Ok(account.clone());
+        }
+        let path = self.path();
+        let kept = path.with_file_name(format!("account-gone-{}.json", now.compact()));
+        match fs::rename(&path, &kept) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io(
+                    "acme.account",
+                    format!("cannot move {}", path.display()),
+                    e,
+                ));
+            }
+            _ => {}
+        }
+        tracing::warn!("{} forgot our account: a new one is made", self.options.directory);
+        let account = self.register().await?;
+        *place = Some(account.clone());
+        Ok(account)
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.options.account_folder.join("account.json")
+    }
+
+    fn load(&self) -> Result<Option<Saved>> {
+        let path = self.path();
+        let damaged = |why: &str| {
+            let message = format!("the account in {} is {why}", path.display());
+            Error::new(ErrorKind::Damaged, "acme.account", message)
+                .remedy_is("restore the file, or move it away: a new account is then made")
+        };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => {
+                return Err(Error::io(
+                    "acme.account",
+                    format!("cannot read {}", path.display()),
+                    e,
+                ));
+            }
+        };
+        let saved: Saved = serde_json::from_slice(&bytes).map_err(|_| damaged("damaged"))?;
+        if saved.directory != self.options.directory {
+            return Err(damaged(&format!("one at {}", saved.directory)));
+        }
+        Ok(Some(saved))
+    }
+
+    pub(super) fn saved_account_url(&self) -> Option<String> {
+        self.load().ok().flatten().map(|saved| saved.id)
+    }
+
+    async fn open(&self, saved: &Saved) -> Result<Account> {
+        let key = pem::decode("PRIVATE KEY", &saved.key).and_then(|mut keys| keys.pop());
+        let key = key.unwrap_or_default();
+        let key = PrivatePkcs8KeyDer::from(key.as_slice());
+        let directory = self.options.directory.clone();
+        let opened = self.builder().from_parts(saved.id.clone(), key, directory).await;
+        opened.map_err(|e| error::explain(e, &self.options.directory, "opening the account"))
+    }
+
+    async fn register(&self) -> Result<Account> {
+        let options = &self.options;
+        // Two processes that begin at once make one account.
+        let lock = options.account_folder.join(".lock");
+        let _lock = wait_for_lock(&lock).await?;
+        if let Some(saved) = self.load()? {
+            return self.open(&saved).await;
+        }
+        let contact: Vec<&str> = options.contact.iter().map(String::as_str).collect();
+        let new = NewAccount {
+            contact: &contact,
+            terms_of_service_agreed: options.agree_tos,
+            only_return_existing: false,
+        };
+        let external = options.external_account.as_ref().map(|external| {
+            let key = external.hmac_key.expose().trim().trim_end_matches('=');
+            let key = BASE64_URL_SAFE_NO_PAD.decode(key).map_err(|_| {
+                Error::new(ErrorKind::Config, "acme.account", "`hmac_key` is not base64url")
+                    .remedy_is("copy it as the authority shows it")
+            })?;
+            Ok::<_, Error>(ExternalAccountKey::new(external.key_id.expose().to_owned(), &key))
+        });
+        let external = external.transpose()?;
+        let mut tries = 0;
+        let (account, credentials) = loop {
+            let directory = options.directory.clone();
+            match self.builder().create(&new, directory, external.as_ref()).await {
+                Err(e) if error::is_bad_nonce(&e) && tries < NONCE_TRIES => tries += 1,
+                Err(e) => {
+                    return Err(error::explain(e, &options.directory, "registering an account"));
+                }
+                Ok(made) => break made,
+            }
+        };
+        let key = credentials.private_key().secret_pkcs8_der();
+        let saved = Saved {
+            format: 1,
+            directory: options.directory.clone(),
+            id: account.id().to_owned(),
+            key: pem::encode("PRIVATE KEY", key),
+        };
+        let bytes = serde_json::to_vec_pretty(&saved)
+            .map_err(|e| Error::new(ErrorKind::Internal, "acme.account", e.to_string()))?;
+        durable::write_file(&self.path(), &bytes, 0o600)?;
+        Ok(account)
+    }
+
+    fn builder(&self) -> AccountBuilder {
+        Account::builder_with_http(Box::new(self.http.clone()))
+    }
+
+    pub(super) fn explain(&self, error: AcmeError, what: &str) -> Error {
+        error::explain(error, &self.options.directory, what)
+    }
+}
+
+/// The lock at `path`, once whoever has it is done.
+async fn wait_for_lock(path: &std::path::Path) -> Result<FileLock> {
+    loop {
+        match FileLock::acquire(path, "registering an account") {
+            Err(error) if error.kind() == ErrorKind::Locked => {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! What certbot keeps in its folder, read so that it can be taken over.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use seaworthy_core::{Error, ErrorKind, Name, Result, Secret, durable};
+use serde::Deserialize;
+
+use crate::{IssuedChain, Store, pem};
+
+/// certbot's folder.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Found {
+    /// Its certificates.
+    pub lineages: Vec<Lineage>,
+    /// Its accounts.
+    pub accounts: Vec<FoundAccount>,
+    /// What cannot be taken over.
+    pub notes: Vec<String>,
+}
+
+/// One certificate with its settings.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Lineage {
+    /// Its name.
+    pub name: Name,
+    /// The certificate and those above it.
+    pub chain: IssuedChain,
+    /// Its key, as PEM.
+    pub key: Secret,
+    /// The URL of the directory that issued it.
+    pub server: String,
+    /// What its renewal file says.
+    settings: BTreeMap<String, String>,
+}
+
+/// One account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FoundAccount {
+    /// The URL of the directory.
+    pub directory: String,
+    /// The URL of the account.
+    id: String,
+    /// Its key: PKCS#8 in PEM; none for one of a kind that we cannot use.
+    key: Option<Secret>,
+}
+
+/// Reads certbot's folder `from`: all its certificates, or those called `names`.
+///
+/// # Errors
+/// Where the folder is not there, or a certificate that is named is not.
+pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
+    let mut found = Found::default();
+    let folder = from.join("renewal");
+    let entries = fs::read_dir(&folder).map_err(|e| {
+        Error::io("certbot.read", format!("cannot read {}", folder.display()), e)
+            .remedy_is("name certbot's folder with --from")
+    })?;
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    files.sort();
+    for path in files {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let Ok(name) = Name::new(stem.clone()) else {
+            found.notes.push(format!("{stem:?} is no name here: it is left out"));
+            continue;
+        };
+        if !names.is_empty() && !names.contains(&name) {
+            continue;
+        }
+        match read_lineage(from, name, &path) {
+            Ok(lineage) => found.lineages.push(lineage),
+            Err(error) => found.notes.push(format!("{stem}: {}", error.chain())),
+        }
+    }
+    if let Some(missing) = names.iter().find(|n| found.lineages.iter().all(|l| l.name != **n)) {
+        let message = format!("certbot has no usable certificate {missing}");
+        return Err(Error::new(ErrorKind::NotFound, "certbot.read", message)
+            .remedy_is(format!("see what lies in {}", folder.display())));
+    }
+    read_accounts(&from.join("accounts"), &from.join("accounts"), &mut found)?;
+    Ok(found)
+}
+
+fn read_lineage(from: &Path, name: Name, conf: &Path) -> Result<Lineage> {
+    let read = |path: &Path| {
+        let message = format!("cannot read {}", path.display());
+        fs::read_to_string(path).map_err(|e| Error::io("certbot.read", message, e))
+    };
+    let settings = parse(&read(conf)?);
+    let live = from.join("live").join(name.as_str());
+    let chain = IssuedChain::from_pem(&read(&live.join("fullchain.pem"))?)?;
+    let key = Secret::new(read(&live.join("privkey.pem"))?);
+    let server = settings.get("server").cloned().unwrap_or_default();
+    Ok(Lineage { name, chain, key, server, settings })
+}
+
+/// `key = value` lines; a section in double brackets becomes a part of the key.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    let mut prefix = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        if let Some(section) = line.strip_prefix("[[").and_then(|l| l.strip_suffix("]]")) {
+            prefix = format!("{section}.");
+        } else if line.starts_with('[') {
+            prefix.clear();
+        } else if let Some((key, value)) = line.split_once('=') {
+            settings.insert(format!("{prefix}{}", key.trim()), value.trim().to_owned());
+        }
+    }
+    settings
+}
+
+/// Accounts lie in folders named after their directory's URL.
+fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Registration {
+        uri: String,
+    }
+    #[derive(Deserialize)]
+    struct Key {
+        kty: String,
+        crv: Option<String>,
+        d: Option<String>,
+        x: Option<String>,
+        y: Option<String>,
+    }
+    let fail = |e| Error::io("certbot.read", format!("cannot read {}", folder.display()), e);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(fail(e)),
+    };
+    for entry in entries {
+        let path = entry.map_err(fail)?.path();
+        // Old directories are links to newer ones.
+        if path.is_symlink() || !path.is_dir() {
+            continue;
+        }
+        let (Ok(key), Ok(registration)) =
+            (fs::read(path.join("private_key.json")), fs::read(path.join("regr.json")))
+        else {
+            read_accounts(root, &path, found)?;
+            continue;
+        };
+        let (Ok(key), Ok(registration)) = (
+            serde_json::from_slice::<Key>(&key),
+            serde_json::from_slice::<Registration>(&registration),
+        ) else {
+            found.notes.push(format!("the account in {} cannot be read", path.display()));
+            continue;
+        };
+        let place = folder.strip_prefix(root).unwrap_or(folder).display().to_string();
+        let decode = |part: &Option<String>| {
+            BASE64_URL_SAFE_NO_PAD.decode(part.as_deref()?).ok().filter(|b| b.len() == 32)
+        };
+        let usable = key.kty == "EC" && key.crv.as_deref() == Some("P-256");
+        let parts = (decode(&key.d), decode(&key.x), decode(&key.y));
+        let key = match parts {
+            (Some(d), Some(x), Some(y)) if usable => Some(pkcs8(&d, &x, &y)),
+            _ => None,
+        };
+        found.accounts.push(FoundAccount {
+            directory: format!("https://{place}"),
+            id: registration.uri,
+            key,
+        });
+    }
+    Ok(())
+}
+
+/// A P-256 key as PKCS#8 in PEM.
+fn pkcs8(d: &[u8], x: &[u8], y: &[u8]) -> Secret {
+    const BEFORE: &[u8] = &[
+        0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+        0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30,
+        0x6b, 0x02, 0x01, 0x01, 0x04, 0x20,
+    ];
+    const BETWEEN: &[u8] = &[0xa1, 0x44, 0x03, 0x42, 0x00, 0x04];
+    let der = [BEFORE, d, BETWEEN, x, y].concat();
+    Secret::new(pem::encode("PRIVATE KEY", &der))
+}
+
+impl FoundAccount {
+    /// Makes this account ours, unless we have one at its directory. Whether it was done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a key that is not P-256.
+    pub fn install(&self, store: &Store, dry_run: bool) -> Result<bool> {
+        let path = store.account_folder(&self.directory).join("account.json");
+        if path.exists() {
+            return Ok(false);
+        }
+        let Some(key) = &self.key else {
+            let message = format!(
+                "certbot's account at {} has an RSA key, which is not taken over",
+                self.directory
+            );
+            return Err(Error::new(ErrorKind::Unsupported, "certbot.account", message)
+                .remedy_is("a new account is registered by itself; nothing is lost by that"));
+        };
+        if dry_run {
+            return Ok(true);
+        }
+        let saved = serde_json::json!({
+            "format": 1, "directory": self.directory, "id": self.id, "key": key.expose(),
+        });
+        if let Some(folder) = path.parent() {
+            durable::create_private_folder(folder)?;
+        }
+        durable::write_file(&path, saved.to_string().as_bytes(), 0o600)?;
+        Ok(true)
+    }
+}
+
+impl Found {
+    /// What belongs into the configuration file, to do what certbot did.
+    pub fn settings(&self) -> String {
+        let mut text = String::new();
+        let mut servers: Vec<&str> = self.lineages.iter().map(|l| l.server.as_str()).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        for server in &servers {
+            let directory = if *server == "https://acme-v02.api.letsencrypt.org/directory" {
+                "letsencrypt"
+            } else {
+                server
+            };
+            let _ = write!(
+                text,
+                "[ca.{}]\ntype = \"acme\"\ndirectory = {directory:?}\nagree_tos = true  # certbot's user did\n\n",
+                ca_name(server)
+            );
+        }
+        for lineage in &self.lineages {
+            let _ = writeln!(text, "{}", lineage.section());
+        }
+        text
+    }
+}
+
+/// `letsencrypt`, or the host of a directory with dashes.
+fn ca_name(server: &str) -> String {
+    match server {
+        "https://acme-v02.api.letsencrypt.org/directory" => "letsencrypt".to_owned(),
+        "https://acme-staging-v02.api.letsencrypt.org/directory" => {
+            "letsencrypt-staging".to_owned()
+        }
+        other => {
+            let host = other.split('/').nth(2).unwrap_or("other");
+            host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+        }
+    }
+}
+
+impl Lineage {
+    fn section(&self) -> String {
+        let get = |key: &str| self.settings.get(key).map(|v| v.trim_end_matches(',').trim());
+        let names: Vec<_> =
+            self.chain.leaf().names().iter().map(|n| format!("{:?}", n.as_str())).collect();
+        let mut text = format!(
+            "[certificate.{}]\nnames = [{}]\nca = [{:?}]\n",
+            quoted(self.name.as_str()),
+            names.join(", "),
+            ca_name(&self.server)
+        );
+        let webroot = get("webroot_path").filter(|path| !path.is_empty()).or_else(|| {
+            let map = self.settings.iter().find(|(key, _)| key.starts_with("webroot_map."));
+            map.map(|(_, path)| path.as_str())
+        });
+        let line = match get("authenticator").unwrap_or_default() {
+            "webroot" if webroot.is_some() => {
+                let folder = webroot.unwrap_or_default();
+                format!("challenge = {{ type = \"http-01\", webroot = {folder:?} }}")
+            }
+            "standalone" => "challenge = { type = \"http-01\", standalone = \"[::]:80\" }".to_owned(),
+            "nginx" => "challenge = { type = \"http-01\", webroot = \"/var/www/acme\" }  # show it at /.well-known/acme-challenge/".to_owned(),
+            other => format!("# certbot used {other:?}: choose a `challenge` that does the same"),
+        };
+        let _ = writeln!(text, "{line}");
+        let key = match (get("key_type"), get("elliptic_curve"), get("rsa_key_size")) {
+            (Some("rsa"), _, Some("4096")) => Some("rsa4096"),
+            (Some("rsa"), ..) => Some("rsa2048"),
+            (_, Some("secp384r1"), _) => Some("p384"),
+            _ => None,
+        };
+        if let Some(key) = key {
+            let _ = writeln!(text, "key = {key:?}");
+        }
+        match get("renew_hook").or_else(|| get("deploy_hook")) {
+            Some(hook) => {
+                let _ = writeln!(text, "deploy = [[\"sh\", \"-c\", {hook:?}]]");
+            }
+            None => text.push_str("deploy = [[\"systemctl\", \"reload\", \"nginx\"]]\n"),
+        }
+        text
+    }
+}
+
+/// A name with dots is quoted as a key.
+fn quoted(name: &str) -> String {
+    if name.contains('.') { format!("{name:?}") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewal_files_are_read() {
+        let text = "version = 2.1.0\n# comment\n[renewalparams]\nauthenticator = webroot\n\
+                    webroot_path = /var/www/html,\n[[webroot_map]]\na.example = /srv/a\n";
+        let settings = parse(text);
+        assert_eq!(settings["authenticator"], "webroot");
+        assert_eq!(settings["webroot_map.a.example"], "/srv/a");
+    }
+
+    #[test]
+    #[cfg(feature = "manage")]
+    fn a_p256_account_key_becomes_pkcs8() {
+        // The pair of RFC 7515, appendix A.3.
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+        let pem = pkcs8(
+            &part("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"),
+            &part("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
+            &part("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
+        );
+        crate::PrivateKey::from_pem(pem.expose()).unwrap();
+    }
+}

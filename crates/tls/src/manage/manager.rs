@@ -1,0 +1,312 @@
+//! Runs certificates, one or many side by side.
+
+use std::{path::PathBuf, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Secret};
+
+use super::{ManagedCertificate, Origin, report::Report};
+use crate::{
+    About, Action, CertificateProvider, History, IssuedChain, KnownHint, PrivateKey, Reason, Store,
+    Version,
+    decide::{decide, later},
+};
+
+/// How many certificates are worked on at once.
+const SIDE_BY_SIDE: usize = 64;
+/// How often an authority is asked for hints, where it does not say.
+const ASK_HINTS: Duration = Duration::from_secs(6 * 3600);
+/// How long a hint may take: it is no more than a hint.
+const HINT_LIMIT: Duration = Duration::from_secs(15);
+
+/// Keeps certificates fresh.
+#[derive(Clone, Debug)]
+pub struct Manager {
+    pub(super) store: Store,
+    pub(super) state: PathBuf,
+}
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Get a new certificate, whether or not one is due.
+    pub force: bool,
+    /// Do not wait after failures: a person asks.
+    pub now: bool,
+    /// Take likely findings as seriously as certain ones.
+    pub strict: bool,
+    /// Look at nothing before the authority is asked.
+    pub skip_checks: bool,
+    /// Get a certificate, and throw it away.
+    pub dry_run: bool,
+}
+
+impl Manager {
+    /// Certificates in `store`; what is remembered of them lies in the folder `state`.
+    pub fn new(store: Store, state: impl Into<PathBuf>) -> Self {
+        Self { store, state: state.into() }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is remembered of `name`.
+    pub fn history(&self, name: &Name) -> Result<History> {
+        History::load(&self.history_file(name))
+    }
+
+    /// Does what is due about each of `certificates`, side by side. One that fails does not stop
+    /// the others. The reports come in the same order.
+    pub async fn run_all(
+        &self,
+        certificates: &[ManagedCertificate],
+        options: &RunOptions,
+        cx: &Context,
+    ) -> Vec<Report> {
+        let runs = certificates.iter().map(|certificate| self.run(certificate, options, cx));
+        stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await
+    }
+
+    /// Does what is due about one certificate.
+    pub async fn run(
+        &self,
+        certificate: &ManagedCertificate,
+        options: &RunOptions,
+        cx: &Context,
+    ) -> Report {
+        let mut report = Report::new(&certificate.name, Action::Rest { until: cx.now() });
+        if let Err(error) = self.try_run(certificate, options, cx, &mut report).await {
+            report.error = Some(error.with("certificate", &certificate.name));
+        }
+        report
+    }
+
+    async fn try_run(
+        &self,
+        certificate: &ManagedCertificate,
+        options: &RunOptions,
+        cx: &Context,
+        report: &mut Report,
+    ) -> Result<()> {
+        // Looked at without the lock: a thousand that are not due cost nothing.
+        let mut history = self.history(&certificate.name)?;
+        report.action = self.action(certificate, options, &history, cx)?;
+        report.deployed = history.deployed;
+        let hint_is_old = self.hint_is_old(&history, cx) && !options.dry_run;
+        if report.is_unchanged() && !hint_is_old {
+            return Ok(());
+        }
+        let _lock = self.lock(&certificate.name, cx).await?;
+        // Whoever had it may have done the work.
+        history = self.history(&certificate.name)?;
+        if hint_is_old {
+            self.ask_hint(certificate, &mut history, cx).await?;
+        }
+        report.action = self.action(certificate, options, &history, cx)?;
+        report.deployed = history.deployed;
+        match report.action {
+            Action::Rest { .. } | Action::Wait { .. } => Ok(()),
+            Action::Deploy if options.dry_run => Ok(()),
+            Action::Deploy => {
+                let version = self.newest(&certificate.name, &history)?;
+                self.deploy(certificate, version, &mut history, cx, report).await
+            }
+            Action::Renew { .. } => {
+                self.renew(certificate, options, &mut history, cx, report).await
+            }
+        }
+    }
+
+    /// What is due.
+    pub fn action(
+        &self,
+        certificate: &ManagedCertificate,
+        options: &RunOptions,
+        history: &History,
+        cx: &Context,
+    ) -> Result<Action> {
+        let newest = self.newest(&certificate.name, history)?;
+        let providers = match &certificate.origin {
+            Origin::Managed(providers) => providers,
+            Origin::External { chain, .. } => {
+                let theirs = super::issue::read_chain(chain)?;
+                let same = newest.as_ref().is_some_and(|ours| ours.chain.leaf() == theirs.leaf());
+                return Ok(match (same, history.deployed) {
+                    (false, _) => Action::Renew { reason: Reason::Changed },
+                    (true, false) => Action::Deploy,
+                    (true, true) => Action::Rest { until: theirs.leaf().validity().not_after },
+                });
+            }
+        };
+        if options.force || options.dry_run {
+            return Ok(Action::Renew { reason: Reason::Forced });
+        }
+        let validity = newest.as_ref().map(|version| version.chain.leaf().validity());
+        let hint = newest.as_ref().and_then(|version| hint_for(version, history));
+        let mut action = decide(cx.now(), validity, hint, history);
+        let changed = newest.as_ref().is_some_and(|version| {
+            let was_trial = is_trial(&version.about.provider);
+            let now_real = providers.first().is_some_and(|p| !is_trial(p.id()));
+            !version.chain.leaf().is_for(&certificate.names) || (was_trial && now_real)
+        });
+        if changed && matches!(action, Action::Rest { .. } | Action::Deploy) {
+            // As if there were none: pauses after failures hold.
+            action = match decide(cx.now(), None, None, history) {
+                Action::Renew { .. } => Action::Renew { reason: Reason::Changed },
+                other => other,
+            };
+        }
+        if let (Action::Wait { .. }, true) = (action, options.now) {
+            let mut patient = history.clone();
+            (patient.last_failure, patient.last_deploy_failure) = (None, None);
+            action = decide(cx.now(), validity, hint, &patient);
+        }
+        Ok(action)
+    }
+
+    /// The newest certificate: the one that waits to be deployed, else the live one.
+    pub fn newest(&self, name: &Name, history: &History) -> Result<Option<Version>> {
+        if let Some(id) = &history.waiting
+            && let Some(version) = self.store.version(name, id)?
+        {
+            return Ok(Some(version));
+        }
+        self.store.current(name)
+    }
+
+    /// Remembers that the live certificate of `name` is revoked: a new one is due, with a new key.
+    pub fn note_revoked(&self, name: &Name) -> Result<()> {
+        let mut history = self.history(name)?;
+        history.revoked = true;
+        history.save(&self.history_file(name))
+    }
+
+    /// Removes everything of `name`.
+    pub fn forget(&self, name: &Name) -> Result<()> {
+        self.store.remove(name)?;
+        let folder = self.folder(name);
+        match std::fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                let message = format!("cannot remove {}", folder.display());
+                Err(Error::io("certificate.forget", message, e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a certificate over that another program got from the provider `provider`.
+    ///
+    /// # Errors
+    /// Where it and its key do not belong together.
+    pub fn take_over(
+        &self,
+        name: &Name,
+        chain: &IssuedChain,
+        key: &Secret,
+        provider: &str,
+        cx: &Context,
+    ) -> Result<()> {
+        let pair = PrivateKey::from_pem(key.expose())?;
+        if !pair.fits(chain.leaf()) {
+            let message = format!("the key of {name} is for another certificate");
+            return Err(Error::new(ErrorKind::Damaged, "certificate.take_over", message));
+        }
+        let version = self.store.stage(name, chain, key, &About::new(provider), cx.now())?;
+        self.store.swap(name, Some(&version.id))?;
+        let mut history = History::default();
+        history.deployed();
+        history.save(&self.history_file(name))
+    }
+
+    pub(super) fn folder(&self, name: &Name) -> PathBuf {
+        self.state.join(name.as_str())
+    }
+
+    pub(super) fn history_file(&self, name: &Name) -> PathBuf {
+        self.folder(name).join("history.json")
+    }
+
+    /// One run at a time for each certificate; others wait.
+    async fn lock(&self, name: &Name, cx: &Context) -> Result<FileLock> {
+        let path = self.folder(name).join("lock");
+        loop {
+            match FileLock::acquire(&path, &format!("certificate {name}")) {
+                Err(error) if error.kind() == ErrorKind::Locked => {
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                        () = cx.cancel().triggered() => {
+                            return Err(Error::cancelled("certificate.lock").caused_by(error));
+                        }
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn hint_is_old(&self, history: &History, cx: &Context) -> bool {
+        let again = match (&history.hint, history.hint_asked) {
+            (Some(known), Some(asked)) => known.hint.ask_again.min(later(asked, ASK_HINTS * 2)),
+            (None, Some(asked)) => later(asked, ASK_HINTS),
+            (_, None) => return true,
+        };
+        cx.now() >= again
+    }
+
+    /// Asks the authority that issued the certificate. Its silence is no failure.
+    async fn ask_hint(
+        &self,
+        certificate: &ManagedCertificate,
+        history: &mut History,
+        cx: &Context,
+    ) -> Result<()> {
+        let Origin::Managed(providers) = &certificate.origin else { return Ok(()) };
+        let Some(version) = self.newest(&certificate.name, history)? else { return Ok(()) };
+        let Some(provider) = issuer_of(providers, &version) else { return Ok(()) };
+        let leaf = version.chain.leaf();
+        let asked = tokio::time::timeout(HINT_LIMIT, provider.renewal_hint(leaf)).await;
+        history.hint_asked = Some(cx.now());
+        match asked {
+            Ok(Ok(Some(hint))) => {
+                let about = leaf.fingerprint().to_string();
+                let same = |known: &KnownHint| {
+                    known.about == about
+                        && (known.hint.start, known.hint.end) == (hint.start, hint.end)
+                };
+                match &mut history.hint {
+                    // The moment is chosen once for each window.
+                    Some(known) if same(known) => known.hint = hint,
+                    place => {
+                        let mut part = [0; 2];
+                        getrandom::fill(&mut part).unwrap_or_default();
+                        *place = Some(KnownHint::choose(hint, about, u16::from_le_bytes(part)));
+                    }
+                }
+            }
+            Ok(Ok(None)) => history.hint = None,
+            Ok(Err(error)) => tracing::info!("no hint for {}: {}", certificate.name, error.chain()),
+            Err(_) => tracing::info!("no hint for {} in time", certificate.name),
+        }
+        history.save(&self.history_file(&certificate.name))
+    }
+}
+
+pub(super) fn hint_for<'a>(version: &Version, history: &'a History) -> Option<&'a KnownHint> {
+    let about = version.chain.leaf().fingerprint().to_string();
+    history.hint.as_ref().filter(|known| known.about == about)
+}
+
+fn issuer_of<'a>(
+    providers: &'a [std::sync::Arc<dyn CertificateProvider>],
+    version: &Version,
+) -> Option<&'a dyn CertificateProvider> {
+    providers.iter().find(|p| p.id() == version.about.provider).map(|p| &**p)
+}
+
+/// Whether nobody trusts what this provider issues, because it is for trying things out.
+pub(super) fn is_trial(provider: &str) -> bool {
+    provider.contains("staging")
+}

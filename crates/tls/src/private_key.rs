@@ -1,0 +1,176 @@
+//! Private keys that lie on this machine.
+
+use std::fmt;
+
+use rcgen::{
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    PublicKeyData, RsaKeySize, SignatureAlgorithm, SigningKey,
+};
+use seaworthy_core::{Error, ErrorKind, Result, Secret};
+
+use crate::{Certificate, CertificateKey, Identifier, KeyType};
+
+/// A private key in memory.
+pub struct PrivateKey {
+    pair: KeyPair,
+    kind: KeyType,
+    public: Vec<u8>,
+}
+
+impl PrivateKey {
+    /// Makes a new one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] where the machine has no randomness.
+    pub fn generate(kind: KeyType) -> Result<Self> {
+        let pair = match kind {
+            KeyType::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+            KeyType::Rsa4096 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096),
+            other => KeyPair::generate_for(algorithm(other)),
+        };
+        pair.map(Self::new).map_err(|e| {
+            Error::new(ErrorKind::Internal, "key.generate", "cannot make a private key")
+                .caused_by(e)
+        })
+    }
+
+    /// Reads PEM: `PRIVATE KEY` (PKCS#8), and what else the library takes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] for what is no private key of a known kind.
+    pub fn from_pem(text: &str) -> Result<Self> {
+        KeyPair::from_pem(text).map(Self::new).map_err(|_| {
+            let message = "this is no private key in PEM of a known kind";
+            Error::new(ErrorKind::Damaged, "key.read", message)
+        })
+    }
+
+    fn new(pair: KeyPair) -> Self {
+        let public = pair.subject_public_key_info();
+        let alg = pair.algorithm();
+        let kind = if alg == &PKCS_ECDSA_P256_SHA256 {
+            KeyType::P256
+        } else if alg == &PKCS_ECDSA_P384_SHA384 {
+            KeyType::P384
+        } else if alg == &PKCS_ED25519 {
+            KeyType::Ed25519
+        } else if public.len() > 400 {
+            KeyType::Rsa4096
+        } else {
+            KeyType::Rsa2048
+        };
+        Self { pair, kind, public }
+    }
+
+    /// As PEM, for the file that a server reads.
+    pub fn pem(&self) -> Secret {
+        Secret::new(self.pair.serialize_pem())
+    }
+
+    /// Whether `certificate` is for this key.
+    pub fn fits(&self, certificate: &Certificate) -> bool {
+        self.public == certificate.public_key()
+    }
+
+    #[cfg(feature = "local-ca")]
+    pub(crate) fn into_pair(self) -> KeyPair {
+        self.pair
+    }
+}
+
+impl CertificateKey for PrivateKey {
+    fn key_type(&self) -> KeyType {
+        self.kind
+    }
+
+    fn public_key(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.pair
+            .sign(message)
+            .map_err(|e| Error::new(ErrorKind::Internal, "key.sign", "cannot sign").caused_by(e))
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKey").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn algorithm(kind: KeyType) -> &'static SignatureAlgorithm {
+    match kind {
+        KeyType::P256 => &PKCS_ECDSA_P256_SHA256,
+        KeyType::P384 => &PKCS_ECDSA_P384_SHA384,
+        KeyType::Ed25519 => &PKCS_ED25519,
+        KeyType::Rsa2048 | KeyType::Rsa4096 => &PKCS_RSA_SHA256,
+    }
+}
+
+/// A key behind the seam, as rcgen wants it: for requests and self-signed certificates.
+pub(crate) struct Remote<'a> {
+    key: &'a dyn CertificateKey,
+    raw: Vec<u8>,
+}
+
+impl<'a> Remote<'a> {
+    pub(crate) fn new(key: &'a dyn CertificateKey) -> Result<Self> {
+        use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
+        let (_, public) = SubjectPublicKeyInfo::from_der(key.public_key()).map_err(|_| {
+            let message = "the key's public half is no SubjectPublicKeyInfo";
+            Error::new(ErrorKind::InvalidInput, "key.read", message)
+        })?;
+        let raw = public.subject_public_key.data.to_vec();
+        Ok(Self { key, raw })
+    }
+}
+
+impl PublicKeyData for Remote<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        &self.raw
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        algorithm(self.key.key_type())
+    }
+}
+
+impl SigningKey for Remote<'_> {
+    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, rcgen::Error> {
+        self.key.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)
+    }
+}
+
+/// What rcgen needs to know of `names`, and nothing that it would make up.
+pub(crate) fn parameters(names: &[Identifier]) -> Result<rcgen::CertificateParams> {
+    let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
+    let mut parameters = rcgen::CertificateParams::new(names).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, "certificate.request", "a name does not fit")
+            .caused_by(e)
+    })?;
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    Ok(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_made_written_read_and_signs() {
+        let kinds =
+            [KeyType::P256, KeyType::P384, KeyType::Ed25519, KeyType::Rsa2048, KeyType::Rsa4096];
+        for kind in kinds {
+            let key = PrivateKey::generate(kind).unwrap();
+            let read = PrivateKey::from_pem(key.pem().expose()).unwrap();
+            assert_eq!((read.key_type(), read.public_key()), (kind, key.public_key()));
+            assert!(!read.sign(b"x").unwrap().is_empty());
+            let names = ["a.example".parse().unwrap(), "192.0.2.1".parse().unwrap()];
+            let remote = Remote::new(&read).unwrap();
+            parameters(&names).unwrap().serialize_request(&remote).unwrap();
+            assert!(!format!("{read:?}").contains("PRIVATE"));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Which certificate a server really serves: a TLS handshake that looks and trusts nothing.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::{Certificate, Identifier, IssuedChain};
+
+/// What a server showed in a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// Its certificate, and what it sent along.
+    pub chain: IssuedChain,
+}
+
+/// Makes a TLS handshake with `address` for `name`, and gives back what was shown. The server
+/// proves that it has the key, but nothing is trusted: that is for the caller to judge.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] where no handshake comes about within `limit`.
+pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> Result<Served> {
+    let fail = |message: String| {
+        Error::new(ErrorKind::Unavailable, "certificate.prove", message)
+            .with("address", address)
+            .with("name", name.as_str())
+    };
+    let server_name = ServerName::try_from(name.base().to_owned())
+        .map_err(|_| fail(format!("{name} cannot be asked for")))?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| fail(e.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Look(provider)))
+        .with_no_client_auth();
+    let work = async {
+        let stream = TcpStream::connect(address).await?;
+        TlsConnector::from(Arc::new(config)).connect(server_name, stream).await
+    };
+    let stream = match tokio::time::timeout(limit, work).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(e)) => {
+            return Err(fail(format!("no TLS handshake for {name} at {address}")).caused_by(e));
+        }
+        Err(_) => {
+            let seconds = limit.as_secs();
+            return Err(fail(format!("no TLS handshake for {name} at {address} in {seconds} s")));
+        }
+    };
+    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let mut all = shown.iter().map(|der| Certificate::from_der(der));
+    let leaf = all.next().ok_or_else(|| fail(format!("{address} shows no certificate")))??;
+    Ok(Served { chain: IssuedChain::new(leaf, all.collect::<Result<_>>()?) })
+}
+
+/// Whether a client of this machine would trust `chain` for `name`: by the machine's roots.
+///
+/// # Errors
+/// [`ErrorKind::Untrusted`], with the reason.
+#[cfg(feature = "acme")]
+pub fn trusted(chain: &IssuedChain, name: &Identifier) -> Result<()> {
+    use rustls::client::WebPkiServerVerifier;
+    let fail = |message: &str| Error::new(ErrorKind::Untrusted, "certificate.trust", message);
+    let server_name = ServerName::try_from(name.base().to_owned())
+        .map_err(|_| fail("the name cannot be asked for"))?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|e| fail("this machine trusts no roots").caused_by(e))?;
+    let leaf = CertificateDer::from(chain.leaf().der());
+    let above: Vec<_> = chain.above().iter().map(|c| CertificateDer::from(c.der())).collect();
+    let verdict = verifier.verify_server_cert(&leaf, &above, &server_name, &[], UnixTime::now());
+    verdict.map(drop).map_err(|e| fail("clients do not trust it").caused_by(e))
+}
+
+/// Takes any certificate whose key signs the handshake.
+#[derive(Debug)]
+struct Look(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Look {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,79 @@
+//! HTTP-01 through a web server that is there already.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use seaworthy_core::{Context, Error, Result, durable};
+
+use crate::{Challenge, ChallengeKind, ChallengeSolver};
+
+/// Puts answers below a folder that a web server shows on port 80, as
+/// `.well-known/acme-challenge/<token>`.
+#[derive(Clone, Debug)]
+pub struct Webroot {
+    folder: PathBuf,
+}
+
+impl Webroot {
+    /// Answers below `folder`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether answers can be written: tried, and taken away again.
+    pub fn probe(&self) -> Result<()> {
+        let path = self.place()?.join(".seaworthy-probe");
+        durable::write_file(&path, b"", 0o644)?;
+        fs::remove_file(&path).map_err(|e| {
+            Error::io("challenge.probe", format!("cannot remove {}", path.display()), e)
+        })
+    }
+
+    /// The folder for answers, which everybody may read.
+    fn place(&self) -> Result<PathBuf> {
+        let place = self.folder.join(".well-known/acme-challenge");
+        DirBuilder::new().recursive(true).mode(0o755).create(&place).map_err(|e| {
+            Error::io("challenge.present", format!("cannot create {}", place.display()), e)
+                .remedy_is(format!("make {} writable", self.folder.display()))
+        })?;
+        Ok(place)
+    }
+}
+
+#[async_trait]
+impl ChallengeSolver for Webroot {
+    fn kind(&self) -> ChallengeKind {
+        ChallengeKind::Http01
+    }
+
+    async fn present(&self, challenge: &Challenge) -> Result<()> {
+        // A token is base64url: it names a file in this folder and nowhere else.
+        let path = self.place()?.join(challenge.token());
+        durable::write_file(&path, challenge.key_authorization().as_bytes(), 0o644)
+    }
+
+    async fn ready(&self, _: &Challenge, cx: &Context) -> Result<()> {
+        cx.check("challenge.ready")
+    }
+
+    async fn cleanup(&self, challenge: &Challenge) -> Result<()> {
+        let path = self.folder.join(".well-known/acme-challenge").join(challenge.token());
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                let message = format!("cannot remove {}", path.display());
+                Err(Error::io("challenge.cleanup", message, e))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Where certificates lie: `live/<name>/{fullchain,privkey,cert,chain}.pem`, as certbot has them.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use seaworthy_core::{Error, ErrorKind, Name, Result, Secret, Timestamp, durable};
+use serde::{Deserialize, Serialize};
+
+use crate::IssuedChain;
+
+const ABOUT: &str = "about.json";
+
+/// Certificates and their keys on disk.
+///
+/// Every certificate that was ever issued is a folder of its own,
+/// `versions/<name>/<time>/`; `live/<name>` is a link to one of them. A key and its certificate so
+/// change together, in one rename, and the public paths never move.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// One certificate with its key in the store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Version {
+    /// The name of its folder.
+    pub id: String,
+    /// The certificate and those above it.
+    pub chain: IssuedChain,
+    /// What is known about it.
+    pub about: About,
+    folder: PathBuf,
+}
+
+impl Version {
+    /// The private key, as PEM.
+    pub fn key(&self) -> Result<Secret> {
+        let path = self.folder.join("privkey.pem");
+        let fail = |e| Error::io("store.read", format!("cannot read {}", path.display()), e);
+        fs::read_to_string(&path).map(Secret::new).map_err(fail)
+    }
+
+    /// The folder with the four files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// What is known about a certificate beside what it says itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct About {
+    /// The id of who issued it.
+    pub provider: String,
+}
+
+impl About {
+    /// Issued by the provider with this id.
+    pub fn new(provider: impl Into<String>) -> Self {
+        Self { provider: provider.into() }
+    }
+}
+
+impl Store {
+    /// The store in the folder `root`, which need not exist.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The public folder of `name`, whether or not there is a certificate.
+    pub fn live(&self, name: &Name) -> PathBuf {
+        self.root.join("live").join(name.as_str())
+    }
+
+    /// The folder for what belongs to the accounts at one provider.
+    pub fn account_folder(&self, provider: &str) -> PathBuf {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let readable: String = provider.chars().map(plain).take(80).collect();
+        let hash = crate::Fingerprint::of(provider.as_bytes()).to_string();
+        self.root.join("accounts").join(format!("{readable}-{}", &hash[..12]))
+    }
+
+    /// The names that have a live certificate, sorted.
+    pub fn names(&self) -> Result<Vec<Name>> {
+        self.names_in("live")
+    }
+
+    /// The names that ever had one, sorted.
+    pub fn all_names(&self) -> Result<Vec<Name>> {
+        self.names_in("versions")
+    }
+
+    fn names_in(&self, below: &str) -> Result<Vec<Name>> {
+        let mut names: Vec<Name> =
+            list(&self.root.join(below))?.into_iter().filter_map(|n| Name::new(n).ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The live certificate of `name`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] where one is there that cannot be read.
+    pub fn current(&self, name: &Name) -> Result<Option<Version>> {
+        let link = self.live(name);
+        match fs::read_link(&link) {
+            Ok(target) => {
+                let id = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                self.version(name, &id)
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(_) => Err(not_ours(&link)),
+        }
+    }
+
+    /// One version of `name`.
+    pub fn version(&self, name: &Name, id: &str) -> Result<Option<Version>> {
+        let folder = self.versions(name).join(id);
+        let path = folder.join("fullchain.pem");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => {
+                return Err(Error::io("store.read", format!("cannot read {}", path.display()), e));
+            }
+        };
+        let chain = IssuedChain::from_pem(&text).map_err(|e| e.with("file", path.display()))?;
+        let about = fs::read(folder.join(ABOUT)).unwrap_or_default();
+        let about = serde_json::from_slice(&about).unwrap_or_default();
+        Ok(Some(Version { id: id.to_owned(), chain, about, folder }))
+    }
+
+    /// The names of all versions of `name`, oldest first.
+    pub fn version_ids(&self, name: &Name) -> Result<Vec<String>> {
+        let mut ids = list(&self.versions(name))?;
+        ids.retain(|id| !id.starts_with('.'));
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Whether there is room and the right to write here: tried before an authority is asked.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn probe(&self, name: &Name) -> Result<()> {
+        let folder = self.versions(name);
+        durable::create_private_folder(&folder)?;
+        durable::create_private_folder(&self.root.join("live"))?;
+        let path = folder.join(".probe");
+        // As much as a long chain, a large key and their copies need.
+        durable::write_file(&path, &[b'\n'; 64 << 10], 0o600)?;
+        fs::remove_file(&path)
+            .map_err(|e| Error::io("store.probe", format!("cannot remove {}", path.display()), e))
+    }
+
+    /// Writes a certificate and its key into a folder of their own. Nothing uses them yet.
+    pub fn stage(
+        &self,
+        name: &Name,
+        chain: &IssuedChain,
+        key: &Secret,
+        about: &About,
+        now: Timestamp,
+    ) -> Result<Version> {
+        let versions = self.versions(name);
+        durable::create_private_folder(&versions)?;
+        let fail = |path: &Path| {
+            let message = format!("cannot write {}", path.display());
+            move |e: io::Error| Error::io("store.write", message, e)
+        };
+        let mut tries = 0;
+        let (id, folder) = loop {
+            let id = if tries == 0 { now.compact() } else { format!("{}-{tries}", now.compact()) };
+            let folder = versions.join(&id);
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => break (id, folder),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries < 1000 => tries += 1,
+                Err(e) => return Err(fail(&folder)(e)),
+            }
+        };
+        let write = || -> Result<()> {
+            let about = serde_json::to_vec(about)
+                .map_err(|e| Error::new(ErrorKind::Internal, "store.write", e.to_string()))?;
+            durable::write_file(&folder.join(ABOUT), &about, 0o600)?;
+            durable::write_file(&folder.join("privkey.pem"), key.expose().as_bytes(), 0o600)?;
+            durable::write_file(&folder.join("cert.pem"), chain.leaf().pem().as_bytes(), 0o644)?;
+            durable::write_file(&folder.join("chain.pem"), chain.above_pem().as_bytes(), 0o644)?;
+            // The last one: without it the folder is no version.
+            durable::write_file(&folder.join("fullchain.pem"), chain.pem().as_bytes(), 0o644)?;
+            durable::sync_folder(&versions)
+        };
+        if let Err(error) = write() {
+            // Best effort: the error that matters is the first one.
+            let _ = fs::remove_dir_all(&folder);
+            return Err(error);
+        }
+        Ok(Version { id, chain: chain.clone(), about: about.clone(), folder })
+    }
+
+    /// Makes a version live, in one rename, or none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where `live/<name>` is something that is not ours.
+    pub fn swap(&self, name: &Name, id: Option<&str>) -> Result<()> {
+        let link = self.live(name);
+        let fail = |e| Error::io("store.swap", format!("cannot set {}", link.display()), e);
+        match fs::symlink_metadata(&link) {
+            Ok(metadata) if !metadata.is_symlink() => return Err(not_ours(&link)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
+            _ => {}
+        }
+        let live = self.root.join("live");
+        durable::create_private_folder(&live)?;
+        match id {
+            Some(id) => {
+                let fresh = live.join(format!(".{name}.new"));
+                match fs::remove_file(&fresh) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
+                    _ => {}
+                }
+                let target = Path::new("../versions").join(name.as_str()).join(id);
+                std::os::unix::fs::symlink(target, &fresh).map_err(fail)?;
+                fs::rename(&fresh, &link).map_err(fail)?;
+            }
+            None => match fs::remove_file(&link) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
+                _ => {}
+            },
+        }
+        durable::sync_folder(&live)
+    }
+
+    /// Removes old versions of `name`: all but the newest `keep`, the live one and `also`.
+    pub fn prune(&self, name: &Name, keep: usize, also: Option<&str>) -> Result<()> {
+        let live = fs::read_link(self.live(name)).ok();
+        let live = live.as_deref().and_then(Path::file_name).map(|id| id.to_string_lossy());
+        let ids = self.version_ids(name)?;
+        for id in ids.iter().rev().skip(keep) {
+            if live.as_deref() != Some(id) && also != Some(id) {
+                remove(&self.versions(name).join(id))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes everything of `name`.
+    pub fn remove(&self, name: &Name) -> Result<()> {
+        self.swap(name, None)?;
+        remove(&self.versions(name))
+    }
+
+    fn versions(&self, name: &Name) -> PathBuf {
+        self.root.join("versions").join(name.as_str())
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("store.remove", format!("cannot remove {}", folder.display()), e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The visible names in a folder; none where it is missing.
+fn list(folder: &Path) -> Result<Vec<String>> {
+    let fail = |e| Error::io("store.list", format!("cannot list {}", folder.display()), e);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(fail(e)),
+    };
+    entries.map(|e| Ok(e.map_err(fail)?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn not_ours(link: &Path) -> Error {
+    let message = format!("{} is not a link of ours", link.display());
+    Error::new(ErrorKind::AlreadyExists, "store.swap", message)
+        .remedy_is("move it away, or use another `store`: it will not be overwritten")
+}
