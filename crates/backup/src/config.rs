@@ -154,13 +154,13 @@ pub enum SourceConfig {
     /// An SQLite database.
     Sqlite(SqliteConfig),
     /// A PostgreSQL database.
-    Postgres(PostgresConfig),
+    Postgres(Box<PostgresConfig>),
 }
 
 seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
     "files" => Files(FilesConfig),
     "sqlite" => Sqlite(SqliteConfig),
-    "postgres" => Postgres(PostgresConfig),
+    "postgres" => Postgres(Box<PostgresConfig>),
 });
 
 /// Files and folders as a source.

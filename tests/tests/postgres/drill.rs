@@ -257,6 +257,21 @@ fn rows_that_are_not_those_of_the_index_fail_it() {
     let run = shop.run(&["drill", &format!("nightly@{id}")]).expect_code(1);
     let words = r#""public"."orders" has 4000 rows instead of 4001"#;
     assert!(run.stdout.contains(words), "{}", run.stdout);
+    // The same on another major version proves nothing.
+    forge_index(&shop.lab.snapshots()[0], "\"version\":", "\"version\":1");
+    let run = shop.run(&["drill", &format!("nightly@{id}")]).expect_code(3);
+    assert!(run.stdout.contains("proves nothing"), "{}", run.stdout);
+}
+
+#[test]
+fn an_index_that_was_made_anew_cannot_tell() {
+    let shop = Shop::new(SHOP, "globals = false");
+    shop.ok(&["backup"]);
+    shop.ok(&["verify", "nightly", "--rebuild-index"]);
+    let run = shop.run(&["drill", "nightly"]).expect_code(3);
+    assert!(run.stdout.contains("inconclusive") && run.stdout.contains("psql"), "{}", run.stdout);
+    let (to, _) = target();
+    shop.run(&["restore", "nightly", "--to", &to]).expect_code(1).says(&["zstd -dc"]);
 }
 
 #[test]
