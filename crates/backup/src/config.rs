@@ -172,14 +172,14 @@ pub enum SourceConfig {
     /// A command's standard output.
     Command(CommandConfig),
     /// A PostgreSQL database.
-    Postgres(PostgresConfig),
+    Postgres(Box<PostgresConfig>),
 }
 
 seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
     "files" => Files(FilesConfig),
     "sqlite" => Sqlite(SqliteConfig),
     "command" => Command(CommandConfig),
-    "postgres" => Postgres(PostgresConfig),
+    "postgres" => Postgres(Box<PostgresConfig>),
 });
 
 /// Files and folders as a source.

@@ -170,6 +170,14 @@ fn roles_are_stored_where_they_may_be_read_and_their_absence_is_said() {
 }
 
 #[test]
+fn the_example_is_right() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/postgres/seaworthy.toml");
+    let mut program = std::process::Command::new(seaworthy_tests::program());
+    let output = program.args(["--config", example, "config", "check"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn the_file_is_checked_before_anything_is_reached() {
     let shop = Shop::new("", "");
     let config = fs::read_to_string(shop.lab.path("seaworthy.toml")).unwrap();

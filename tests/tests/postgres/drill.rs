@@ -1,6 +1,12 @@
 //! Drills: ok, failed, inconclusive, and nothing left behind.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use seaworthy_tests::{Lab, Run, postgres::server};
@@ -190,4 +196,111 @@ fn interrupted_it_drops_what_it_made() {
     Run::of(child.wait_with_output().unwrap(), &["drill"]).expect_code(130);
     assert!(databases(&scratch).is_empty(), "{scratch} is left");
     assert!(records(&shop.lab).is_empty());
+}
+
+/// What a program says of `input`.
+fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new(program);
+    let piped = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
+    let writer = std::thread::spawn(move || stdin.write_all(&input).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    String::from_utf8(pipe("sha256sum", &[], bytes)).unwrap()[..64].to_owned()
+}
+
+/// Replaces `from` by `to` in the index of a snapshot, and vouches for it in the manifest.
+fn forge_index(folder: &Path, from: &str, to: &str) {
+    let path = folder.join("index.jsonl.zst");
+    let old = fs::read(&path).unwrap();
+    let text = String::from_utf8(pipe("zstd", &["-dc"], &old)).unwrap();
+    assert!(text.contains(from), "{from}");
+    let new = pipe("zstd", &["-c"], text.replacen(from, to, 1).as_bytes());
+    fs::write(&path, &new).unwrap();
+    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+    let mut lines: Vec<_> = manifest.lines().map(str::to_owned).collect();
+    let at = lines.iter().position(|line| line.contains(&sha256(&old))).unwrap();
+    lines[at] = lines[at].replace(&sha256(&old), &sha256(&new));
+    let size = format!("\"size\": {}", old.len());
+    let size_at = (at.saturating_sub(3)..=at + 3).find(|n| lines[*n].contains(&size)).unwrap();
+    lines[size_at] = lines[size_at].replace(&size, &format!("\"size\": {}", new.len()));
+    let (body, seal) = lines.split_at(lines.len() - 2);
+    let body = format!("{}\n", body.join("\n"));
+    let sealed: Value = serde_json::from_str(&manifest).unwrap();
+    let seal =
+        seal.join("\n").replace(sealed["sha256"].as_str().unwrap(), &sha256(body.as_bytes()));
+    fs::write(folder.join("manifest.json"), format!("{body}{seal}\n")).unwrap();
+}
+
+#[test]
+fn rows_that_are_not_those_of_the_index_fail_it() {
+    let shop = Shop::new(SHOP, "");
+    shop.ok(&["backup"]);
+    let tables = shop.ok(&["show", "nightly", "--tables", "--json"]).json();
+    let users = &tables["result"]["entries"][2];
+    assert_eq!(users["name"], "users");
+    let hash = users["hash"].as_str().unwrap();
+    let other = format!("{}{}", if hash.starts_with('0') { "1" } else { "0" }, &hash[1..]);
+    forge_index(&shop.lab.snapshots()[0], hash, &other);
+    let run = shop.run(&["drill"]).expect_code(1);
+    assert!(run.stdout.contains(r#"the rows of "public"."users" differ"#), "{}", run.stdout);
+    assert_eq!(scratch_databases(&shop), [""; 0]);
+
+    let id = shop.lab.snapshots()[0].file_name().unwrap().to_str().unwrap().to_owned();
+    forge_index(&shop.lab.snapshots()[0], "\"rows\":4000,\"bytes\"", "\"rows\":4001,\"bytes\"");
+    let run = shop.run(&["drill", &format!("nightly@{id}")]).expect_code(1);
+    let words = r#""public"."orders" has 4000 rows instead of 4001"#;
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+    // The same on another major version proves nothing.
+    forge_index(&shop.lab.snapshots()[0], "\"version\":", "\"version\":1");
+    let run = shop.run(&["drill", &format!("nightly@{id}")]).expect_code(3);
+    assert!(run.stdout.contains("proves nothing"), "{}", run.stdout);
+}
+
+#[test]
+fn an_index_that_was_made_anew_cannot_tell() {
+    let shop = Shop::new(SHOP, "globals = false");
+    shop.ok(&["backup"]);
+    shop.ok(&["verify", "nightly", "--rebuild-index"]);
+    let run = shop.run(&["drill", "nightly"]).expect_code(3);
+    assert!(run.stdout.contains("inconclusive") && run.stdout.contains("psql"), "{}", run.stdout);
+    let (to, _) = target();
+    shop.run(&["restore", "nightly", "--to", &to]).expect_code(1).says(&["zstd -dc"]);
+}
+
+#[test]
+fn a_throw_away_server_ends_with_the_one_who_started_it() {
+    let shop = Shop::new(SHOP, "").with(&format!(
+        "[backup.nightly.drill]\nserver = \"throw-away\"\nprograms = {:?}\nchecks = [\"select pg_sleep(600)\"]\n",
+        seaworthy_tests::postgres::program("initdb").parent().unwrap()
+    ));
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(shop.lab.path("."), open).unwrap();
+    shop.ok(&["backup"]);
+    let mut command = shop.command(&["drill", "nightly"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = loop {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it started a server");
+        let pids = remains(&shop.lab).into_iter().map(|name| {
+            fs::read_to_string(shop.lab.path(&name).join("server/data/postmaster.pid"))
+        });
+        let ready = pids.flatten().find(|text| text.contains("ready"));
+        if let Some(text) = ready {
+            break text.lines().next().unwrap().to_owned();
+        }
+    };
+    let server = Path::new("/proc").join(pid);
+    assert!(server.exists());
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while server.exists() {
+        assert!(Instant::now() < deadline, "the server goes on for a minute");
+    }
 }

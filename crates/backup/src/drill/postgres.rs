@@ -18,7 +18,7 @@ use crate::{
     restore::{Restoration, Selection, restore},
     snapshot::{
         Snapshot,
-        index::{Record, ServerRecord, TableRecord},
+        index::{Record, ServerRecord, SqlSection, TableRecord},
     },
 };
 
@@ -58,7 +58,9 @@ pub(super) async fn drill(
     }
 }
 
-/// What the index says of the database; nothing where the payload holds none.
+/// What the index says of the database; nothing where the payload holds the globals of a server.
+///
+/// Fails where the index does not know what the payload holds: one that was made anew.
 async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<TableRecord>)>> {
     let reading = tokio::task::spawn_blocking(move || {
         let (mut server, mut tables) = (None, Vec::new());
@@ -66,10 +68,16 @@ async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<Ta
             match record? {
                 Record::Server(record) => server = Some(*record),
                 Record::Table(table) => tables.push(table),
+                Record::Sql(sql) if sql.section == SqlSection::Globals => return Ok(None),
                 _ => {}
             }
         }
-        Ok(server.map(|server| (server, tables)))
+        if let Some(server) = server {
+            return Ok(Some((server, tables)));
+        }
+        let message = "the index does not say what the database held";
+        Err(Error::new(ErrorKind::Unsupported, "drill", message)
+            .remedy_is("try it by hand: `zstd -dc … | psql -v ON_ERROR_STOP=1 NEW_DATABASE`"))
     });
     reading.await.map_err(panicked)?
 }
@@ -164,7 +172,7 @@ impl Drill<'_> {
             found.bytes = report.bytes;
             found.notes = report.warnings;
             self.compare(scratch, connections, &mut found).await?;
-            scratch.apply_properties(&self.record).await?;
+            scratch.apply_settings(&self.record).await?;
             self.ask(scratch, &mut found).await
         };
         let done = tokio::select! {

@@ -25,8 +25,9 @@ use crate::{
 /// What ends a block of rows.
 pub(super) const END_OF_ROWS: &[u8] = b"\\.\n\n";
 
-/// A row above this many bytes is cut across frames.
-const LARGEST_SEGMENT: usize = 16 << 20;
+/// A row above this many bytes is cut across frames: several wait at a time, and each of them takes
+/// memory twice.
+const LARGEST_SEGMENT: usize = SEGMENT_SIZE;
 
 /// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
 /// several segments that must follow one another.

@@ -79,11 +79,18 @@ impl ScratchDatabase {
         self.version
     }
 
-    /// Gives it the settings, privileges and owner of the one that was backed up.
-    pub(crate) async fn apply_properties(&self, record: &ServerRecord) -> Result<()> {
+    /// Gives it the settings of the one that was backed up, such as its search path. Owner and
+    /// privileges are left as they are: we have to go on using it.
+    pub(crate) async fn apply_settings(&self, record: &ServerRecord) -> Result<()> {
         let session = Session::open(&self.maintenance, "drill").await?;
-        for sql in server::properties(record, self.name()) {
-            session.run(&sql).await?;
+        let database = format!("ALTER DATABASE {} SET ", quote(self.name()));
+        let is_setting = |sql: &str| {
+            let own =
+                sql.strip_prefix(&database).is_some_and(|set| !set.starts_with("TABLESPACE "));
+            own || sql.starts_with("ALTER ROLE ")
+        };
+        for sql in server::properties(record, self.name()).iter().filter(|sql| is_setting(sql)) {
+            session.run(sql).await?;
         }
         session.close().await;
         Ok(())
@@ -117,8 +124,6 @@ impl ScratchDatabase {
         let session = Session::open(&self.maintenance, "drill").await?;
         session.set_up(Duration::ZERO).await?;
         let name = quote(self.name());
-        // It may have been made a template, as the one that was backed up is.
-        let _ = session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false")).await;
         let force = if session.version() >= 13_00_00 { " WITH (FORCE)" } else { "" };
         session.run(&format!("DROP DATABASE IF EXISTS {name}{force}")).await?;
         session.close().await;

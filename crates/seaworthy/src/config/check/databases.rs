@@ -8,12 +8,11 @@ use seaworthy_backup::{
 use super::section;
 use crate::database;
 
+/// Takes where in the job's section something is wrong, what, and what to do.
+type Say<'a> = dyn FnMut(&[&str], String, Option<String>) + 'a;
+
 /// Says what is wrong in `job`, whose section is called `this`.
-pub(super) fn check(
-    job: &JobConfig,
-    this: &str,
-    problem: &mut dyn FnMut(&[&str], String, Option<String>),
-) {
+pub(super) fn check(job: &JobConfig, this: &str, problem: &mut Say<'_>) {
     let mut databases = Vec::new();
     for (name, source) in job.sources.iter() {
         let SourceConfig::Postgres(postgres) = source else {
