@@ -320,7 +320,10 @@ fn stock_minisign_believes_us_and_we_believe_it() {
     shell(&lab, &format!("minisign -S -s theirs.key -t x -m {} > /dev/null", manifest.display()));
     lab.ok(&["restore", "nightly", "--to", "out"]);
     assert_restored(&lab, "out");
-    // A key that minisign made signs for us.
+    // Keys that we made sign for minisign, and those that minisign made sign for us.
+    let again = format!("minisign -S -s ours.key -m {} > /dev/null", manifest.display());
+    shell(&lab, &again);
+    lab.ok(&["verify", "nightly"]);
     let config = fs::read_to_string(lab.path("seaworthy.toml")).unwrap();
     lab.write("seaworthy.toml", config.replace("ours.key", "theirs.key"));
     lab.ok(&["backup"]);

@@ -57,6 +57,25 @@ fn a_good_file_reads_with_paths_made_whole_and_sources_in_order() {
     assert_eq!(names, ["uploads", "app"]);
 }
 
+const AGE: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+
+#[test]
+fn keys_are_read_and_their_files_found() {
+    let keys = format!(
+        "encryption = {{ recipients = [{AGE:?}] }}\nsigning = {{ key = {{ file = \"sign.key\" }} }}"
+    );
+    let config = read(&with("verify_after = \"stat\"", &keys)).unwrap();
+    let json = serde_json::to_value(&config).unwrap();
+    let job = &json["backup"]["nightly"];
+    assert_eq!(job["encryption"]["recipients"][0], AGE);
+    assert_eq!(job["signing"]["key"]["file"], "/etc/sea/sign.key");
+    let private = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+    let keys = format!("encryption = {{ recipients = [{private:?}] }}");
+    let (error, _) = read(&with("verify_after = \"stat\"", &keys)).unwrap_err();
+    assert!(error.contains("a private key stands where a public one belongs"), "{error}");
+    assert!(!error.contains("1QQQ"), "{error}");
+}
+
 /// Replaces the first `from` of the good file by `to`.
 fn with(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
@@ -94,6 +113,13 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("level = 9", "level = 12"), "12:41", "gzip has no level 12", "use a level from 1 to 9"),
         (with("[[\"systemctl\", \"stop\", \"app\"]]", "[[]]"), "30:11", r#"`before` in [backup.nightly.restore]: a command needs a program"#, ""),
         (with("last = 3", "last = 0"), "17:8", "`last` in [backup.nightly.keep_on.local]: a count of 0 would keep nothing", ""),
+        // Keys.
+        (with("verify_after = \"stat\"", "encryption = { recipients = [\"age1x\"] }"), "13:30", r#"the recipient "age1x" is malformed"#, "copy it anew; a key of X25519 is age1 and 58 letters and digits"),
+        (with("verify_after = \"stat\"", &format!("encryption = {{ recipients = [{AGE:?}, \"x\"] }}")), "13:96", r#"the recipient "x" is no public key that age knows"#, "write one line: age1…, ssh-ed25519 … or ssh-rsa …"),
+        (with("verify_after = \"stat\"", &format!("encryption = {{ passphrase = {{ env = \"X\" }}, recipients = [{AGE:?}] }}")), "13:16", "[backup.nightly.encryption] has a passphrase beside recipients: age refuses to mix them", "leave one of the two out"),
+        (with("verify_after = \"stat\"", "encryption = {}"), "13:1", "[backup.nightly.encryption] names nobody to encrypt for", ""),
+        (with("verify_after = \"stat\"", "signing = {}"), "13:1", "[backup.nightly.signing] neither signs nor trusts", ""),
+        (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is no public key of minisign"#, ""),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
@@ -154,6 +180,7 @@ fn a_secret_in_plain_text_is_refused_and_never_shown() {
         "notify.ops = { type = \"slack\", url = \"https://hunter2\" }\n".into(),
         format!("{sink}application_key = '''\nhunter2\n'''\n"),
         "[backup.x]\nencryption = { passphrase = \"hunter2\" }\n".into(),
+        "[backup.x]\nsigning = { key = \"hunter2\" }\n".into(),
         "[backup.x.sources.db]\ntype = \"postgres\"\nurl = \"postgres://hunter2@x\"\n".into(),
     ] {
         let (error, _) = read(&text).unwrap_err();
@@ -202,7 +229,15 @@ fn the_schema_knows_every_key_and_nothing_else() {
     }
     assert_eq!(job["additionalProperties"], false);
     assert_eq!(schema["additionalProperties"], false);
-    for word in ["\"local\"", "\"files\"", "\"sqlite\"", "\"foreign_keys\"", "\"within\""] {
+    for word in [
+        "\"local\"",
+        "\"files\"",
+        "\"sqlite\"",
+        "\"foreign_keys\"",
+        "\"within\"",
+        "\"recipients\"",
+        "\"trust\"",
+    ] {
         assert!(text.contains(word), "{word}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, io::Cursor, sync::Arc};
 
+use ct_codecs::{Base64, Decoder};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox, SignatureBox};
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
@@ -25,12 +26,10 @@ impl SigningKey {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where it is none, or has a password. The text is never repeated.
     pub fn from_text(text: &Secret, whence: &str) -> Result<Self> {
-        let key = SecretKeyBox::from_string(text.expose())
-            .and_then(SecretKeyBox::into_unencrypted_secret_key);
-        match key {
-            Ok(key) => Ok(Self(Arc::new(key))),
+        match read(text.expose()) {
+            Some(key) => Ok(Self(Arc::new(key))),
             // What the crate says of it may show a part of it.
-            Err(_) => {
+            None => {
                 let message =
                     format!("{whence} holds no secret key of minisign without a password");
                 Err(Error::new(ErrorKind::InvalidInput, "signing.key", message).remedy_is(
@@ -66,6 +65,30 @@ impl SigningKey {
         })?;
         Ok(signature.to_bytes())
     }
+}
+
+/// The secret key in `text`, if it has no password and is whole.
+fn read(text: &str) -> Option<SecretKey> {
+    /// Everything before the checksum, and with it, in bytes.
+    const UNCHECKED: usize = 126;
+    const WHOLE: usize = 158;
+
+    let boxed = SecretKeyBox::from_string(text).ok()?;
+    if let Ok(key) = boxed.into_unencrypted_secret_key() {
+        return Some(key);
+    }
+    // The program leaves the checksum empty where there is no password; the crate asks for one.
+    let bytes = Base64::decode_to_vec(text.lines().nth(1)?.trim(), None).ok()?;
+    let checksum = bytes.get(UNCHECKED..).filter(|_| bytes.len() == WHOLE)?;
+    let has_password = bytes.get(2..4)? != [0, 0];
+    if has_password || checksum.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    let key = SecretKey::from_bytes(&bytes).ok()?;
+    // Its two halves fit each other, or this fails.
+    let public = PublicKey::from_secret_key(&key).ok()?;
+    minisign::sign(Some(&public), &key, Cursor::new(b""), None, None).ok()?;
+    Some(key)
 }
 
 /// Nothing of the key is shown.
@@ -176,6 +199,26 @@ mod tests {
         for last in ["", "AAAA", &"A".repeat(88), &"=".repeat(88)] {
             let text = [lines[0], lines[1], lines[2], last].join("\n");
             assert!(trust.check(b"hello", text.as_bytes()).is_err(), "{last}");
+        }
+    }
+
+    /// As `minisign -GW` of version 0.11 wrote it: without a checksum.
+    const STOCK: &str = "untrusted comment: minisign encrypted secret key\n\
+        RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAg8e0Gtowul5Zy/oCo\
+        /ZwPZiTVf94nJUIeKsLk9LRr8W+TrzIqmNLa8+W6QeLG5vTWHW7A6/yy2WS8RFmSQGP5sXLcyG+8nmoAAAAAAAAAA\
+        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    #[test]
+    fn a_key_of_the_program_is_read_and_one_with_a_flipped_bit_is_not() {
+        let key = SigningKey::from_text(&Secret::new(STOCK), "x").unwrap();
+        let public = "RWSDx7Qa2jC6Xs+W6QeLG5vTWHW7A6/yy2WS8RFmSQGP5sXLcyG+8nmo";
+        assert_eq!(key.public().unwrap(), public);
+        let trust = TrustedKeys::new([public]).unwrap();
+        trust.check(b"hello", &key.sign(b"hello", "x").unwrap()).unwrap();
+        for (from, to) in [("Zy/oCo", "Zy/oCp"), ("sXLcyG", "sXLcyH"), ("AAAA=", "AAAE=")] {
+            assert!(STOCK.contains(from));
+            let broken = Secret::new(STOCK.replace(from, to));
+            assert!(SigningKey::from_text(&broken, "x").is_err(), "{to}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Proving a stored snapshot: every byte read back and checked, or a sample of them.
 
+mod counted;
 mod payload;
 mod rebuild;
 

@@ -1,18 +1,19 @@
 //! Making a lost or damaged index anew from the payloads.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, Read},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
 };
 
 use flate2::bufread::GzDecoder;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::payload::worker_failed;
+use super::{
+    counted::{Counted, Hashed, Whole},
+    payload::worker_failed,
+};
 use crate::{
     Repository, encryption,
     payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE, sealed::SealedObject},
@@ -144,7 +145,7 @@ async fn rebuild_payload(
     };
     let stream = snapshot.sink().read(&key, None).await?;
     let whole = Whole::default();
-    let stored = Hashed { stored: BlockingReader::new(stream, key), whole: whole.clone() };
+    let stored = Hashed::new(BlockingReader::new(stream, key), whole.clone());
     let stored: Box<dyn Read + Send> = match unsealer {
         None => Box::new(stored),
         // Reads the header, so it may block.
@@ -251,8 +252,7 @@ struct Frames {
 
 impl Frames {
     fn new(stored: Box<dyn Read + Send>, codec: Codec) -> Self {
-        let input = BufReader::with_capacity(1 << 20, stored);
-        let stored = Counted { input, frame: Sha256::new(), size: 0 };
+        let stored = Counted::new(stored);
         Self {
             stored,
             codec,
@@ -287,7 +287,7 @@ impl Frames {
             return Ok(None);
         }
         self.plain.clear();
-        let begin = self.stored.size;
+        let begin = self.stored.size();
         let read = match self.codec {
             Codec::Gzip => {
                 GzDecoder::new(&mut self.stored).take(MAX_FRAME + 1).read_to_end(&mut self.plain)
@@ -304,7 +304,7 @@ impl Frames {
             return Err(damaged(&format!("the frame at byte {begin} holds more than 64 MiB")));
         }
         entries.push(&self.plain, found)?;
-        let stored = self.stored.size - begin;
+        let stored = self.stored.size() - begin;
         Ok(Some(Found { stored, plain: self.plain.len() as u64, sha256: self.stored.end_frame() }))
     }
 
@@ -357,70 +357,4 @@ impl Frames {
 
 fn damaged(why: &str) -> Error {
     Error::new(ErrorKind::Damaged, "index.rebuild", why)
-}
-
-/// The size and SHA-256 of what was read of an object.
-#[derive(Clone, Default)]
-struct Whole(Arc<Mutex<(u64, Sha256)>>);
-
-impl Whole {
-    fn update(&self, bytes: &[u8]) {
-        let mut whole = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        whole.0 += bytes.len() as u64;
-        whole.1.update(bytes);
-    }
-
-    fn finish(&self) -> (u64, Digest256) {
-        let (size, hash) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (size, Digest256::from(hash.finalize()))
-    }
-}
-
-/// An object as stored, hashed while it is read.
-struct Hashed {
-    stored: BlockingReader,
-    whole: Whole,
-}
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.stored.read(buffer)?;
-        self.whole.update(&buffer[..n]);
-        Ok(n)
-    }
-}
-
-/// Counts and hashes what is consumed.
-struct Counted {
-    input: BufReader<Box<dyn Read + Send>>,
-    frame: Sha256,
-    size: u64,
-}
-
-impl Counted {
-    fn end_frame(&mut self) -> Digest256 {
-        Digest256::from(std::mem::take(&mut self.frame).finalize())
-    }
-}
-
-impl BufRead for Counted {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        self.input.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        let consumed = &self.input.buffer()[..amount];
-        self.frame.update(consumed);
-        self.size += amount as u64;
-        self.input.consume(amount);
-    }
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let mut available = self.fill_buf()?;
-        let n = available.read(buffer)?;
-        self.consume(n);
-        Ok(n)
-    }
 }
