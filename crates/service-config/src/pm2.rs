@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     calendar::crontab_fields,
-    model::{FilePath, RestartPolicy, Service, Services, Signal},
+    model::{FilePath, RestartPolicy, Restarts, Service, Services, Signal},
 };
 
 /// Reads what systemd's `EnvironmentFile=` reads, for PM2, which has no such setting.
@@ -134,7 +134,10 @@ fn restarts(service: &Service, set: &mut impl FnMut(&str, Value)) {
     if restarts.policy == RestartPolicy::OnFailure {
         set("stop_exit_codes", json!([0]));
     }
-    set("restart_delay", millis(restarts.delay));
+    if restarts.delay != Restarts::default().delay {
+        // With a delay PM2 says "waiting restart" also of what it has given up: only where asked.
+        set("restart_delay", millis(restarts.delay));
+    }
     if restarts.max > 0 {
         // PM2 gives up after so many runs in a row that were each shorter than `min_uptime`.
         let within = restarts.within.as_duration().as_millis();

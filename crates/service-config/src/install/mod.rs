@@ -84,10 +84,16 @@ impl SystemdInstaller {
         // The live files have none of these any more: their links lead to the old ones once more.
         let gone = old.iter().map(|(name, _)| name).filter(|name| new.get(name).is_none());
         links::lead_to(&self.folder, &self.generations(), &was.folder, gone)?;
-        for unit in before.installed.difference(&after.installed) {
+        // On the way back from a first installation that failed early there is nothing to remove.
+        let there = |unit: &&String| self.folder.join(unit).exists();
+        for unit in before.installed.difference(&after.installed).filter(there) {
             self.systemctl.run(&["disable", "--now", "--", unit], cx).await?;
         }
-        for unit in before.processes.difference(&after.processes) {
+        for unit in before.processes.difference(&after.processes).filter(|unit| {
+            let (base, rest) = unit.split_once('@').unwrap_or((unit, ""));
+            let template = format!("{base}@.service");
+            self.folder.join(if rest.is_empty() { unit } else { &template }).exists()
+        }) {
             self.systemctl.run(&["stop", "--", unit], cx).await?;
         }
         links::set(&self.folder, &self.generations(), new)?;

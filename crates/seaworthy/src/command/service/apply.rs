@@ -139,7 +139,7 @@ impl Seaworthy {
     fn service_installer(&self, request: &ServiceApplyRequest) -> Result<Box<dyn Installer>> {
         let folder = request.folder.as_deref();
         Ok(match request.kind {
-            ServiceKind::Cron => Box::new(cron_installer(folder)),
+            ServiceKind::Cron => Box::new(cron_installer(folder)?),
             _ => Box::new(self.systemd_installer(folder)?),
         })
     }

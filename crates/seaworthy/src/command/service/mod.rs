@@ -8,7 +8,7 @@ mod run;
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_core::{CommandLine, ConfigRenderer, FileSet, Generations, Result, TimeZone};
+use seaworthy_core::{CommandLine, ConfigRenderer, Error, FileSet, Generations, Result, TimeZone};
 use seaworthy_service_config::{
     CronInstaller, CronRenderer, FilePath, Pm2Renderer, Runner, Services, SystemdInstaller,
     SystemdRenderer, WorkflowRenderer,
@@ -85,7 +85,7 @@ impl Seaworthy {
     fn systemd_installer(&self, folder: Option<&Path>) -> Result<SystemdInstaller> {
         let installer = SystemdInstaller::new(self.services()?)?;
         Ok(match folder {
-            Some(folder) => installer.with_folder(folder),
+            Some(folder) => installer.with_folder(absolute(folder)?),
             None => installer,
         })
     }
@@ -94,16 +94,22 @@ impl Seaworthy {
     fn place(&self, kind: ServiceKind, folder: Option<&Path>) -> Result<Option<Generations>> {
         Ok(match kind {
             ServiceKind::Systemd => Some(self.systemd_installer(folder)?.generations()),
-            ServiceKind::Cron => Some(cron_installer(folder).generations()),
+            ServiceKind::Cron => Some(cron_installer(folder)?.generations()),
             ServiceKind::Pm2 | ServiceKind::GithubActions => None,
         })
     }
 }
 
-fn cron_installer(folder: Option<&Path>) -> CronInstaller {
+fn cron_installer(folder: Option<&Path>) -> Result<CronInstaller> {
     let installer = CronInstaller::new();
-    match folder.map(PathBuf::from) {
-        Some(folder) => installer.with_folder(folder),
+    Ok(match folder {
+        Some(folder) => installer.with_folder(absolute(folder)?),
         None => installer,
-    }
+    })
+}
+
+/// Links lead to files by their whole path.
+fn absolute(folder: &Path) -> Result<PathBuf> {
+    std::path::absolute(folder)
+        .map_err(|e| Error::io("service.folder", format!("cannot find {}", folder.display()), e))
 }
