@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -39,15 +39,27 @@ impl Webroot {
         })
     }
 
-    /// The folder for answers, which everybody may read.
+    /// The folder for answers, which everybody may read, whatever the umask is.
     fn place(&self) -> Result<PathBuf> {
-        let place = self.folder.join(".well-known/acme-challenge");
-        DirBuilder::new().recursive(true).mode(0o755).create(&place).map_err(|e| {
-            Error::io("challenge.present", format!("cannot create {}", place.display()), e)
-                .remedy_is(format!("make {} writable", self.folder.display()))
-        })?;
+        let mut place = self.folder.clone();
+        for part in [".well-known", "acme-challenge"] {
+            place.push(part);
+            let fail = |e| {
+                Error::io("challenge.present", format!("cannot create {}", place.display()), e)
+                    .remedy_is(format!("make {} writable", self.folder.display()))
+            };
+            if place.is_dir() {
+                continue;
+            }
+            DirBuilder::new().recursive(true).mode(0o755).create(&place).map_err(fail)?;
+            open_to_all(&place, 0o755).map_err(fail)?;
+        }
         Ok(place)
     }
+}
+
+fn open_to_all(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 #[async_trait]
@@ -59,7 +71,10 @@ impl ChallengeSolver for Webroot {
     async fn present(&self, challenge: &Challenge) -> Result<()> {
         // A token is base64url: it names a file in this folder and nowhere else.
         let path = self.place()?.join(challenge.token());
-        durable::write_file(&path, challenge.key_authorization().as_bytes(), 0o644)
+        durable::write_file(&path, challenge.key_authorization().as_bytes(), 0o644)?;
+        open_to_all(&path, 0o644).map_err(|e| {
+            Error::io("challenge.present", format!("cannot open up {}", path.display()), e)
+        })
     }
 
     async fn ready(&self, _: &Challenge, cx: &Context) -> Result<()> {

@@ -92,7 +92,11 @@ async fn a_record_that_does_not_spread_is_said_before_the_authority_is_asked() {
 }
 
 /// A bind9 with the zone `dyn.example`, which a key may change.
-struct Bind(Child, SocketAddr, tempfile::TempDir);
+struct Bind(
+    Child,
+    SocketAddr,
+    #[expect(dead_code, reason = "it goes with the server")] tempfile::TempDir,
+);
 
 impl Drop for Bind {
     fn drop(&mut self) {

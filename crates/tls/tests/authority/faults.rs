@@ -247,12 +247,12 @@ async fn an_account_that_is_gone_is_kept_aside_and_made_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_wrong_by_more_than_five_minutes_is_refused() {
-    for (minutes, refused) in [(4, false), (6, true), (-6, true)] {
+    for (minutes, refused) in [(4_i64, false), (6, true), (-6, true)] {
         let lab = Lab::new().await;
         let proxy = Proxy::start(&lab, move |_| {
             let now = std::time::SystemTime::now();
             let there = if minutes > 0 {
-                now + Duration::from_secs(60 * minutes as u64)
+                now + Duration::from_secs(60 * minutes.unsigned_abs())
             } else {
                 now - Duration::from_secs(60 * minutes.unsigned_abs())
             };

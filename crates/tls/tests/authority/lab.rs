@@ -27,30 +27,30 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How Pebble is to be.
 #[derive(Clone, Default)]
-pub struct Pebble {
+pub(crate) struct Pebble {
     /// Percent of nonces that it refuses.
-    pub nonce_reject: u32,
+    pub(crate) nonce_reject: u32,
     /// Whether accounts need external keys; the key of `kid-1` is [`EAB_KEY`].
-    pub external_accounts: bool,
+    pub(crate) external_accounts: bool,
     /// How many other chains there are.
-    pub alternates: u32,
+    pub(crate) alternates: u32,
 }
 
-pub const EAB_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+pub(crate) const EAB_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
 
-pub struct Lab {
+pub(crate) struct Lab {
     folder: tempfile::TempDir,
-    pub http_port: u16,
-    pub tls_port: u16,
-    pub acme_port: u16,
-    pub management_port: u16,
-    pub dns_port: u16,
+    pub(crate) http_port: u16,
+    pub(crate) tls_port: u16,
+    pub(crate) acme_port: u16,
+    pub(crate) management_port: u16,
+    pub(crate) dns_port: u16,
     dns_management: u16,
     children: Vec<Child>,
 }
 
 /// A port that nobody listens on, below those that the kernel gives to outgoing connections.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let next = std::process::id() * 97 + NEXT.fetch_add(1, Ordering::Relaxed);
@@ -63,11 +63,11 @@ pub fn free_port() -> u16 {
 }
 
 impl Lab {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Pebble::default()).await
     }
 
-    pub async fn with(pebble: Pebble) -> Self {
+    pub(crate) async fn with(pebble: Pebble) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut lab = Self {
             folder,
@@ -129,27 +129,27 @@ impl Lab {
         wait_for(self.management_port);
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn roots(&self) -> String {
+    pub(crate) fn roots(&self) -> String {
         fs::read_to_string(self.path("lab-ca/root.pem")).unwrap()
     }
 
-    pub fn directory(&self) -> String {
+    pub(crate) fn directory(&self) -> String {
         format!("https://127.0.0.1:{}/dir", self.acme_port)
     }
 
-    pub fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::new(self.path("store"))
     }
 
-    pub fn manager(&self) -> Manager {
+    pub(crate) fn manager(&self) -> Manager {
         Manager::new(self.store(), self.path("state"))
     }
 
-    pub fn options(&self, directory: &str) -> AcmeOptions {
+    pub(crate) fn options(&self, directory: &str) -> AcmeOptions {
         let mut options = AcmeOptions::new(directory, self.store().account_folder(directory));
         options.agree_tos = true;
         options.contact = vec!["mailto:ops@example.com".to_owned()];
@@ -158,39 +158,39 @@ impl Lab {
         options
     }
 
-    pub fn authority(&self) -> AcmeAuthority {
+    pub(crate) fn authority(&self) -> AcmeAuthority {
         AcmeAuthority::new(self.options(&self.directory())).unwrap()
     }
 
     /// Answers from `www`, which a web server of ours shows where Pebble asks.
-    pub fn webroot(&self) -> Arc<Webroot> {
+    pub(crate) fn webroot(&self) -> Arc<Webroot> {
         serve_files(self.http_port, self.path("www"));
         Arc::new(Webroot::new(self.path("www")))
     }
 
-    pub fn dns_address(&self) -> SocketAddr {
+    pub(crate) fn dns_address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.dns_port))
     }
 
     /// Where the DNS server is told what to say.
-    pub fn dns_url(&self) -> String {
+    pub(crate) fn dns_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.dns_management)
     }
 
-    pub fn resolver(&self) -> Resolver {
+    pub(crate) fn resolver(&self) -> Resolver {
         Resolver::of(&[self.dns_address()]).unwrap()
     }
 
     /// The provider with answers in the webroot.
-    pub fn provider(&self) -> Arc<AcmeProvider> {
+    pub(crate) fn provider(&self) -> Arc<AcmeProvider> {
         Arc::new(AcmeProvider::new(self.authority(), self.webroot()))
     }
 
-    pub fn provider_with(&self, solver: Arc<dyn ChallengeSolver>) -> Arc<AcmeProvider> {
+    pub(crate) fn provider_with(&self, solver: Arc<dyn ChallengeSolver>) -> Arc<AcmeProvider> {
         Arc::new(AcmeProvider::new(self.authority(), solver))
     }
 
-    pub fn certificate(
+    pub(crate) fn certificate(
         &self,
         name: &str,
         names: &[&str],
@@ -201,7 +201,7 @@ impl Lab {
     }
 
     /// Tells the DNS server: `add-a`, `set-txt`, …
-    pub fn dns(&self, what: &str, body: &serde_json::Value) {
+    pub(crate) fn dns(&self, what: &str, body: &serde_json::Value) {
         let body = body.to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.dns_management)).unwrap();
         write!(
@@ -225,11 +225,11 @@ impl Drop for Lab {
     }
 }
 
-pub fn ids(names: &[&str]) -> Vec<Identifier> {
+pub(crate) fn ids(names: &[&str]) -> Vec<Identifier> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-pub fn spawn(command: &mut Command) -> Child {
+pub(crate) fn spawn(command: &mut Command) -> Child {
     let program = command.get_program().to_string_lossy().into_owned();
     command
         .stdin(Stdio::null())
@@ -239,7 +239,7 @@ pub fn spawn(command: &mut Command) -> Child {
         .unwrap_or_else(|e| panic!("cannot run {program}: {e}; see `programs` in scripts/test"))
 }
 
-pub fn wait_for(port: u16) {
+pub(crate) fn wait_for(port: u16) {
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(begun.elapsed() < PATIENCE, "nothing listens on {port}");
@@ -248,7 +248,7 @@ pub fn wait_for(port: u16) {
 }
 
 /// A web server for `folder`. It ends with the test.
-pub fn serve_files(port: u16, folder: PathBuf) {
+pub(crate) fn serve_files(port: u16, folder: PathBuf) {
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

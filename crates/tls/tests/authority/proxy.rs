@@ -18,17 +18,15 @@ use tokio_rustls::TlsAcceptor;
 use crate::lab::Lab;
 
 /// One request on its way to Pebble.
-pub struct Asked {
-    pub method: String,
-    pub path: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// The payload of the signed body, where there is one.
-    pub payload: String,
-    /// How many requests came before.
-    pub number: u64,
+    pub(crate) payload: String,
 }
 
 /// What becomes of it.
-pub enum Fate {
+pub(crate) enum Fate {
     Pass,
     /// This status, these headers and this body instead.
     Answer(u16, Vec<(String, String)>, String),
@@ -42,8 +40,8 @@ pub enum Fate {
 
 type Rule = Arc<Mutex<Box<dyn FnMut(&Asked) -> Fate + Send>>>;
 
-pub struct Proxy {
-    pub port: u16,
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
     requests: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -55,7 +53,10 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    pub async fn start(lab: &Lab, rule: impl FnMut(&Asked) -> Fate + Send + 'static) -> Self {
+    pub(crate) async fn start(
+        lab: &Lab,
+        rule: impl FnMut(&Asked) -> Fate + Send + 'static,
+    ) -> Self {
         let certificates = CertificateDer::pem_file_iter(lab.path("cert.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_file(lab.path("key.pem")).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -100,11 +101,11 @@ impl Proxy {
         Self { port, requests, task }
     }
 
-    pub fn directory(&self) -> String {
+    pub(crate) fn directory(&self) -> String {
         format!("https://127.0.0.1:{}/dir", self.port)
     }
 
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -136,12 +137,8 @@ async fn serve(
         stream.read_exact(&mut body).await.ok()?;
         let mut words = head.split(' ');
         let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-        let asked = Asked {
-            payload: payload(&body),
-            method: method.clone(),
-            path: path.clone(),
-            number: counter.fetch_add(1, Ordering::SeqCst),
-        };
+        counter.fetch_add(1, Ordering::SeqCst);
+        let asked = Asked { payload: payload(&body), method: method.clone(), path: path.clone() };
         let fate = (rule.lock().unwrap())(&asked);
         let (status, headers, body) = match fate {
             Fate::Answer(status, headers, body) => (status, headers, body),
