@@ -13,8 +13,8 @@
 //! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
 //! a suite or a reference implementation behind the feature `testing`.
 //!
-//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`
-//! and `local` add sources, targets and a sink.
+//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`,
+//! `local` and `s3` add sources, targets and sinks.
 
 #[cfg(feature = "files")]
 mod archive;
@@ -43,14 +43,14 @@ mod workers;
 
 #[cfg(feature = "files")]
 pub use archive::TarScanner;
-pub use prune::{Prune, PruneReport};
+pub use prune::{Locked, Prune, PruneReport};
 pub use repository::Repository;
 #[cfg(feature = "files")]
 pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "s3"))]
 pub use sink::ObjectStoreSink;
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};

@@ -8,11 +8,13 @@
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
 //! crates below it work without any file: see [`backup`].
 
+mod bucket;
 pub mod command;
 pub mod config;
 mod machine;
 mod open;
 mod outcome;
+mod profile;
 mod seaworthy;
 mod secrets;
 

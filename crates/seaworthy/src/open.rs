@@ -7,8 +7,8 @@ use std::{
 
 use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
-    RunOptions,
-    config::{JobConfig, SinkConfig, SourceConfig},
+    RunOptions, VerifyAfter,
+    config::{JobConfig, LimitConfig, SinkConfig, SourceConfig},
     restore::{FilesTarget, SqliteTarget},
     sink::ObjectStoreSink,
     snapshot::SnapshotKind,
@@ -16,7 +16,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
-use crate::Seaworthy;
+use crate::{Seaworthy, bucket::Intent};
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -48,21 +48,36 @@ impl Seaworthy {
         }
     }
 
-    /// Opens the sink `name`, and says what is doubtful about it.
-    pub(crate) async fn open_sink(&self, name: &Name, cx: &Context) -> Result<Arc<dyn BackupSink>> {
-        match self.config.sink.get(name.as_str()) {
+    /// Opens the sink `name`, and says what is doubtful about it. What an append-only sink cannot
+    /// do depends on the `intent`; `limit` is that of a job.
+    pub(crate) async fn open_sink(
+        &self,
+        name: &Name,
+        intent: Intent,
+        limit: &LimitConfig,
+        cx: &Context,
+    ) -> Result<Arc<dyn BackupSink>> {
+        let sink = match self.config.sink.get(name.as_str()) {
             Some(SinkConfig::Local(local)) => {
                 let sink = ObjectStoreSink::local(&local.path)?;
                 for warning in sink.warnings().await {
                     cx.emit(Event::warning(warning));
                 }
-                Ok(Arc::new(sink))
+                let only_adds = local.append_only && intent == Intent::Use;
+                if only_adds { sink.append_only() } else { sink }
+            }
+            Some(SinkConfig::S3(s3)) => {
+                ObjectStoreSink::s3(self.s3_options(name, s3, intent, limit, cx).await?)?
+            }
+            Some(SinkConfig::B2(b2)) => {
+                ObjectStoreSink::s3(self.b2_options(name, b2, intent, limit, cx).await?)?
             }
             _ => {
                 let message = format!("this version cannot open the sink {:?}", name.as_str());
-                Err(Error::new(ErrorKind::Unsupported, "sink.open", message))
+                return Err(Error::new(ErrorKind::Unsupported, "sink.open", message));
             }
-        }
+        };
+        Ok(Arc::new(sink))
     }
 
     /// The snapshots of `job` in its sink `sink`.
@@ -72,8 +87,25 @@ impl Seaworthy {
         sink: &Name,
         cx: &Context,
     ) -> Result<Repository> {
-        let sink = self.open_sink(sink, cx).await?;
+        self.repository_for(Intent::Use, job, sink, cx).await
+    }
+
+    /// The same, for what deletes.
+    pub(crate) async fn repository_for(
+        &self,
+        intent: Intent,
+        job: &Name,
+        sink: &Name,
+        cx: &Context,
+    ) -> Result<Repository> {
+        let limit = &self.job_config(job)?.limit;
+        let sink = self.open_sink(sink, intent, limit, cx).await?;
         Ok(Repository::new(sink, job.clone(), self.host.clone()))
+    }
+
+    /// Whether runs must not delete from `sink`.
+    pub(crate) fn is_append_only(&self, sink: &Name) -> bool {
+        self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::append_only)
     }
 
     /// The policy of `job` on `sink`; none keeps everything.
@@ -104,18 +136,23 @@ impl Seaworthy {
         }
         if let Some(verify_after) = config.verify_after {
             options.verify_after = verify_after;
+        } else if self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::is_remote) {
+            // The store checked the digest of each part as it came.
+            options.verify_after = VerifyAfter::Stat;
         }
         options.temp = self.temp_of(config);
         changes(&mut options);
         let (kind, temp) = (options.kind, options.temp.clone());
-        let sink_opened = self.open_sink(sink, cx).await?;
+        let sink_opened = self.open_sink(sink, Intent::Use, &config.limit, cx).await?;
         let mut job = BackupJob::new(name.clone(), self.host.clone(), sink_opened)
             .state(self.state.clone())
             .options(options);
         for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
             job = job.source(source.clone(), self.open_source(source_config, &temp)?);
         }
-        if let (SnapshotKind::Backup, Some(policy)) = (kind, self.policy(name, sink)?) {
+        // An append-only sink is pruned by `prune` alone.
+        let policy = if self.is_append_only(sink) { None } else { self.policy(name, sink)? };
+        if let (SnapshotKind::Backup, Some(policy)) = (kind, policy) {
             job = job.retention(policy);
         }
         Ok(job)

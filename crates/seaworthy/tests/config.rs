@@ -77,7 +77,6 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
         (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
         // Later versions.
-        (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("\"sqlite\"", "\"postgres\""), "25:8", r#"type "postgres" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
         (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
@@ -94,6 +93,16 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("level = 9", "level = 12"), "12:41", "gzip has no level 12", "use a level from 1 to 9"),
         (with("[[\"systemctl\", \"stop\", \"app\"]]", "[[]]"), "30:11", r#"`before` in [backup.nightly.restore]: a command needs a program"#, ""),
         (with("last = 3", "last = 0"), "17:8", "`last` in [backup.nightly.keep_on.local]: a count of 0 would keep nothing", ""),
+        // Buckets.
+        (with("\"local\"\npath", "\"s3\"\npath"), "6:1", r#"unknown key "path" in [sink.local]"#, ""),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:7", "[sink.x] has no `bucket`", "add bucket = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" cannot be a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or say allow_http = true"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "a part cannot have 1.00 MiB", "write a size from 5MiB to 5GiB"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:17", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
+        (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:7", "[sink.x] has no `application_key`", "add application_key = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or leave the keys out"),
+        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "18:8", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
@@ -153,6 +162,7 @@ fn a_secret_in_plain_text_is_refused_and_never_shown() {
         "sink.b2 = { type = \"b2\", key_id = \"hunter2\" }\n".into(),
         "notify.ops = { type = \"slack\", url = \"https://hunter2\" }\n".into(),
         format!("{sink}application_key = '''\nhunter2\n'''\n"),
+        format!("{sink}prune = {{ application_key = \"hunter2\" }}\n"),
         "[backup.x]\nencryption = { passphrase = \"hunter2\" }\n".into(),
         "[backup.x.sources.db]\ntype = \"postgres\"\nurl = \"postgres://hunter2@x\"\n".into(),
     ] {
@@ -202,7 +212,16 @@ fn the_schema_knows_every_key_and_nothing_else() {
     }
     assert_eq!(job["additionalProperties"], false);
     assert_eq!(schema["additionalProperties"], false);
-    for word in ["\"local\"", "\"files\"", "\"sqlite\"", "\"foreign_keys\"", "\"within\""] {
+    for word in [
+        "\"local\"",
+        "\"s3\"",
+        "\"b2\"",
+        "\"append_only\"",
+        "\"files\"",
+        "\"sqlite\"",
+        "\"foreign_keys\"",
+        "\"within\"",
+    ] {
         assert!(text.contains(word), "{word}");
     }
 }

@@ -116,7 +116,9 @@ impl Seaworthy {
             sources.push((name.clone(), places));
         }
         let policy = self.policy(job, &sink)?;
-        let mut prune = Prune::new(engine.repository().clone()).dry_run(true);
+        let mut prune = Prune::new(engine.repository().clone())
+            .dry_run(true)
+            .append_only(self.is_append_only(&sink));
         if let Some(policy) = &policy {
             prune = prune.policy(&**policy);
         }

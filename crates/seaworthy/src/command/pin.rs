@@ -46,7 +46,8 @@ impl Seaworthy {
         let (_, _, info) = self.find_snapshot(name, None, cx).await?;
         let mut sinks = Vec::new();
         for sink in self.sinks_of(&name.job, None)? {
-            let repository = self.repository(&name.job, &sink, cx).await?;
+            let intent = if state == Pinned::Pinned { Intent::Use } else { Intent::Prune };
+            let repository = self.repository_for(intent, &name.job, &sink, cx).await?;
             if repository.list(cx).await?.iter().all(|snapshot| snapshot.id != info.id) {
                 continue;
             }

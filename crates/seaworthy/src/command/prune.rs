@@ -4,7 +4,7 @@ use seaworthy_backup::{Prune, PruneReport};
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, bucket::Intent};
 
 /// What `prune` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +68,11 @@ impl Seaworthy {
     ) -> Result<()> {
         for sink in self.sinks_of(job, None)? {
             let policy = self.policy(job, &sink)?;
-            let mut prune = Prune::new(self.repository(job, &sink, cx).await?).dry_run(dry_run);
+            // What is only explained needs no right to delete.
+            let intent = if dry_run { Intent::Use } else { Intent::Prune };
+            let repository = self.repository_for(intent, job, &sink, cx).await?;
+            let mut prune =
+                Prune::new(repository).dry_run(dry_run).append_only(self.is_append_only(&sink));
             if let Some(policy) = &policy {
                 prune = prune.policy(&**policy);
             }

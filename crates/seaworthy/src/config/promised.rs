@@ -4,19 +4,17 @@
 /// name) and what they are called.
 const PROMISED: &[(&[&str], &[&str])] = &[
     (&[], &["ca", "tls", "certificate", "proxy", "site", "service", "notify"]),
-    (&["sink", "*"], &["append_only", "prune"]),
-    (&["sink", "*", "type"], &["s3", "b2"]),
     (&["backup", "*"], &["encryption", "signing", "notify", "drill", "max_hold"]),
-    (&["backup", "*", "limit"], &["upload", "download"]),
     (&["backup", "*", "sources", "*", "type"], &["postgres", "command"]),
 ];
 
+const BUCKET_KEYS: &[&str] =
+    &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"];
+
 /// Keys that hold secrets in a part of the file that this version does not know in full.
 const SECRETS: &[(&[&str], &[&str])] = &[
-    (
-        &["sink", "*"],
-        &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"],
-    ),
+    (&["sink", "*"], BUCKET_KEYS),
+    (&["sink", "*", "prune"], BUCKET_KEYS),
     (&["backup", "*", "encryption"], &["passphrase"]),
     (&["backup", "*", "signing"], &["key"]),
     (&["backup", "*", "sources", "*"], &["url", "password"]),
