@@ -19,7 +19,7 @@ struct Lab {
     state: tempfile::TempDir,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Said(Mutex<Vec<String>>);
 
 impl Progress for Said {

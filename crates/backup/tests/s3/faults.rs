@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use seaworthy_backup::{
-    BackupSink, BackupSinkExt, ObjectKey, ObjectStoreSink, PutOptions, Upload,
+    BackupSink, BackupSinkExt, ObjectKey, ObjectStoreSink, PutOptions,
     verify::{VerifyOptions, verify},
 };
 use seaworthy_core::{Context, Error, ErrorKind, Result};

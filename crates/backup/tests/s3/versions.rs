@@ -73,8 +73,8 @@ async fn the_capability_that_is_missing_is_named() {
         let error = match missing {
             "readFiles" => restricted.get(&key("job/a"), 10).await.unwrap_err(),
             "writeFiles" => {
-                let put = restricted.put(&key("job/b"), "x".into(), PutOptions::default());
-                put.await.unwrap_err()
+                let other = key("job/b");
+                restricted.put(&other, "x".into(), PutOptions::default()).await.unwrap_err()
             }
             "listFiles" => restricted.list_sorted(&key("job")).await.unwrap_err(),
             _ => restricted.delete(&key("job/a")).await.unwrap_err(),
