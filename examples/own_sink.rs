@@ -19,7 +19,7 @@ use futures_util::{
 };
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions, Upload,
-    sink::{ByteStream, Capabilities, ObjectInfo},
+    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
 };
 use seaworthy_core::{Clock, Error, ErrorKind, Result, SystemClock, Timestamp};
 
@@ -89,7 +89,13 @@ impl BackupSink for HexSink {
         Err(Error::new(ErrorKind::Unsupported, "hex.delete", "the archive only grows"))
     }
 
-    async fn discard_unfinished(&self, _: &ObjectKey) -> Result<u64> {
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
+        // Nothing is hidden here: what is shown is all there is.
+        let shown = self.row(key).is_ok();
+        Ok(if shown { ObjectHistory::present() } else { ObjectHistory::default() })
+    }
+
+    async fn discard_unfinished(&self, _: &ObjectKey, _: Option<Timestamp>) -> Result<u64> {
         Ok(0)
     }
 }

@@ -1,34 +1,12 @@
 //! The world's faults: full disks, missing rights, damaged bytes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod common;
 
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use common::SmallDisk;
 use seaworthy_tests::{Lab, noise, tree};
-
-/// A small file system in memory, mounted while it lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path, size: &str) -> Self {
-        fs::create_dir_all(at).unwrap();
-        let mut mount = Command::new("mount");
-        let mounted =
-            mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(at).status();
-        assert!(mounted.unwrap().success(), "this test mounts a small file system: run it as root");
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 #[test]
 fn a_full_disk_fails_clearly_and_leaves_the_old_state() {

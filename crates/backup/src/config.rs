@@ -1,5 +1,6 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
+mod bucket;
 mod drill;
 mod keys;
 mod postgres;
@@ -9,9 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_core::{CommandLine, Name, Named, Result, Schedule, SecretRef, Span};
+use seaworthy_core::{ByteRate, CommandLine, Name, Named, Result, Schedule, SecretRef, Span};
 use serde::{Deserialize, Serialize};
 
+pub use bucket::{
+    AddressStyle, B2Key, B2SinkConfig, CustomerKey, KmsKey, LockMode, ObjectLockConfig, RateConfig,
+    S3Keys, S3SinkConfig, ServerEncryptionConfig, StoreKey,
+};
 pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
 pub use postgres::PostgresConfig;
 
@@ -31,10 +36,16 @@ pub use keys::{EncryptionConfig, SigningConfig};
 pub enum SinkConfig {
     /// A folder of this machine.
     Local(LocalSinkConfig),
+    /// A bucket of any store that speaks S3.
+    S3(Box<S3SinkConfig>),
+    /// A bucket of Backblaze B2.
+    B2(Box<B2SinkConfig>),
 }
 
 seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = … }", {
     "local" => Local(LocalSinkConfig),
+    "s3" => S3(Box<S3SinkConfig>),
+    "b2" => B2(Box<B2SinkConfig>),
 });
 
 /// A folder of this machine as a sink.
@@ -45,12 +56,31 @@ seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = 
 pub struct LocalSinkConfig {
     /// The folder. It is made, for its owner alone, when it is missing.
     pub path: PathBuf,
+    /// Whether runs must not delete. `prune` still does, and only the rule `within` is honoured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub append_only: bool,
 }
 
 impl LocalSinkConfig {
     /// The folder at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), append_only: false }
+    }
+}
+
+impl SinkConfig {
+    /// Whether runs must not delete there.
+    pub fn append_only(&self) -> bool {
+        match self {
+            Self::Local(local) => local.append_only,
+            Self::S3(s3) => s3.append_only,
+            Self::B2(b2) => b2.append_only,
+        }
+    }
+
+    /// Whether it lies on another machine.
+    pub fn is_remote(&self) -> bool {
+        !matches!(self, Self::Local(_))
     }
 }
 
@@ -139,6 +169,12 @@ pub struct LimitConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 256)))]
     pub workers: Option<u16>,
+    /// The most bytes that are sent to a sink on another machine in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<ByteRate>,
+    /// The most bytes that are received from a sink on another machine in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<ByteRate>,
     /// The folder for temporary files, such as the copy of an SQLite database; the machine's own
     /// where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,6 +306,8 @@ impl SinkConfig {
     pub fn resolve(&mut self, base: &Path) {
         match self {
             Self::Local(local) => resolve(&mut local.path, base),
+            Self::S3(s3) => s3.resolve(base),
+            Self::B2(b2) => b2.resolve(base),
         }
     }
 }

@@ -17,8 +17,8 @@
 //! [`encryption`] and [`signing`] keep what is stored from being read and forged: behind the feature
 //! `encryption`.
 //!
-//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`
-//! and `local` add sources, targets and a sink.
+//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`,
+//! `local` and `s3` add sources, targets and sinks.
 
 #[cfg(feature = "files")]
 mod archive;
@@ -51,7 +51,7 @@ mod workers;
 
 #[cfg(feature = "files")]
 pub use archive::TarScanner;
-pub use prune::{Prune, PruneReport};
+pub use prune::{Locked, Prune, PruneReport};
 pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
 pub use repository::Repository;
 #[cfg(feature = "files")]
@@ -60,7 +60,7 @@ pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
 pub use signing::Keys;
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "s3"))]
 pub use sink::ObjectStoreSink;
 pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};

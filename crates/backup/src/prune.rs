@@ -1,6 +1,8 @@
 //! Applying a retention policy, and reaping what dead runs left behind.
 
-use seaworthy_core::{Context, Error, ErrorKind, FileLock, Result, Span, TimeZone};
+use seaworthy_core::{
+    Context, Error, ErrorKind, Event, FileLock, Result, Span, TimeZone, Timestamp,
+};
 use serde::Serialize;
 
 use crate::{
@@ -15,6 +17,9 @@ use crate::{
 /// How long a folder without a manifest is left alone where nothing is known of its run, in hours.
 const REMNANT_HOURS: u16 = 48;
 
+/// How long an unfinished upload is left alone, in days: some run may still be at it.
+const UPLOAD_DAYS: u16 = 7;
+
 /// Removes what a retention policy no longer keeps.
 #[derive(Debug)]
 pub struct Prune<'a> {
@@ -23,6 +28,7 @@ pub struct Prune<'a> {
     state: Option<&'a JobState>,
     holds: Holds,
     dry_run: bool,
+    append_only: bool,
 }
 
 /// What a prune did or, as a dry run, would do.
@@ -35,16 +41,34 @@ pub struct PruneReport {
     pub removed: Vec<SnapshotId>,
     /// The runs whose remains were reaped.
     pub reaped: Vec<SnapshotId>,
+    /// The snapshots that a lock of the store still protects: each was left whole.
+    pub locked: Vec<Locked>,
+    /// The snapshots, and folders without a manifest, that somebody tampered with: a manifest was
+    /// hidden or written twice where nothing is ever replaced. Each was left alone.
+    pub tampered: Vec<SnapshotId>,
+    /// How many unfinished uploads of dead runs were given up.
+    pub uploads: u64,
     /// How many bytes became free.
     pub freed: u64,
     /// Whether nothing was really removed.
     pub dry_run: bool,
 }
 
+/// A snapshot that a lock of the store protects.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Locked {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// When the lock is over; without it somebody holds the snapshot until they say otherwise.
+    pub until: Option<Timestamp>,
+}
+
 impl<'a> Prune<'a> {
     /// A prune that removes no snapshots, but reaps the remains of dead runs.
     pub fn new(repository: Repository) -> Self {
-        Self { repository, policy: None, state: None, holds: Holds::default(), dry_run: false }
+        let holds = Holds::default();
+        Self { repository, policy: None, state: None, holds, dry_run: false, append_only: false }
     }
 
     /// Removes what `policy` does not keep.
@@ -65,6 +89,14 @@ impl<'a> Prune<'a> {
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
+        self
+    }
+
+    /// Runs only add to this sink, so that a manifest with more than one version was tampered
+    /// with: such a snapshot is left alone.
+    #[must_use]
+    pub fn append_only(mut self, append_only: bool) -> Self {
+        self.append_only = append_only;
         self
     }
 
@@ -90,6 +122,7 @@ impl<'a> Prune<'a> {
             state: job_state.as_ref(),
             holds: std::mem::take(&mut self.holds),
             dry_run: self.dry_run,
+            append_only: self.append_only,
         };
         prune.reap_dead_runs(cx).await?;
         prune.run_locked(cx).await
@@ -104,6 +137,9 @@ impl<'a> Prune<'a> {
         let doomed: Vec<_> = report.plan.removed().cloned().collect();
         for id in doomed {
             cx.check("prune")?;
+            if !self.may_go(&id, &mut report, cx).await? {
+                continue;
+            }
             if !self.dry_run {
                 // Somebody may have pinned it since the listing.
                 if self.repository.is_pinned(&id).await? {
@@ -115,7 +151,59 @@ impl<'a> Prune<'a> {
             report.removed.push(id);
         }
         self.reap_old_remnants(&survey, &mut report, cx).await?;
+        if !self.dry_run {
+            report.uploads = self.reap_old_uploads(cx).await?;
+        }
         Ok(report)
+    }
+
+    /// Whether the store lets a snapshot go, and nobody tampered with it. Its manifest answers for
+    /// the whole, so that none is removed in part.
+    async fn may_go(
+        &self,
+        id: &SnapshotId,
+        report: &mut PruneReport,
+        cx: &Context,
+    ) -> Result<bool> {
+        let manifest = self.repository.folder_of(id)?.join(MANIFEST)?;
+        let history = self.repository.sink().history(&manifest).await?;
+        let name = format!("{}@{id} in {}", self.repository.job(), self.repository.sink());
+        let locked = history.locked_until.filter(|until| *until > cx.now());
+        if history.held || locked.is_some() {
+            let until = locked.filter(|_| !history.held);
+            let time = until.map_or("somebody ends the hold".to_owned(), |time| time.to_string());
+            cx.emit(Event::warning(format!("{name} is locked until {time}: left whole")));
+            report.locked.push(Locked { id: id.clone(), until });
+            return Ok(false);
+        }
+        if self.append_only && (history.versions > 1 || history.hide_marks > 0) {
+            let message = format!(
+                "{name} has a manifest that was replaced or hidden, though runs only add: left \
+                 alone, look at who did it"
+            );
+            cx.emit(Event::warning(message));
+            report.tampered.push(id.clone());
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Gives up the uploads that no run can still be at. Where that is not allowed, the bucket's
+    /// own rules have to.
+    async fn reap_old_uploads(&self, cx: &Context) -> Result<u64> {
+        let sink = self.repository.sink();
+        let before = cx.now().minus(Span::days(UPLOAD_DAYS), &TimeZone::utc());
+        match sink.discard_unfinished(&self.repository.folder()?, Some(before)).await {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let why = error.chain();
+                cx.emit(Event::warning(format!(
+                    "unfinished uploads may stay in {sink}, and cost money: {why}; a lifecycle \
+                     rule of the bucket that aborts incomplete multipart uploads does it as well"
+                )));
+                Ok(0)
+            }
+            done => done,
+        }
     }
 
     /// Removes everything in a snapshot's folder and forgets its run. The manifest goes first, also
@@ -125,7 +213,13 @@ impl<'a> Prune<'a> {
         let folder = self.repository.folder_of(id)?;
         let manifest = folder.join(MANIFEST)?;
         sink.delete(&manifest).await.map_err(|error| self.cannot_remove(id, error))?;
-        sink.discard_unfinished(&folder).await?;
+        if let Err(error) = sink.discard_unfinished(&folder, None).await {
+            // The bucket's own rules reap them where we may not.
+            if error.kind() != ErrorKind::PermissionDenied {
+                return Err(self.cannot_remove(id, error));
+            }
+            tracing::warn!(%id, error = error.chain(), "unfinished uploads may stay");
+        }
         for object in sink.list_sorted(&folder).await? {
             sink.delete(&object.key).await.map_err(|error| self.cannot_remove(id, error))?;
         }
@@ -147,11 +241,12 @@ impl<'a> Prune<'a> {
         for id in state.dead_runs()? {
             cx.check("prune")?;
             let manifest = self.repository.folder_of(&id)?.join(MANIFEST)?;
-            match self.repository.sink().stat(&manifest).await {
-                // It ended after all: only its marker was left.
-                Ok(_) => state.end_run(&id)?,
-                Err(error) if error.kind() == ErrorKind::NotFound => self.remove(&id).await?,
-                Err(error) => return Err(error),
+            // Where there is a trace of a manifest the run ended after all: only its marker was
+            // left. Whoever may write to the bucket can hide a manifest; hidden is not absent.
+            if self.repository.sink().history(&manifest).await?.is_blank() {
+                self.remove(&id).await?;
+            } else {
+                state.end_run(&id)?;
             }
         }
         Ok(())
@@ -166,6 +261,16 @@ impl<'a> Prune<'a> {
         let limit = cx.now().minus(Span::hours(REMNANT_HOURS), &TimeZone::utc());
         let old = |r: &&Remnant| r.objects.iter().all(|object| object.modified < limit);
         for remnant in survey.remnants.iter().filter(old) {
+            let manifest = self.repository.folder_of(&remnant.id)?.join(MANIFEST)?;
+            if !self.repository.sink().history(&manifest).await?.is_blank() {
+                let (job, id, sink) = (self.repository.job(), &remnant.id, self.repository.sink());
+                cx.emit(Event::warning(format!(
+                    "the manifest of {job}@{id} is hidden in {sink}, not absent: left alone, look \
+                     at who hid it"
+                )));
+                report.tampered.push(remnant.id.clone());
+                continue;
+            }
             if !self.dry_run {
                 self.remove(&remnant.id).await?;
             }

@@ -120,14 +120,14 @@ async fn stage_files_are_reaped_and_nothing_else() {
     }
     let listed = sink.list_sorted(&key("nightly")).await.unwrap();
     assert_eq!(listed.len(), 1, "{listed:?}");
-    assert_eq!(sink.discard_unfinished(&key("nightly")).await.unwrap(), 3);
-    assert_eq!(sink.discard_unfinished(&key("nightly")).await.unwrap(), 0);
+    assert_eq!(sink.discard_unfinished(&key("nightly"), None).await.unwrap(), 3);
+    assert_eq!(sink.discard_unfinished(&key("nightly"), None).await.unwrap(), 0);
     assert!(!root.join("nightly/dead").exists());
     for kept in ["nightly/one/manifest.json", "nightly/one/.hidden", "nightly/one/notes#draft"] {
         assert!(root.join(kept).exists(), "{kept}");
     }
     assert!(root.join("other/x#1").exists(), "it lies in another job's folder");
-    assert_eq!(sink.discard_unfinished(&ObjectKey::root()).await.unwrap(), 1);
+    assert_eq!(sink.discard_unfinished(&ObjectKey::root(), None).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ async fn exchange(
         let answer = read(sender.send_request(request).await?).await?;
         // The connection is free again, or it is over.
         let again = sender.ready().await.is_ok();
-        Ok((answer, again))
+        Ok::<_, hyper::Error>((answer, again))
     };
     let (answer, again) = drive(exchange, &mut connection).await?;
     Ok((answer, again.then_some((sender, connection))))

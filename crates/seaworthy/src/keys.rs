@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Verify,
     /// To make one.
     Write,
+    /// To remove some: where runs only add, with keys of its own.
+    Prune,
 }
 
 impl Seaworthy {
@@ -62,7 +64,7 @@ impl Seaworthy {
                 }
             }
         }
-        if purpose == Purpose::List {
+        if matches!(purpose, Purpose::List | Purpose::Prune) {
             return Ok(keys);
         }
         keys.identities = self.identities.clone();

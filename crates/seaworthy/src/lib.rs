@@ -8,6 +8,7 @@
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
 //! crates below it work without any file: see [`backup`].
 
+mod bucket;
 mod certificates;
 pub mod command;
 pub mod config;
@@ -17,6 +18,7 @@ mod machine;
 mod open;
 mod out;
 mod outcome;
+mod profile;
 mod replicas;
 mod seaworthy;
 mod secrets;

@@ -8,7 +8,7 @@ use std::{
 use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
-    config::{CommandConfig, EnvironmentValue, JobConfig, SinkConfig, SourceConfig},
+    config::{CommandConfig, EnvironmentValue, JobConfig, LimitConfig, SinkConfig, SourceConfig},
     restore::{FilesTarget, PlainTarget, SqliteTarget},
     sink::ObjectStoreSink,
     snapshot::SnapshotKind,
@@ -16,7 +16,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
 
-use crate::{Seaworthy, keys::Purpose, replicas};
+use crate::{Seaworthy, bucket::Intent, keys::Purpose, replicas};
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -48,21 +48,36 @@ impl Seaworthy {
         }
     }
 
-    /// Opens the sink `name`, and says what is doubtful about it.
-    pub(crate) async fn open_sink(&self, name: &Name, cx: &Context) -> Result<Arc<dyn BackupSink>> {
-        match self.config.sink.get(name.as_str()) {
+    /// Opens the sink `name`, and says what is doubtful about it. What an append-only sink cannot
+    /// do depends on the `intent`; `limit` is that of a job.
+    pub(crate) async fn open_sink(
+        &self,
+        name: &Name,
+        intent: Intent,
+        limit: &LimitConfig,
+        cx: &Context,
+    ) -> Result<Arc<dyn BackupSink>> {
+        let sink = match self.config.sink.get(name.as_str()) {
             Some(SinkConfig::Local(local)) => {
                 let sink = ObjectStoreSink::local(&local.path)?;
                 for warning in sink.warnings().await {
                     cx.emit(Event::warning(warning));
                 }
-                Ok(Arc::new(sink))
+                let only_adds = local.append_only && intent == Intent::Use;
+                if only_adds { sink.append_only() } else { sink }
+            }
+            Some(SinkConfig::S3(s3)) => {
+                ObjectStoreSink::s3(self.s3_options(name, s3, intent, limit, cx).await?)?
+            }
+            Some(SinkConfig::B2(b2)) => {
+                ObjectStoreSink::s3(self.b2_options(name, b2, intent, limit, cx).await?)?
             }
             _ => {
                 let message = format!("this version cannot open the sink {:?}", name.as_str());
-                Err(Error::new(ErrorKind::Unsupported, "sink.open", message))
+                return Err(Error::new(ErrorKind::Unsupported, "sink.open", message));
             }
-        }
+        };
+        Ok(Arc::new(sink))
     }
 
     /// The snapshots of `job` in its sink `sink`, with the keys that `purpose` needs.
@@ -74,8 +89,15 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Repository> {
         let keys = self.keys(job, purpose, cx).await?;
-        let sink = self.open_sink(sink, cx).await?;
+        let intent = if purpose == Purpose::Prune { Intent::Prune } else { Intent::Use };
+        let limit = &self.job_config(job)?.limit;
+        let sink = self.open_sink(sink, intent, limit, cx).await?;
         Ok(Repository::new(sink, job.clone(), self.host.clone()).keys(keys))
+    }
+
+    /// Whether runs must not delete from `sink`.
+    pub(crate) fn is_append_only(&self, sink: &Name) -> bool {
+        self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::append_only)
     }
 
     /// The policy of `job` on `sink`; none keeps everything.
@@ -109,7 +131,7 @@ impl Seaworthy {
         changes(&mut options);
         let (kind, temp) = (options.kind, options.temp.clone());
         let keys = self.keys(name, Purpose::Write, cx).await?;
-        let sink_opened = self.open_sink(sink, cx).await?;
+        let sink_opened = self.open_sink(sink, Intent::Use, &config.limit, cx).await?;
         let mut job = BackupJob::new(name.clone(), self.host.clone(), sink_opened)
             .state(self.state.clone())
             .keys(keys)
@@ -127,7 +149,9 @@ impl Seaworthy {
             for replica in self.replicas(name, cx).await? {
                 job = job.replica(replica);
             }
-            if let Some(policy) = self.policy(name, sink)? {
+            // An append-only sink is pruned by `prune` alone.
+            let policy = self.policy(name, sink)?;
+            if let Some(policy) = policy.filter(|_| !self.is_append_only(sink)) {
                 job = job.retention(policy);
             }
         }

@@ -7,11 +7,11 @@ use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     BackupSink, Holds, ObjectKey, PutOptions, Replica, Repository, Upload, VerifyAfter,
     config::{JobConfig, SinkConfig},
-    sink::{ByteStream, Capabilities, ObjectInfo},
+    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
 };
-use seaworthy_core::{Context, Error, Name, Result, Span};
+use seaworthy_core::{Context, Error, Name, Result, Span, Timestamp};
 
-use crate::{Seaworthy, keys::Purpose};
+use crate::{Seaworthy, bucket::Intent, keys::Purpose};
 
 /// How long a replica is waited for where the file says nothing, in days.
 const MAX_HOLD_DAYS: u16 = 7;
@@ -23,7 +23,7 @@ impl Seaworthy {
         let config = self.job_config(job)?;
         let mut replicas = Vec::new();
         for name in config.sinks.iter().skip(1) {
-            let sink = match self.open_sink(name, cx).await {
+            let sink = match self.open_sink(name, Intent::Use, &config.limit, cx).await {
                 Ok(sink) => sink,
                 Err(error) => Arc::new(UnopenedSink { name: name.clone(), error }),
             };
@@ -54,11 +54,11 @@ impl Seaworthy {
         Ok(Holds::ask(&replicas, &there, max_hold, Some(&self.state), cx).await)
     }
 
-    /// How a snapshot that was stored in `sink` is proved: what a folder of this machine holds is
-    /// read back, the way to any other is paid for.
+    /// How a snapshot that was stored in `sink` is proved: what this machine holds is read back. A
+    /// remote store checked the digest of each part as it came, and reading back is paid for.
     pub(crate) fn verify_after(&self, config: &JobConfig, sink: &Name) -> VerifyAfter {
-        let is_local = matches!(self.config.sink.get(sink.as_str()), Some(SinkConfig::Local(_)));
-        config.verify_after.unwrap_or(if is_local { VerifyAfter::Read } else { VerifyAfter::Stat })
+        let is_remote = self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::is_remote);
+        config.verify_after.unwrap_or(if is_remote { VerifyAfter::Stat } else { VerifyAfter::Read })
     }
 }
 
@@ -114,7 +114,11 @@ impl BackupSink for UnopenedSink {
         Err(self.error())
     }
 
-    async fn discard_unfinished(&self, _: &ObjectKey) -> Result<u64> {
+    async fn history(&self, _: &ObjectKey) -> Result<ObjectHistory> {
+        Err(self.error())
+    }
+
+    async fn discard_unfinished(&self, _: &ObjectKey, _: Option<Timestamp>) -> Result<u64> {
         Err(self.error())
     }
 }

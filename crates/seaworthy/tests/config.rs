@@ -96,10 +96,8 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
         (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
         // Later versions.
-        (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
-        (with("\"sqlite\"", "\"command\""), "25:8", r#"type "command" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
-        (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
+        (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:2", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
         // Wrong types and values.
         (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
         (with("workers = 2", "workers = -2"), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not -2", ""),
@@ -120,6 +118,16 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("verify_after = \"stat\"", "encryption = {}"), "13:1", "[backup.nightly.encryption] names nobody to encrypt for", ""),
         (with("verify_after = \"stat\"", "signing = {}"), "13:1", "[backup.nightly.signing] neither signs nor trusts", ""),
         (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is no public key of minisign"#, ""),
+        // Buckets.
+        (with("\"local\"\npath", "\"s3\"\npath"), "6:1", r#"unknown key "path" in [sink.local]"#, ""),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:7", "[sink.x] has no `bucket`", "add bucket = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" cannot be a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or say allow_http = true"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "a part cannot have 1.00 MiB", "write a size from 5MiB to 5GiB"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:17", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
+        (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:7", "[sink.x] has no `application_key`", "add application_key = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or leave the keys out"),
+        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "18:8", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
@@ -179,6 +187,7 @@ fn a_secret_in_plain_text_is_refused_and_never_shown() {
         "sink.b2 = { type = \"b2\", key_id = \"hunter2\" }\n".into(),
         "notify.ops = { type = \"slack\", url = \"https://hunter2\" }\n".into(),
         format!("{sink}application_key = '''\nhunter2\n'''\n"),
+        format!("{sink}prune = {{ application_key = \"hunter2\" }}\n"),
         "[backup.x]\nencryption = { passphrase = \"hunter2\" }\n".into(),
         "[backup.x]\nsigning = { key = \"hunter2\" }\n".into(),
         "[backup.x.sources.db]\ntype = \"postgres\"\nurl = \"postgres://hunter2@x\"\n".into(),
@@ -231,6 +240,9 @@ fn the_schema_knows_every_key_and_nothing_else() {
     assert_eq!(schema["additionalProperties"], false);
     for word in [
         "\"local\"",
+        "\"s3\"",
+        "\"b2\"",
+        "\"append_only\"",
         "\"files\"",
         "\"sqlite\"",
         "\"foreign_keys\"",

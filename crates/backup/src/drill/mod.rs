@@ -170,6 +170,7 @@ impl DrillReport {
                 .flat_map(named)
                 .take(MAX_FINDINGS)
                 .collect(),
+            sealed: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -59,7 +59,9 @@ impl Replica {
         cx.emit(Event::Started { task: task.clone(), total_bytes });
 
         let (sink, folder) = (&**self.repository.sink(), self.repository.folder_of(id)?);
-        sink.discard_unfinished(&folder).await?;
+        if self.repository.sink().capabilities().delete {
+            sink.discard_unfinished(&folder, None).await?;
+        }
         let mut report = CopyReport { id: id.clone(), sent: 0, resumed: 0, seconds: 0.0 };
         for object in &manifest.objects {
             if holds(sink, &folder, object).await? {

@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_core::{Error, Result};
+use seaworthy_core::{Error, Result, Timestamp};
 
-use super::{Capabilities, ObjectKey, ObjectStoreSink, StorePreset};
+use super::{Capabilities, ObjectKey, ObjectStoreSink, StorePreset, object_store::Behind};
 pub(super) use store::LocalStore;
 
 impl ObjectStoreSink {
@@ -51,21 +51,29 @@ impl ObjectStoreSink {
     /// What is doubtful about this sink though it works, in sentences for people: that its folder,
     /// or a job's folder in it, is open to other users. Folders that this sink made are not.
     pub async fn warnings(&self) -> Vec<String> {
-        let Some(local) = &self.0.local else { return Vec::new() };
+        let Behind::Folder(local) = &self.0.behind else { return Vec::new() };
         let root = local.root().to_owned();
         store::blocking(move || Ok(warnings_of(&root))).await.unwrap_or_default()
     }
 }
 
-/// Removes half-written files below `prefix`, and folders that this empties, and says how many
+/// Removes half-written files below `prefix`, all of them or those that were last written before
+/// `before`, and folders that this empties, and says how many
 /// files there were.
-pub(super) async fn discard_unfinished(local: &LocalStore, prefix: &ObjectKey) -> Result<u64> {
+pub(super) async fn discard_unfinished(
+    local: &LocalStore,
+    prefix: &ObjectKey,
+    before: Option<Timestamp>,
+) -> Result<u64> {
     let (root, prefix) = (local.root().to_owned(), prefix.as_str().to_owned());
     let reaped = store::blocking(move || {
         let mut count = 0;
         for found in walk::files(&root, &prefix, staged::is_stage_name)? {
-            staged::remove(&root, &root.join(&found.name))?;
-            count += 1;
+            let modified = Timestamp::from(found.meta.modified()?);
+            if before.is_none_or(|before| modified < before) {
+                staged::remove(&root, &root.join(&found.name))?;
+                count += 1;
+            }
         }
         Ok(count)
     });

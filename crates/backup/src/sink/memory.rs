@@ -13,7 +13,9 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use seaworthy_core::{Clock, Error, ErrorKind, Result, SystemClock, Timestamp};
 
-use super::{BackupSink, ByteStream, Capabilities, ObjectInfo, ObjectKey, PutOptions, Upload};
+use super::{
+    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
+};
 
 /// Keeps objects in memory. Clones share them.
 ///
@@ -103,7 +105,12 @@ impl BackupSink for MemorySink {
         Ok(())
     }
 
-    async fn discard_unfinished(&self, _: &ObjectKey) -> Result<u64> {
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
+        let present = self.objects().contains_key(key);
+        Ok(if present { ObjectHistory::present() } else { ObjectHistory::default() })
+    }
+
+    async fn discard_unfinished(&self, _: &ObjectKey, _: Option<Timestamp>) -> Result<u64> {
         Ok(0)
     }
 }

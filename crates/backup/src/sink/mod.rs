@@ -6,8 +6,10 @@ mod key;
 #[cfg(feature = "local")]
 mod local;
 mod memory;
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "s3"))]
 mod object_store;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::{
     fmt::{Debug, Display},
@@ -25,7 +27,7 @@ pub use ext::BackupSinkExt;
 pub use key::ObjectKey;
 pub use memory::MemorySink;
 
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "s3"))]
 pub use self::object_store::{ObjectStoreSink, StorePreset};
 
 /// Bytes that arrive piece by piece.
@@ -62,9 +64,19 @@ pub trait BackupSink: Debug + Display + Send + Sync + 'static {
     /// Deletes an object so that it is really and durably gone. An absent one is fine.
     async fn delete(&self, key: &ObjectKey) -> Result<()>;
 
+    /// What the store holds under `key`, also what [`stat`](Self::stat) no longer shows: older
+    /// versions, marks that hide them, locks. Only what has no trace at all was never there, or
+    /// is really gone. Fails where the store does not let us look.
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory>;
+
     /// Frees what unfinished uploads below `prefix` left behind, such as those of a run that was
-    /// killed, and says how many there were. To be called only while nobody uploads there.
-    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64>;
+    /// killed, and says how many there were: those that began before `before`, or all of them. All
+    /// of them only while nobody uploads there.
+    async fn discard_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: Option<Timestamp>,
+    ) -> Result<u64>;
 }
 
 /// An object on its way into a sink.
@@ -126,6 +138,34 @@ pub struct ObjectInfo {
     pub size: u64,
     /// When it was written, by the store's clock.
     pub modified: Timestamp,
+}
+
+/// What a store holds under a key, also what it no longer shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectHistory {
+    /// The object is there and is shown.
+    pub present: bool,
+    /// How many versions are stored, the shown one included.
+    pub versions: u64,
+    /// How many marks hide versions, or did.
+    pub hide_marks: u64,
+    /// When the lock of the shown version is over.
+    pub locked_until: Option<Timestamp>,
+    /// Somebody holds it until they say otherwise.
+    pub held: bool,
+}
+
+impl ObjectHistory {
+    /// An object that is shown, of a store without versions.
+    pub fn present() -> Self {
+        Self { present: true, versions: 1, ..Self::default() }
+    }
+
+    /// Whether nothing was ever there, or nothing is left of it.
+    pub fn is_blank(&self) -> bool {
+        !self.present && self.versions == 0 && self.hide_marks == 0
+    }
 }
 
 impl ObjectInfo {

@@ -11,9 +11,12 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
+#[cfg(feature = "local")]
+use super::local::{self, LocalStore};
+#[cfg(feature = "s3")]
+use super::s3::Bucket;
 use super::{
-    BackupSink, ByteStream, Capabilities, ObjectInfo, ObjectKey, PutOptions, Upload,
-    local::{self, LocalStore},
+    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
 };
 use upload::ObjectUpload;
 
@@ -27,8 +30,19 @@ pub(super) struct Inner {
     label: String,
     prefix: ObjectKey,
     preset: StorePreset,
-    /// The same store, where it is a folder of this machine.
-    pub(super) local: Option<LocalStore>,
+    pub(super) behind: Behind,
+}
+
+/// What a store is besides an object store.
+#[derive(Clone)]
+pub(super) enum Behind {
+    Nothing,
+    /// A folder of this machine.
+    #[cfg(feature = "local")]
+    Folder(LocalStore),
+    /// A bucket.
+    #[cfg(feature = "s3")]
+    Bucket(Bucket),
 }
 
 /// In what a store differs from others.
@@ -40,6 +54,14 @@ pub struct StorePreset {
     /// The size in bytes of every part of an upload but the last. An object that is smaller goes
     /// in one request.
     pub part_size: usize,
+    /// After the first thousand parts, every 500 are larger than those before, by
+    /// [`part_size`](Self::part_size) each.
+    pub parts_grow: bool,
+    /// The most parts that an upload can have.
+    pub max_parts: usize,
+    /// The store keeps metadata. Each upload is then marked, so that one whose answer is lost is
+    /// settled by looking whether the object is its own.
+    pub marks: bool,
     /// How many parts of one upload may be under way. An upload holds at most one part more.
     pub parts_in_flight: usize,
     /// An unfinished upload of the store frees what it stored when it is dropped. Where it does
@@ -50,7 +72,21 @@ pub struct StorePreset {
 impl StorePreset {
     /// Claims `capabilities`; parts of 8 MiB, two of them under way; a dropped upload is aborted.
     pub fn new(capabilities: Capabilities) -> Self {
-        Self { capabilities, part_size: 8 << 20, parts_in_flight: 2, drop_frees: false }
+        Self {
+            capabilities,
+            part_size: 8 << 20,
+            parts_grow: false,
+            max_parts: usize::MAX,
+            marks: false,
+            parts_in_flight: 2,
+            drop_frees: false,
+        }
+    }
+
+    /// The size in bytes of part `n`, counted from 0.
+    pub fn part_size_of(&self, n: usize) -> usize {
+        let times = if self.parts_grow && n >= 1000 { n / 500 } else { 1 };
+        self.part_size.saturating_mul(times)
     }
 }
 
@@ -65,16 +101,43 @@ impl ObjectStoreSink {
         preset: StorePreset,
     ) -> Self {
         let label = label.into();
-        Self(Arc::new(Inner { store, label, prefix, preset, local: None }))
+        Self(Arc::new(Inner { store, label, prefix, preset, behind: Behind::Nothing }))
     }
 
+    #[cfg(feature = "s3")]
+    pub(super) fn of_bucket(
+        store: Arc<dyn ObjectStore>,
+        label: String,
+        prefix: ObjectKey,
+        preset: StorePreset,
+        bucket: Bucket,
+    ) -> Self {
+        Self(Arc::new(Inner { store, label, prefix, preset, behind: Behind::Bucket(bucket) }))
+    }
+
+    /// Never deletes, and claims so.
+    #[must_use]
+    pub fn append_only(self) -> Self {
+        let mut preset = self.0.preset;
+        preset.capabilities.delete = false;
+        let inner = &*self.0;
+        Self(Arc::new(Inner {
+            store: inner.store.clone(),
+            label: inner.label.clone(),
+            prefix: inner.prefix.clone(),
+            preset,
+            behind: inner.behind.clone(),
+        }))
+    }
+
+    #[cfg(feature = "local")]
     pub(super) fn of_folder(local: LocalStore, label: String, preset: StorePreset) -> Self {
         Self(Arc::new(Inner {
             store: Arc::new(local.clone()),
             label,
             prefix: ObjectKey::root(),
             preset,
-            local: Some(local),
+            behind: Behind::Folder(local),
         }))
     }
 }
@@ -156,10 +219,12 @@ impl BackupSink for ObjectStoreSink {
         if options.if_absent && !self.0.preset.capabilities.if_absent {
             return Err(self.0.unsupported("sink.begin", "promise not to replace an object"));
         }
-        if let Some(local) = &self.0.local {
+        #[cfg(feature = "local")]
+        if let Behind::Folder(local) = &self.0.behind {
             local.ready_to_write().await?;
         }
-        Ok(Box::new(ObjectUpload::new(self.0.clone(), key.clone(), path, options.if_absent)))
+        let upload = ObjectUpload::new(self.0.clone(), key.clone(), path, options.if_absent)?;
+        Ok(Box::new(upload))
     }
 
     async fn read(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<ByteStream> {
@@ -227,6 +292,12 @@ impl BackupSink for ObjectStoreSink {
         if !self.0.preset.capabilities.delete {
             return Err(self.0.unsupported("sink.delete", "delete"));
         }
+        #[cfg(feature = "s3")]
+        if let Behind::Bucket(bucket) = &self.0.behind {
+            let deleted = bucket.delete(path.as_ref()).await;
+            return deleted
+                .map_err(|failure| self.0.failed(bucket, "sink.delete", "delete", key, &failure));
+        }
         let deleted = self.0.store.delete(&path).await;
         match deleted.map_err(|e| self.0.error("sink.delete", "delete", key, e)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -234,11 +305,46 @@ impl BackupSink for ObjectStoreSink {
         }
     }
 
-    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64> {
-        match &self.0.local {
-            Some(local) => local::discard_unfinished(local, prefix).await,
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
+        let path = self.0.locate(key)?;
+        #[cfg(feature = "s3")]
+        if let Behind::Bucket(bucket) = &self.0.behind {
+            let found = bucket.history(path.as_ref()).await;
+            return found.map_err(|failure| {
+                self.0.failed(bucket, "sink.history", "look at", key, &failure)
+            });
+        }
+        match self.0.store.head(&path).await {
+            Ok(_) => Ok(ObjectHistory::present()),
+            Err(error) => match self.0.error("sink.history", "look at", key, error) {
+                error if error.kind() == ErrorKind::NotFound => Ok(ObjectHistory::default()),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn discard_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: Option<Timestamp>,
+    ) -> Result<u64> {
+        match &self.0.behind {
+            #[cfg(feature = "local")]
+            Behind::Folder(local) => local::discard_unfinished(local, prefix, before).await,
+            #[cfg(feature = "s3")]
+            Behind::Bucket(bucket) => {
+                let path = self.0.path(prefix)?;
+                let discarded = bucket.discard_uploads(path.as_ref(), before).await;
+                discarded.map_err(|failure| {
+                    let verb = "give up the unfinished uploads below";
+                    self.0.failed(bucket, "sink.discard", verb, prefix, &failure)
+                })
+            }
             // The crate has no call that lists unfinished uploads.
-            None => Ok(0),
+            Behind::Nothing => {
+                let _ = (prefix, before);
+                Ok(0)
+            }
         }
     }
 }

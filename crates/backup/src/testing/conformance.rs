@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, future};
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
 use crate::sink::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 
@@ -28,7 +28,7 @@ macro_rules! sink_conformance {
             @each $make,
             round_trip many_parts invisible_before_commit dropped_upload aborted_upload
             commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
-            absent_objects deletes lists_all lists_whole_names put_again unusual_names
+            absent_objects deletes histories discards lists_all lists_whole_names put_again unusual_names
         );
     };
     (@each $make:expr, $($case:ident)*) => {
@@ -42,6 +42,25 @@ macro_rules! sink_conformance {
             }
         )*
     };
+}
+
+/// Runs every case, one after another: for stores that are slow to start.
+///
+/// # Errors
+/// The first broken promise, with the name of its case.
+pub async fn all(sink: &dyn BackupSink) -> Result<()> {
+    macro_rules! each {
+        ($($case:ident)*) => {
+            $($case(sink).await.map_err(|error| error.with("case", stringify!($case)))?;)*
+        };
+    }
+    each!(
+        round_trip many_parts invisible_before_commit dropped_upload aborted_upload
+        commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
+        absent_objects deletes histories discards lists_all
+        lists_whole_names put_again unusual_names
+    );
+    Ok(())
 }
 
 /// A size that needs several parts in every sink.
@@ -311,6 +330,52 @@ pub async fn deletes(sink: &dyn BackupSink) -> Result<()> {
     sink.delete(&other.join("below")?).await?;
     sink.delete(&prefix.join("job")?).await?;
     holds(sink, &other, b"x").await?;
+    clean(sink, &prefix).await
+}
+
+/// What was never there has no history, what is there has one, and nothing is left of what was
+/// deleted.
+pub async fn histories(sink: &dyn BackupSink) -> Result<()> {
+    let prefix = fresh()?;
+    let key = prefix.join("job/object")?;
+    let blank = sink.history(&key).await?;
+    ensure(blank.is_blank(), || format!("an object that never was has a history: {blank:?}"))?;
+    for content in ["first", "second"] {
+        sink.put(&key, content.into(), PutOptions::default()).await?;
+        let shown = sink.history(&key).await?;
+        ensure(shown.present && shown.versions >= 1 && shown.hide_marks == 0, || {
+            format!("an object that is there has this history: {shown:?}")
+        })?;
+    }
+    if sink.capabilities().delete {
+        sink.delete(&key).await?;
+        let gone = sink.history(&key).await?;
+        ensure(gone.is_blank(), || format!("a deleted object left this: {gone:?}"))?;
+    }
+    clean(sink, &prefix).await
+}
+
+/// What unfinished uploads left is discarded where there is any, and nothing else; those that are
+/// young stay where only old ones are meant.
+pub async fn discards(sink: &dyn BackupSink) -> Result<()> {
+    let prefix = fresh()?;
+    let (whole, half) = (prefix.join("job/whole")?, prefix.join("job/half")?);
+    sink.put(&whole, "x".into(), PutOptions::default()).await?;
+    let bytes = pattern(MANY_PARTS);
+    let upload = write(sink, &half, &bytes, 3 << 20, PutOptions::default()).await?;
+    let long_ago = Timestamp::from_unix(1_000_000_000);
+    let discarded = sink.discard_unfinished(&prefix, Some(long_ago)).await?;
+    ensure(discarded == 0, || format!("{discarded} young uploads were discarded as old"))?;
+    upload.commit().await?;
+    holds(sink, &half, &bytes).await?;
+    // Forgotten, as a killed run forgets it.
+    let forgotten = write(sink, &half, &bytes, 3 << 20, PutOptions::default()).await?;
+    std::mem::forget(forgotten);
+    sink.discard_unfinished(&prefix, None).await?;
+    let again = sink.discard_unfinished(&prefix, None).await?;
+    ensure(again == 0, || format!("{again} unfinished uploads were left after discarding all"))?;
+    holds(sink, &whole, b"x").await?;
+    holds(sink, &half, &bytes).await?;
     clean(sink, &prefix).await
 }
 

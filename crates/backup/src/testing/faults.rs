@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
 use crate::sink::{
-    BackupSink, ByteStream, Capabilities, ObjectInfo, ObjectKey, PutOptions, Upload,
+    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
 };
 
 /// A method of a sink or of an upload.
@@ -36,6 +36,8 @@ pub enum Call {
     List,
     /// [`BackupSink::delete`].
     Delete,
+    /// [`BackupSink::history`].
+    History,
 }
 
 /// What goes wrong with a call.
@@ -286,8 +288,17 @@ impl BackupSink for FaultySink {
         after.answer(self.inner.delete(key).await)
     }
 
-    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64> {
-        self.inner.discard_unfinished(prefix).await
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
+        let after = self.before(Call::History, key).await?;
+        after.answer(self.inner.history(key).await)
+    }
+
+    async fn discard_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: Option<Timestamp>,
+    ) -> Result<u64> {
+        self.inner.discard_unfinished(prefix, before).await
     }
 }
 

@@ -26,6 +26,10 @@ pub(super) fn write(report: &PruneReport, out: &mut dyn Write) -> io::Result<()>
     for id in &report.reaped {
         writeln!(out, "  reap      {id}  remains of a run that never ended")?;
     }
+    if report.uploads > 0 {
+        let uploads = count(report.uploads, "upload");
+        writeln!(out, "  gave up {uploads} that no run can still be at")?;
+    }
     let gone = report.removed.len() + report.reaped.len();
     if gone > 0 {
         let verb = if report.dry_run { "would free" } else { "freed" };

@@ -123,7 +123,10 @@ impl Seaworthy {
         }
         let policy = self.policy(job, &sink)?;
         let holds = self.holds(job, engine.repository(), cx).await?;
-        let mut prune = Prune::new(engine.repository().clone()).holds(holds).dry_run(true);
+        let mut prune = Prune::new(engine.repository().clone())
+            .holds(holds)
+            .dry_run(true)
+            .append_only(self.is_append_only(&sink));
         if let Some(policy) = &policy {
             prune = prune.policy(&**policy);
         }

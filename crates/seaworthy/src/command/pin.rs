@@ -46,7 +46,8 @@ impl Seaworthy {
         let (_, _, info) = self.find_snapshot(name, None, Purpose::List, cx).await?;
         let mut sinks = Vec::new();
         for sink in self.sinks_of(&name.job, None)? {
-            let repository = self.repository(&name.job, &sink, Purpose::List, cx).await?;
+            let purpose = if state == Pinned::Pinned { Purpose::List } else { Purpose::Prune };
+            let repository = self.repository(&name.job, &sink, purpose, cx).await?;
             if repository.list(cx).await?.iter().all(|snapshot| snapshot.id != info.id) {
                 continue;
             }

@@ -69,8 +69,12 @@ impl Seaworthy {
         let first = self.first_sink(job)?;
         for sink in self.sinks_of(job, None)? {
             let policy = self.policy(job, &sink)?;
-            let repository = self.repository(job, &sink, Purpose::List, cx).await?;
-            let mut prune = Prune::new(repository.clone()).dry_run(dry_run);
+            // What is only explained needs no right to delete.
+            let purpose = if dry_run { Purpose::List } else { Purpose::Prune };
+            let repository = self.repository(job, &sink, purpose, cx).await?;
+            let mut prune = Prune::new(repository.clone())
+                .dry_run(dry_run)
+                .append_only(self.is_append_only(&sink));
             if sink == first {
                 prune = prune.holds(self.holds(job, &repository, cx).await?);
             }

@@ -1,5 +1,6 @@
 //! What no single value shows: whether the parts of the file fit together.
 
+mod buckets;
 mod databases;
 
 use std::collections::HashSet;
@@ -44,7 +45,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
 }
 
 fn check_sink(name: &str, sink: &SinkConfig, reader: &mut Reader<'_>) {
-    let SinkConfig::Local(local) = sink else { return };
+    let SinkConfig::Local(local) = sink else { return buckets::check(name, sink, reader) };
     if local.path.as_os_str().is_empty() {
         let place = reader.place(&["sink", name, "path"]);
         let message = format!("`path` in {} is empty", section(&["sink", name]));
@@ -97,6 +98,25 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
     };
     job.keep.iter().for_each(|rules| keep(&["keep"], rules));
     job.keep_on.iter().for_each(|(sink, rules)| keep(&["keep_on", sink.as_str()], rules));
+    for sink in &job.sinks {
+        let adds_only = config.sink.get(sink.as_str()).is_some_and(SinkConfig::append_only);
+        let Some(rules) = job.keep_for(sink.as_str()).filter(|rules| adds_only && rules.counts())
+        else {
+            continue;
+        };
+        let own = job.keep_on.get(sink.as_str()).is_some();
+        let place: &[&str] = if own { &["keep_on", sink.as_str()] } else { &["keep"] };
+        let message = format!(
+            "the sink {:?} is append-only, so only `within` counts there, not `{rules}`",
+            sink.as_str()
+        );
+        let remedy = format!(
+            "whoever steals the key could push snapshots out by storing new ones; write {} with \
+             `within` alone",
+            section(&["backup", name, "keep_on", sink.as_str()])
+        );
+        problem(place, message, Some(remedy));
+    }
 
     if let Err(error) = job.compression.compression() {
         let (message, remedy) = words(&error);

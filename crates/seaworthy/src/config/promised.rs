@@ -2,20 +2,16 @@
 
 /// Keys and types that belong to the file but not to this version: where they stand (`*` is any
 /// name) and what they are called.
-const PROMISED: &[(&[&str], &[&str])] = &[
-    (&[], &["proxy", "site", "notify"]),
-    (&["sink", "*"], &["append_only", "prune"]),
-    (&["sink", "*", "type"], &["s3", "b2"]),
-    (&["backup", "*"], &["notify"]),
-    (&["backup", "*", "limit"], &["upload", "download"]),
-];
+const PROMISED: &[(&[&str], &[&str])] =
+    &[(&[], &["proxy", "site", "notify"]), (&["backup", "*"], &["notify"])];
+
+const BUCKET_KEYS: &[&str] =
+    &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"];
 
 /// Keys that hold secrets in a part of the file that this version does not know in full.
 const SECRETS: &[(&[&str], &[&str])] = &[
-    (
-        &["sink", "*"],
-        &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"],
-    ),
+    (&["sink", "*"], BUCKET_KEYS),
+    (&["sink", "*", "prune"], BUCKET_KEYS),
     (&["backup", "*", "sources", "*"], &["url", "password"]),
     (&["notify", "*"], &["url", "token", "password"]),
 ];

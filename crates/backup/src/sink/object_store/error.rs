@@ -5,8 +5,12 @@ use std::{error::Error as StdError, io};
 use object_store::Error as StoreError;
 use seaworthy_core::{Error, ErrorKind};
 
+#[cfg(feature = "s3")]
+use super::Behind;
 use super::Inner;
 use crate::sink::ObjectKey;
+#[cfg(feature = "s3")]
+use crate::sink::s3::{Bucket, Failure};
 
 impl Inner {
     /// What `operation` met when it could not `verb` the object of `key`.
@@ -17,12 +21,11 @@ impl Inner {
         key: &ObjectKey,
         error: StoreError,
     ) -> Error {
-        let label = &self.label;
-        let message = if key.as_str().is_empty() {
-            format!("cannot {verb} {label}")
-        } else {
-            format!("cannot {verb} {key} in {label}")
-        };
+        #[cfg(feature = "s3")]
+        if let (Behind::Bucket(bucket), Some(failure)) = (&self.behind, Failure::of(&error)) {
+            return self.failed(bucket, operation, verb, key, failure);
+        }
+        let (label, message) = (&self.label, self.cannot(verb, key));
         let mapped = match (system_error(&error), kind(&error)) {
             // The store's own verdict is more exact than that of the system.
             (Some(system), Some(kind)) => Error::new(kind, operation, message).caused_by(system),
@@ -47,6 +50,29 @@ impl Inner {
             }
             _ => mapped,
         }
+    }
+
+    fn cannot(&self, verb: &str, key: &ObjectKey) -> String {
+        let label = &self.label;
+        if key.as_str().is_empty() {
+            format!("cannot {verb} {label}")
+        } else {
+            format!("cannot {verb} {key} in {label}")
+        }
+    }
+
+    /// The same, of a bucket that said why.
+    #[cfg(feature = "s3")]
+    pub(super) fn failed(
+        &self,
+        bucket: &Bucket,
+        operation: &'static str,
+        verb: &str,
+        key: &ObjectKey,
+        failure: &Failure,
+    ) -> Error {
+        let error = failure.explain(operation, self.cannot(verb, key), bucket.flavour());
+        error.with("object", key).with("sink", &self.label)
     }
 }
 

@@ -5,10 +5,10 @@ use std::{mem, sync::Arc};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use object_store::{
-    MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions, PutPayload, RenameOptions,
-    RenameTargetMode, path::Path,
+    Attribute, Attributes, GetOptions, MultipartUpload, ObjectStoreExt, PutMode,
+    PutMultipartOptions, PutPayload, RenameOptions, RenameTargetMode, path::Path,
 };
-use seaworthy_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use seaworthy_core::{ByteSize, Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use super::Inner;
@@ -18,6 +18,9 @@ use crate::sink::{ObjectInfo, ObjectKey, Upload};
 /// larger buffer that it may be a part of.
 const WORTH_KEEPING: usize = 16 << 10;
 
+/// The metadata that says which upload made an object.
+const MARK: &str = "seaworthy-upload";
+
 pub(super) struct ObjectUpload {
     inner: Arc<Inner>,
     key: ObjectKey,
@@ -26,18 +29,61 @@ pub(super) struct ObjectUpload {
     buffer: PartBuffer,
     multipart: Option<Multipart>,
     written: u64,
+    /// What the object will say of the upload that made it; empty where the store keeps no
+    /// metadata.
+    attributes: Attributes,
     /// A write failed or was given up half-way, so bytes are missing.
     broken: bool,
 }
 
 impl ObjectUpload {
-    pub(super) fn new(inner: Arc<Inner>, key: ObjectKey, path: Path, if_absent: bool) -> Self {
-        let buffer = PartBuffer::default();
-        Self { inner, key, path, if_absent, buffer, multipart: None, written: 0, broken: false }
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        key: ObjectKey,
+        path: Path,
+        if_absent: bool,
+    ) -> Result<Self> {
+        let mut attributes = Attributes::new();
+        if inner.preset.marks {
+            let mark = random().map_err(|e| inner.error("sink.begin", "write", &key, e))?;
+            attributes.insert(Attribute::Metadata(MARK.into()), mark.into());
+        }
+        Ok(Self {
+            inner,
+            key,
+            path,
+            if_absent,
+            buffer: PartBuffer::default(),
+            multipart: None,
+            written: 0,
+            attributes,
+            broken: false,
+        })
     }
 
     fn error(&self, operation: &'static str, error: object_store::Error) -> Error {
         self.inner.error(operation, "write", &self.key, error)
+    }
+
+    fn proof(&self) -> Proof {
+        let (inner, path) = (self.inner.clone(), self.path.clone());
+        Proof { inner, path, attributes: self.attributes.clone(), size: self.written }
+    }
+
+    fn sent_parts(&self) -> usize {
+        self.multipart.as_ref().map_or(0, |multipart| multipart.sent)
+    }
+
+    fn next_part_size(&self) -> usize {
+        self.inner.preset.part_size_of(self.sent_parts())
+    }
+
+    fn too_large(&self) -> Error {
+        let (key, label) = (&self.key, &self.inner.label);
+        let (parts, bytes) = (self.inner.preset.max_parts, ByteSize::new(self.written));
+        let message = format!("{key} is too large for {label}: {parts} parts hold about {bytes}");
+        Error::new(ErrorKind::InvalidInput, "sink.write", message)
+            .remedy_is("set a larger `part_size` for the sink, such as 512MiB")
     }
 
     async fn send_part(&mut self, part: PutPayload) -> object_store::Result<()> {
@@ -47,7 +93,7 @@ impl ObjectUpload {
                 // No store completes an upload only where nothing is yet. So an object that must
                 // not replace another is uploaded beside it and moved.
                 let at = if self.if_absent { beside(&self.path)? } else { self.path.clone() };
-                none.insert(Multipart::begin(&self.inner, at).await?)
+                none.insert(Multipart::begin(&self.inner, at, self.attributes.clone()).await?)
             }
         };
         multipart.send(part, self.inner.preset.parts_in_flight).await
@@ -57,17 +103,21 @@ impl ObjectUpload {
         let store = &self.inner.store;
         if self.multipart.is_none() {
             let mode = if self.if_absent { PutMode::Create } else { PutMode::Overwrite };
-            return store.put_opts(&self.path, self.buffer.take(), mode.into()).await.map(drop);
+            let mut options = object_store::PutOptions::from(mode);
+            options.attributes = self.attributes.clone();
+            let stored = store.put_opts(&self.path, self.buffer.take(), options).await.map(drop);
+            return self.proof().settle(stored).await;
         }
         if self.buffer.len > 0 {
             let part = self.buffer.take();
             self.send_part(part).await?;
         }
         let Some(multipart) = &mut self.multipart else { return Ok(()) };
-        multipart.complete().await?;
+        let completed = multipart.complete().await;
         if !self.if_absent {
-            return Ok(());
+            return self.proof().settle(completed).await;
         }
+        completed?;
         let store = &self.inner.store;
         let options = RenameOptions::new().with_target_mode(RenameTargetMode::Create);
         let moved = store.rename_opts(&multipart.at, &self.path, options).await;
@@ -78,6 +128,50 @@ impl ObjectUpload {
     }
 }
 
+/// How an upload whose answer is lost is told from one that failed.
+struct Proof {
+    inner: Arc<Inner>,
+    path: Path,
+    attributes: Attributes,
+    size: u64,
+}
+
+impl Proof {
+    /// What became of a request that made the object visible: where its answer may only be lost,
+    /// the object itself says.
+    async fn settle(self, done: object_store::Result<()>) -> object_store::Result<()> {
+        match done {
+            Err(error) if is_ambiguous(&error) && self.is_there().await => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Whether the object is the one that this upload wrote, whole.
+    async fn is_there(&self) -> bool {
+        if self.attributes.is_empty() {
+            return false;
+        }
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        let mark = Attribute::Metadata(MARK.into());
+        match self.inner.store.get_opts(&self.path, options).await {
+            Ok(found) => {
+                found.meta.size == self.size
+                    && found.attributes.get(&mark) == self.attributes.get(&mark)
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// Whether it may have been done all the same.
+fn is_ambiguous(error: &object_store::Error) -> bool {
+    #[cfg(feature = "s3")]
+    if let Some(failure) = crate::sink::s3::Failure::of(error) {
+        return failure.is_ambiguous();
+    }
+    matches!(error, object_store::Error::Generic { .. })
+}
+
 #[async_trait]
 impl Upload for ObjectUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
@@ -85,7 +179,10 @@ impl Upload for ObjectUpload {
         self.buffer.push(chunk);
         // Stays set when this future is dropped while a part is on its way.
         let was_broken = mem::replace(&mut self.broken, true);
-        while let Some(part) = self.buffer.take_part(self.inner.preset.part_size) {
+        while let Some(part) = self.buffer.take_part(self.next_part_size()) {
+            if self.sent_parts() + 1 >= self.inner.preset.max_parts {
+                return Err(self.too_large());
+            }
             if let Err(error) = self.send_part(part).await {
                 return Err(self.error("sink.write", error));
             }
@@ -121,13 +218,19 @@ impl Upload for ObjectUpload {
     }
 }
 
-/// A hidden name next to `path`, which no list of ours shows.
-fn beside(path: &Path) -> object_store::Result<Path> {
+/// Sixteen random digits.
+fn random() -> object_store::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|e| object_store::Error::Generic { store: "random", source: Box::new(e) })?;
+    Ok(format!("{:016x}", u64::from_le_bytes(random)))
+}
+
+/// A hidden name next to `path`, which no list of ours shows.
+fn beside(path: &Path) -> object_store::Result<Path> {
+    let random = random()?;
     let (folder, name) = path.as_ref().rsplit_once('/').unwrap_or(("", path.as_ref()));
-    let hidden = format!("{folder}/.{name}.staged-{:016x}", u64::from_le_bytes(random));
+    let hidden = format!("{folder}/.{name}.staged-{random}");
     Ok(Path::parse(hidden.trim_start_matches('/'))?)
 }
 
@@ -136,15 +239,18 @@ struct Multipart {
     /// `None` once it is complete or aborted.
     upload: Option<Box<dyn MultipartUpload>>,
     at: Path,
+    /// How many parts were sent.
+    sent: usize,
     parts: JoinSet<object_store::Result<()>>,
     drop_frees: bool,
 }
 
 impl Multipart {
-    async fn begin(inner: &Inner, at: Path) -> object_store::Result<Self> {
-        let upload = inner.store.put_multipart_opts(&at, PutMultipartOptions::default()).await?;
+    async fn begin(inner: &Inner, at: Path, attributes: Attributes) -> object_store::Result<Self> {
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let upload = inner.store.put_multipart_opts(&at, options).await?;
         let drop_frees = inner.preset.drop_frees;
-        Ok(Self { upload: Some(upload), at, parts: JoinSet::new(), drop_frees })
+        Ok(Self { upload: Some(upload), at, sent: 0, parts: JoinSet::new(), drop_frees })
     }
 
     async fn send(&mut self, part: PutPayload, in_flight: usize) -> object_store::Result<()> {
@@ -153,6 +259,7 @@ impl Multipart {
         }
         if let Some(upload) = &mut self.upload {
             self.parts.spawn(upload.put_part(part));
+            self.sent += 1;
         }
         Ok(())
     }

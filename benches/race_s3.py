@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Races Seaworthy against rclone and restic into one S3 server on this machine.
+
+    benches/race_s3.py [--dir DIR] [--rounds N] [--sizes MB,MB,…]
+
+The server is that of the tests; it checks signatures. Each program runs once a round, in turn; the
+figures are medians, and a ratio is Seaworthy's figure by the other's. Then a table of Seaworthy's peak
+memory by the size of the snapshot, of data that does not compress.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+
+import measure
+import race
+
+KEY, SECRET = "AKEXAMPLE0000000", "this-is-the-secret-of-the-example"
+
+
+@contextlib.contextmanager
+def server(folder):
+    """The S3 server of the tests, with an empty bucket in `folder`."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    build = ["cargo", "build", "-q", "--release", "-p", "seaworthy-tests", "--example", "s3_server"]
+    subprocess.run(build, cwd=root, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
+    program = os.path.join(target, "release", "examples", "s3_server")
+    process = subprocess.Popen([program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def configure(work, url):
+    path = os.path.join(work, "seaworthy-s3.toml")
+    with open(path, "w") as file:
+        file.write(
+            f"""state = "{work}/state"
+[sink.s3]
+type = "s3"
+bucket = "backups"
+prefix = "seaworthy"
+endpoint = "{url}"
+allow_http = true
+access_key_id = {{ env = "AWS_ACCESS_KEY_ID" }}
+secret_access_key = {{ env = "AWS_SECRET_ACCESS_KEY" }}
+[backup.tree]
+sinks = ["s3"]
+[backup.tree.sources.tree]
+type = "files"
+paths = ["{work}/tree"]
+"""
+        )
+    return path
+
+
+def empty(bucket):
+    """Removes all objects, so that none grows larger than the disk."""
+    for name in os.listdir(bucket):
+        shutil.rmtree(f"{bucket}/{name}", ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dir", default="/dev/shm", help="where to work (default: memory, so that disks do not matter)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", default="100,1000", help="megabytes of the snapshots of the memory table")
+    options = parser.parse_args()
+    measure.need("tar", "zstd", "restic", "rclone")
+    seaworthy = measure.build()
+    with tempfile.TemporaryDirectory(prefix="seaworthy-race-", dir=options.dir) as work, server(f"{work}/s3") as url:
+        environment = {
+            **os.environ,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "RESTIC_PASSWORD": "race",
+            "RESTIC_CACHE_DIR": f"{work}/restic-cache",
+            "RCLONE_CONFIG": "/dev/null",
+            "RCLONE_CONFIG_S3_TYPE": "s3",
+            "RCLONE_CONFIG_S3_PROVIDER": "Other",
+            "RCLONE_CONFIG_S3_ENV_AUTH": "true",
+            "RCLONE_CONFIG_S3_ENDPOINT": url,
+            "RCLONE_CONFIG_S3_FORCE_PATH_STYLE": "true",
+            "RCLONE_S3_NO_CHECK_BUCKET": "true",
+        }
+        race.make_tree(f"{work}/tree")
+        bucket = f"{work}/s3/backups"
+        command = [seaworthy, "--config", configure(work, url), "backup"]
+        ours = {"seaworthy backup": []}
+        rclone, restic = "tar | zstd -3 -T0 | rclone rcat", "restic backup"
+        others = {rclone: [], restic: []}
+        repository = f"s3:{url}/backups/restic"
+        for _ in range(options.rounds):
+            ours["seaworthy backup"].append(measure.run(command, env=environment))
+            empty(bucket)
+            others[rclone].append(
+                measure.run(f"tar -C / -cf - {work[1:]}/tree | zstd -q -3 -T0 | rclone rcat s3:backups/tree.tar.zst", env=environment)
+            )
+            empty(bucket)
+            shutil.rmtree(f"{work}/restic-cache", ignore_errors=True)
+            measure.run(["restic", "-q", "-r", repository, "init"], env=environment)
+            others[restic].append(measure.run(["restic", "-q", "-r", repository, "backup", f"{work}/tree"], env=environment))
+            empty(bucket)
+        measure.table("backup to S3", ours, others, {rclone: "wall 0.90", restic: "wall 0.50"})
+
+        print("\npeak memory of a backup to S3, by its size")
+        shutil.rmtree(f"{work}/tree")
+        for size in (int(size) for size in options.sizes.split(",")):
+            os.makedirs(f"{work}/tree", exist_ok=True)
+            block = random.Random(size).randbytes(4_000_000)
+            with open(f"{work}/tree/large.bin", "wb") as file:
+                for n in range(size // 4):
+                    file.write(n.to_bytes(8, "little") + block[8:])
+            cost = measure.run(command, env=environment)
+            print(f"  {size:6} MB {cost.wall:8.2f} s {cost.memory:8.1f} MiB")
+            empty(bucket)
+
+
+main()

@@ -1,0 +1,23 @@
+//! Stores that speak S3, on free ports of this machine, and what can go wrong between.
+
+mod b2;
+mod files;
+mod metadata;
+mod moto;
+mod proxy;
+mod serve;
+
+pub use b2::{B2, B2Key};
+pub use files::FilesServer;
+pub use metadata::InstanceMetadata;
+pub use moto::Moto;
+pub use proxy::{FaultProxy, Trouble, When};
+
+/// The key that the servers know.
+pub const KEY_ID: &str = "AKEXAMPLE0000000";
+
+/// Its secret.
+pub const SECRET: &str = "this-is-the-secret-of-the-example";
+
+/// The bucket that is there.
+pub const BUCKET: &str = "backups";
