@@ -1,6 +1,8 @@
 //! Support for end-to-end tests: the built program, and a folder with data to try it on.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod web;
+
 use std::{
     fs,
     path::{Path, PathBuf},

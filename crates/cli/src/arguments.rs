@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use seaworthy::{SnapshotName, core::Name};
 
-/// Backups that are proved to restore, from one typed file.
+/// Backups that are proved to restore and a web server that is proved to serve, from one typed
+/// file.
 #[derive(Debug, Parser)]
 #[command(name = "seaworthy", version, propagate_version = false, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -116,6 +117,9 @@ pub(crate) enum Command {
         #[arg(value_name = "JOB@ID")]
         snapshot: SnapshotName,
     },
+    /// Configure the web server: render, check, compare, install, switch pools
+    #[command(subcommand)]
+    Proxy(ProxyCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -134,6 +138,39 @@ pub(crate) enum ConfigCommand {
         /// That of the documents that --json prints, instead
         #[arg(long)]
         output: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// Print the files of the sites, or write them into a folder; touches nothing else
+    Render {
+        /// Write them into this folder, which holds nothing but rendered files
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Would nginx take the sites, and are they meant? Nothing becomes live
+    Check,
+    /// Compare the sites with what lies on disk, hand edits included
+    Diff,
+    /// Install the sites: checked, served and proved, or the old ones back
+    Apply {
+        /// Check, and say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Leave sites out that nginx refuses, instead of changing nothing
+        #[arg(long)]
+        keep_going: bool,
+        /// End with 4 instead of 0 when nothing had to be done
+        #[arg(long)]
+        detailed_exit_code: bool,
+    },
+    /// Use another pool for a site, such as blue or green, without losing a request
+    Switch {
+        /// The site
+        site: Name,
+        /// The pool
+        to: Name,
     },
 }
 
@@ -177,6 +214,11 @@ impl Command {
             Self::Prune { .. } => "prune",
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
+            Self::Proxy(ProxyCommand::Render { .. }) => "proxy render",
+            Self::Proxy(ProxyCommand::Check) => "proxy check",
+            Self::Proxy(ProxyCommand::Diff) => "proxy diff",
+            Self::Proxy(ProxyCommand::Apply { .. }) => "proxy apply",
+            Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

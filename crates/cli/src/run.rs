@@ -6,8 +6,8 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
-        BackupRequest, Destination, PruneRequest, RestoreRequest, ShowRequest, VerifyKind,
-        VerifyRequest,
+        BackupRequest, Destination, LintFinding, ProxyApplyRequest, ProxySwitchRequest,
+        PruneRequest, RestoreRequest, ShowRequest, VerifyKind, VerifyRequest,
     },
     core::{Context, Error, Result},
     default_state_folder,
@@ -15,7 +15,7 @@ use seaworthy::{
 use serde::Serialize;
 
 use crate::{
-    arguments::{Arguments, Command, ConfigCommand, Global, Restore},
+    arguments::{Arguments, Command, ConfigCommand, Global, ProxyCommand, Restore},
     ask,
     output::{self, Report},
     progress::Bars,
@@ -84,9 +84,41 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Prune { jobs, dry_run } => {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
+        Command::Proxy(command) => proxy(&seaworthy, command, &finish, &cx).await,
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_) | Command::Completions { .. } | Command::Man => Outcome::Done,
+    }
+}
+
+async fn proxy(
+    seaworthy: &Seaworthy,
+    command: ProxyCommand,
+    finish: &Finish<'_>,
+    cx: &Context,
+) -> Outcome {
+    match command {
+        ProxyCommand::Render { out } => {
+            let reply = seaworthy.proxy_render(out.as_deref(), cx).await;
+            if let (Some(result), false) = (&reply.result, finish.terminal.json) {
+                finish.say(&result.findings);
+            }
+            finish.with(reply)
+        }
+        ProxyCommand::Check => finish.with(seaworthy.proxy_check(cx).await),
+        ProxyCommand::Diff => finish.with(seaworthy.proxy_diff(cx).await),
+        ProxyCommand::Apply { dry_run, keep_going, detailed_exit_code } => {
+            let request = ProxyApplyRequest { dry_run, keep_going, detailed_exit_code };
+            let reply = seaworthy.proxy_apply(request, cx).await;
+            if let (Some(result), false) = (&reply.result, finish.terminal.json) {
+                finish.say(&result.findings);
+            }
+            finish.with(reply)
+        }
+        ProxyCommand::Switch { site, to } => {
+            let request = ProxySwitchRequest::new(site, to);
+            finish.with(seaworthy.proxy_switch(&request, cx).await)
+        }
     }
 }
 
@@ -98,6 +130,14 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
+    /// What is probably not meant goes to standard error: it is not the result.
+    fn say(&self, findings: &[LintFinding]) {
+        for finding in findings.iter().filter(|_| !self.terminal.quiet) {
+            let LintFinding { field, message, rule, .. } = finding;
+            self.terminal.warning(&format!("{field}: {message} ({rule})"));
+        }
+    }
+
     fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
         let printed = if self.terminal.json {

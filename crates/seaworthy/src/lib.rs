@@ -6,12 +6,13 @@
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
-//! crates below it work without any file: see [`backup`].
+//! crates below it work without any file: see [`backup`] and [`proxy_config`].
 
 pub mod command;
 pub mod config;
 mod machine;
 mod open;
+mod out;
 mod outcome;
 mod seaworthy;
 mod secrets;
@@ -25,4 +26,5 @@ pub use outcome::document_schema;
 pub use outcome::{Document, ErrorDocument, Outcome, Reply};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;
+pub use seaworthy_proxy_config as proxy_config;
 pub use secrets::find_secret;

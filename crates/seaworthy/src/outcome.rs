@@ -21,6 +21,8 @@ pub enum Outcome {
     Wrong,
     /// The user stopped it.
     Interrupted,
+    /// Nothing had to be done: said instead of [`Done`](Self::Done) where that was asked for.
+    NothingToDo,
 }
 
 impl Outcome {
@@ -31,6 +33,7 @@ impl Outcome {
             Self::Findings | Self::Failed => 1,
             Self::Wrong => 2,
             Self::Losses => 3,
+            Self::NothingToDo => 4,
             Self::Interrupted => 130,
         }
     }
@@ -39,12 +42,13 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
-            Self::Interrupted => 5,
-            Self::Wrong => 4,
-            Self::Failed => 3,
-            Self::Findings => 2,
-            Self::Losses => 1,
-            Self::Done => 0,
+            Self::Interrupted => 6,
+            Self::Wrong => 5,
+            Self::Failed => 4,
+            Self::Findings => 3,
+            Self::Losses => 2,
+            Self::Done => 1,
+            Self::NothingToDo => 0,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -191,9 +195,9 @@ mod tests {
 
     #[test]
     fn where_several_apply_the_codes_come_in_the_promised_order() {
-        use Outcome::{Done, Failed, Findings, Interrupted, Losses, Wrong};
-        let order = [Interrupted, Wrong, Failed, Findings, Losses, Done];
-        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 0]);
+        use Outcome::{Done, Failed, Findings, Interrupted, Losses, NothingToDo, Wrong};
+        let order = [Interrupted, Wrong, Failed, Findings, Losses, Done, NothingToDo];
+        assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 3, 0, 4]);
         for (i, a) in order.iter().enumerate() {
             for b in &order[i..] {
                 assert_eq!(a.and(*b), *a);

@@ -80,7 +80,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("\"sqlite\"", "\"postgres\""), "25:8", r#"type "postgres" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
-        (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
+        (format!("{GOOD}[ca.x]\ntype = \"acme\"\n"), "32:2", "`ca` is not part of this version yet", "leave it out, or use a version that knows it"),
         // Wrong types and values.
         (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
         (with("workers = 2", "workers = -2"), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not -2", ""),
@@ -118,6 +118,51 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
             || (!remedy.is_empty() && advice.as_deref() != Some(remedy))
         {
             wrong.push(format!("expected {place}: {message}\n{error}\nhelp: {advice:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn what_does_not_fit_together_in_sites_is_named_with_its_place() {
+    const SITES: &str = r#"[proxy]
+acme_webroot = "www"
+[site."a.b"]
+hosts = ["a.example"]
+error_pages = { 404 = "pages/404.html" }
+[[site."a.b".routes]]
+path = "/"
+files = { root = "srv", immutable = ["/assets/"] }
+[[site."a.b".routes]]
+path = "/api/"
+proxy = { to = [{ service = "api" }] }
+[service.api]
+port = 3000
+instances = 2
+"#;
+    let config = Config::from_text(SITES, "/etc/sea/x.toml".as_ref()).unwrap();
+    let web = config.web().unwrap();
+    assert_eq!(web.proxy.acme_webroot.as_ref().unwrap().as_str(), "/etc/sea/www");
+    let site = web.sites.values().next().unwrap();
+    assert_eq!(site.routes[0].files.as_ref().unwrap().root.as_str(), "/etc/sea/srv");
+    let ports: Vec<_> = web.services.values().flatten().map(ToString::to_string).collect();
+    assert_eq!(ports, ["127.0.0.1:3000", "127.0.0.1:3001"]);
+    let mut wrong = Vec::new();
+    for (from, to, places) in [
+        ("\"/assets/\"", "\"/assets\"", &["8:38: site.a.b.routes[0].files.immutable[0]"][..]),
+        ("[\"a.example\"]", "[]", &["4:9: site.a.b.hosts: a site needs a host"]),
+        ("path = \"/api/\"", "path = \"/\"", &["10:8: site.a.b.routes[1].path: routes[0] has"]),
+        ("service = \"api\"", "service = \"ap\"", &["11:17: site.a.b.routes[1].proxy.to[0]"]),
+        ("port = 3000", "port = 65535", &["13:8: 2 instances from port 65535 on do not fit"]),
+        ("www\"", "www\"\nhttp_port = 443", &["3:13: proxy.https_port"]),
+        ("404 =", "200 =", &["5:17: `200` in [site.\"a.b\".error_pages]"]),
+        // Two at once.
+        ("[\"a.example\"]", "[]\nconnection_limit = 0", &["4:9: ", "5:20: "]),
+    ] {
+        assert!(SITES.contains(from), "{from}");
+        let (error, _) = read(&SITES.replacen(from, to, 1)).unwrap_err();
+        if !places.iter().all(|place| error.contains(&format!("/etc/sea/x.toml:{place}"))) {
+            wrong.push(format!("expected {places:?}\n{error}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -202,6 +247,10 @@ fn the_schema_knows_every_key_and_nothing_else() {
     }
     assert_eq!(job["additionalProperties"], false);
     assert_eq!(schema["additionalProperties"], false);
+    for (section, key) in [("Proxy", "own_root"), ("Site", "routes"), ("Upstream", "pools")] {
+        assert!(schema["$defs"][section]["properties"].get(key).is_some(), "{section}.{key}");
+        assert_eq!(schema["$defs"][section]["additionalProperties"], false);
+    }
     for word in ["\"local\"", "\"files\"", "\"sqlite\"", "\"foreign_keys\"", "\"within\""] {
         assert!(text.contains(word), "{word}");
     }

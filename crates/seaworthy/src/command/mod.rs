@@ -2,6 +2,7 @@
 
 mod backup;
 mod pin;
+mod proxy;
 mod prune;
 mod restore;
 mod show;
@@ -16,6 +17,11 @@ use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
 pub use pin::{PinResult, Pinned};
+pub use proxy::{
+    ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, LintFinding, ProxyApplyRequest,
+    ProxyApplyResult, ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchRequest,
+    ProxySwitchResult, RenderedText,
+};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
 pub use show::{ShowRequest, ShowResult, Shown};

@@ -7,18 +7,24 @@ mod problem;
 mod promised;
 #[cfg(feature = "schema")]
 mod schema;
+mod source;
+mod stand_in;
 mod tree;
+mod web;
 
 use std::path::PathBuf;
 
 use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{Named, TimeZone};
+use seaworthy_proxy_config::{Proxy, Site, Upstream};
 use serde::Serialize;
 
 pub use find::find;
 pub(crate) use problem::suggestion;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+use source::Source;
+pub use stand_in::{CertificatePlace, ExternalFiles, InstanceCount, Max, ServicePlace, TlsPlace};
 
 /// The whole of `seaworthy.toml`.
 ///
@@ -55,6 +61,27 @@ pub struct Config {
     /// Jobs: what is backed up, where to, and how.
     #[serde(default)]
     pub backup: Named<JobConfig>,
+    /// The web server.
+    #[serde(skip_serializing)]
+    pub proxy: Option<Proxy>,
+    /// Sites: hosts and what they answer.
+    #[serde(default, skip_serializing)]
+    pub site: Named<Site>,
+    /// Servers that several routes pass requests on to, and pools of which one is in use.
+    #[serde(default, skip_serializing)]
+    pub upstream: Named<Upstream>,
+    /// Where certificates lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsPlace>,
+    /// Certificates that sites name.
+    #[serde(default)]
+    pub certificate: Named<CertificatePlace>,
+    /// Services that sites pass requests on to.
+    #[serde(default)]
+    pub service: Named<ServicePlace>,
+    /// The text that all this was read from.
+    #[serde(skip)]
+    source: Source,
 }
 
 impl Config {

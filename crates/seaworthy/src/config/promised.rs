@@ -3,7 +3,7 @@
 /// Keys and types that belong to the file but not to this version: where they stand (`*` is any
 /// name) and what they are called.
 const PROMISED: &[(&[&str], &[&str])] = &[
-    (&[], &["ca", "tls", "certificate", "proxy", "site", "service", "notify"]),
+    (&[], &["ca", "notify"]),
     (&["sink", "*"], &["append_only", "prune"]),
     (&["sink", "*", "type"], &["s3", "b2"]),
     (&["backup", "*"], &["encryption", "signing", "notify", "drill", "max_hold"]),
