@@ -289,6 +289,8 @@ fn files_of_others_are_never_overwritten() {
         .collect();
     fs::write(&main, &without).unwrap();
     web.lab.run(&["proxy", "apply"]).expect_code(2).says(&["conf.d/*.conf;", "seaworthy.toml:"]);
+    fs::rename(&main, web.lab.path("moved")).unwrap();
+    web.lab.run(&["proxy", "check"]).expect_code(2).says(&["nginx.conf is not there"]);
     fs::write(&main, &before).unwrap();
 
     // A folder of somebody else's where ours would go, and a link.

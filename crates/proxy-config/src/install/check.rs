@@ -116,8 +116,19 @@ impl NginxInstaller {
                 _ => Some(self.main_file_is_foreign()),
             });
         }
-        let text = fs::read_to_string(&main)
-            .map_err(|e| Error::io("proxy.check", format!("cannot read {}", main.display()), e))?;
+        let text = match fs::read_to_string(&main) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let message = format!("{} is not there", main.display());
+                return Ok(Some(
+                    Error::new(ErrorKind::Config, "proxy.check", message)
+                        .with("field", "proxy.root")
+                        .remedy_is("set proxy.root to nginx's folder, or own_root = true"),
+                ));
+            }
+            text => text.map_err(|e| {
+                Error::io("proxy.check", format!("cannot read {}", main.display()), e)
+            })?,
+        };
         Ok(redirected(&text, &main, &self.root, &[]).err())
     }
 

@@ -270,7 +270,7 @@ impl Web {
             let origin = origin.index(i);
             let known = |names: Vec<&str>, kind: &str| match names.as_slice() {
                 [] => format!("write a section [{kind}.…]"),
-                names => format!("there are {}", names.join(", ")),
+                names => format!("known here: {}", names.join(", ")),
             };
             match server {
                 Server::Address(options) if options.weight == Some(0) => {
