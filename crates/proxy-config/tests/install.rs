@@ -213,8 +213,8 @@ async fn the_certificate_on_disk_must_be_the_one_that_is_shown() {
     };
     assert_eq!(machine.apply(&tls("one")).await.unwrap(), Applied::Changed);
     // nginx serves one certificate, and another one lies where the model says.
-    let other = Lab::new().path("chain.pem");
-    let other = machine.lab.write("other.pem", fs::read(other).unwrap());
+    let another = Lab::new();
+    let other = another.path("chain.pem");
     let (_, files) = machine.render(&machine.lab.web(&tls("two"))).await;
     let mut elsewhere = machine.lab.web(&tls("two"));
     let files_of_c = elsewhere.certificates.values_mut().next().unwrap();
