@@ -154,8 +154,8 @@ instances = 2
         ("path = \"/api/\"", "path = \"/\"", &["10:8: site.a.b.routes[1].path: routes[0] has"]),
         ("service = \"api\"", "service = \"ap\"", &["11:17: site.a.b.routes[1].proxy.to[0]"]),
         ("port = 3000", "port = 65535", &["13:8: 2 instances from port 65535 on do not fit"]),
-        ("www\"", "www\"\nhttp_port = 443", &["3:13: proxy.https_port"]),
-        ("404 =", "200 =", &["5:17: `200` in [site.\"a.b\".error_pages]"]),
+        ("www\"", "www\"\nhttp_port = 443", &["1:2: proxy.https_port"]),
+        ("404 =", "200 =", &["5:17: `error_pages` in [site.\"a.b\"]: \"200\" is not"]),
         // Two at once.
         ("[\"a.example\"]", "[]\nconnection_limit = 0", &["4:9: ", "5:20: "]),
     ] {
