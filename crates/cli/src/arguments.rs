@@ -5,7 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use seaworthy::{SnapshotName, core::Name};
 
-/// Backups that are proved to restore, from one typed file.
+/// Backups that are proved to restore and a web server that is proved to serve, from one typed
+/// file.
 #[derive(Debug, Parser)]
 #[command(name = "seaworthy", version, propagate_version = false, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -169,6 +170,9 @@ pub(crate) enum Command {
     /// Certificates: issued, renewed, deployed, and proved to be served
     #[command(subcommand)]
     Cert(CertCommand),
+    /// Configure the web server: render, check, compare, install, switch pools
+    #[command(subcommand)]
+    Proxy(ProxyCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -289,6 +293,39 @@ pub(crate) struct UnitFolder {
     pub(crate) folder: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// Print the files of the sites, or write them into a folder; touches nothing else
+    Render {
+        /// Write them into this folder, which holds nothing but rendered files
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Would nginx take the sites, and are they meant? Nothing becomes live
+    Check,
+    /// Compare the sites with what lies on disk, hand edits included
+    Diff,
+    /// Install the sites: checked, served and proved, or the old ones back
+    Apply {
+        /// Check, and say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Leave sites out that nginx refuses, instead of changing nothing
+        #[arg(long)]
+        keep_going: bool,
+        /// End with 4 instead of 0 when nothing had to be done
+        #[arg(long)]
+        detailed_exit_code: bool,
+    },
+    /// Use another pool for a site, such as blue or green, without losing a request
+    Switch {
+        /// The site
+        site: Name,
+        /// The pool
+        to: Name,
+    },
+}
+
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("place").required(true).args(["to", "in_place"])))]
 pub(crate) struct Restore {
@@ -361,6 +398,11 @@ impl Command {
             Self::Service(ServiceCommand::Status { .. }) => "service status",
             Self::Deploy { .. } => "deploy",
             Self::Cert(cert) => cert.name(),
+            Self::Proxy(ProxyCommand::Render { .. }) => "proxy render",
+            Self::Proxy(ProxyCommand::Check) => "proxy check",
+            Self::Proxy(ProxyCommand::Diff) => "proxy diff",
+            Self::Proxy(ProxyCommand::Apply { .. }) => "proxy apply",
+            Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

@@ -7,8 +7,8 @@ use seaworthy::{
     Config, Outcome, Reply, Seaworthy, StateVariables,
     command::{
         BackupRequest, DeployFrom, DeployRequest, Destination, DrillRequest, KeyKind,
-        KeygenRequest, PruneRequest, RestoreRequest, ShowRequest, VerifyKind, VerifyRequest,
-        keygen,
+        KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest, PruneRequest,
+        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, keygen,
     },
     core::{CommandLine, Context, Error, Result},
     default_state_folder, find_identities,
@@ -16,7 +16,7 @@ use seaworthy::{
 use serde::Serialize;
 
 use crate::{
-    arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, Restore},
+    arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, ProxyCommand, Restore},
     ask, load_test, logs,
     output::{self, Report},
     progress::Bars,
@@ -106,6 +106,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.deploy(&DeployRequest { service, from }, &cx).await)
         }
         Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
+        Command::Proxy(command) => proxy(&seaworthy, command, &finish, &cx).await,
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)
@@ -114,6 +115,37 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         | Command::Man
         | Command::Logs(_)
         | Command::LoadTest(_) => Outcome::Done,
+    }
+}
+
+async fn proxy(
+    seaworthy: &Seaworthy,
+    command: ProxyCommand,
+    finish: &Finish<'_>,
+    cx: &Context,
+) -> Outcome {
+    match command {
+        ProxyCommand::Render { out } => {
+            let reply = seaworthy.proxy_render(out.as_deref(), cx).await;
+            if let (Some(result), false) = (&reply.result, finish.terminal.json) {
+                finish.say(&result.findings);
+            }
+            finish.with(reply)
+        }
+        ProxyCommand::Check => finish.with(seaworthy.proxy_check(cx).await),
+        ProxyCommand::Diff => finish.with(seaworthy.proxy_diff(cx).await),
+        ProxyCommand::Apply { dry_run, keep_going, detailed_exit_code } => {
+            let request = ProxyApplyRequest { dry_run, keep_going, detailed_exit_code };
+            let reply = seaworthy.proxy_apply(request, cx).await;
+            if let (Some(result), false) = (&reply.result, finish.terminal.json) {
+                finish.say(&result.findings);
+            }
+            finish.with(reply)
+        }
+        ProxyCommand::Switch { site, to } => {
+            let request = ProxySwitchRequest::new(site, to);
+            finish.with(seaworthy.proxy_switch(&request, cx).await)
+        }
     }
 }
 
@@ -127,6 +159,14 @@ pub(crate) struct Finish<'a> {
 impl Finish<'_> {
     pub(crate) fn terminal(&self) -> &Terminal {
         self.terminal
+    }
+
+    /// What is probably not meant goes to standard error: it is not the result.
+    fn say(&self, findings: &[LintFinding]) {
+        for finding in findings.iter().filter(|_| !self.terminal.quiet) {
+            let LintFinding { field, message, rule, .. } = finding;
+            self.terminal.warning(&format!("{field}: {message} ({rule})"));
+        }
     }
 
     pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {

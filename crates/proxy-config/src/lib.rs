@@ -10,7 +10,8 @@
 //! - [`NginxInstaller`]: checks the files in the real tree, makes nginx read them, and proves that
 //!   it serves them; [`seaworthy_core::apply`] drives it and takes the way back
 //!
-//! Feature `schema` adds JSON Schemas for the types that the file contains.
+//! Feature `schema` adds JSON Schemas for the types that the file contains, `tls` a handshake for
+//! each site to the proof.
 
 mod install;
 mod lint;

@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
+/// What ngx_brotli brings: one that compresses, and one that sends what was compressed before.
+const BROTLI: [&str; 2] = ["http_brotli_module", "http_brotli_static_module"];
+
 /// A version such as 1.22.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u16, u16, u16);
@@ -112,19 +115,35 @@ impl Target {
             openssl.and_then(|v| v.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
         let modules = text
             .split_whitespace()
-            .filter_map(|word| {
+            .flat_map(|word| {
                 let word = word.trim_matches('\'');
                 if let Some(module) = word.strip_prefix("--with-") {
                     let module = module.strip_suffix("=dynamic").unwrap_or(module);
-                    return module.ends_with("_module").then(|| module.to_owned());
+                    let known = module.ends_with("_module").then(|| module.to_owned());
+                    return Vec::from_iter(known);
                 }
                 let path = word
                     .strip_prefix("--add-module=")
-                    .or_else(|| word.strip_prefix("--add-dynamic-module="))?;
-                path.contains("brotli").then(|| "http_brotli_module".to_owned())
+                    .or_else(|| word.strip_prefix("--add-dynamic-module="));
+                match path {
+                    Some(path) if path.contains("brotli") => BROTLI.map(str::to_owned).into(),
+                    _ => Vec::new(),
+                }
             })
             .collect();
         Ok(Self { version, modules, openssl })
+    }
+
+    /// The same nginx with the module in `file` loaded, such as
+    /// `ngx_http_brotli_filter_module.so`.
+    #[must_use]
+    pub(crate) fn with_loaded(self, file: &str) -> Self {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        match name.strip_prefix("ngx_").and_then(|name| name.strip_suffix(".so")) {
+            Some("http_brotli_filter_module") => self.with_module(BROTLI[0]),
+            Some(module) => self.with_module(module),
+            None => self,
+        }
     }
 
     /// Whether it has `module`, such as `http_v2_module`.
@@ -151,7 +170,12 @@ mod tests {
         let target = Target::parse(text).unwrap();
         assert_eq!(target.openssl, Some(Version(3, 0, 19)));
         assert!(target.has("http_geoip_module") && target.has("http_brotli_module"));
-        assert!(!target.has("http_v3_module"));
+        assert!(!target.has("http_v3_module") && target.has("http_brotli_static_module"));
+        let loaded = Target::new(Version(1, 22, 1))
+            .with_loaded("modules/ngx_http_brotli_filter_module.so")
+            .with_loaded("/usr/lib/nginx/modules/ngx_http_geoip2_module.so");
+        assert!(loaded.has("http_brotli_module") && loaded.has("http_geoip2_module"));
+        assert!(!loaded.has("http_brotli_static_module"));
         assert!(Target::parse("Apache/2.4").is_err());
         let old = Target::parse("nginx version: nginx/1.18.0\nbuilt with OpenSSL 1.1.1f  31 Mar");
         assert_eq!(old.unwrap().openssl, Some(Version(1, 1, 1)));

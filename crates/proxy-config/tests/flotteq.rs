@@ -291,3 +291,35 @@ fn each_site_has_its_own_logs_in_json() {
     let rotate = fs::read_to_string(lab.path("etc/seaworthy/current/logrotate")).unwrap();
     assert!(rotate.contains(&format!("{}/logs/*.log", lab.root().display())), "{rotate}");
 }
+
+#[test]
+fn no_ocsp_answer_is_stapled() {
+    let lab = plain();
+    let (made, said) = lab.handshake("app.flotteq.example", &["-status"]);
+    assert!(made && said.contains("OCSP response: no response sent"), "{said}");
+}
+
+#[test]
+fn there_is_a_worker_for_each_processor() {
+    let lab = plain();
+    lab.get("https://app.flotteq.example/", &[]).expect(200);
+    let main = fs::read_to_string(lab.path("nginx.pid")).unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", main.trim());
+    let workers = fs::read_to_string(children).unwrap().split_whitespace().count();
+    // nginx counts those of the machine, whatever this process may use.
+    let processors = support::lab::run("getconf", &["_NPROCESSORS_ONLN"]).stdout;
+    assert_eq!(workers.to_string(), String::from_utf8(processors).unwrap().trim());
+}
+
+#[test]
+fn each_kind_of_site_counts_by_itself() {
+    // The API's 10 a second are used up; the frontends have 20 of their own.
+    let lab = plain();
+    assert!(lab.burst("api.flotteq.example", "/x", 80, &[]).contains(&429));
+    assert_eq!(lab.burst("driver.flotteq.example", "/", 30, &[]), [200; 30]);
+    let shared = fs::read_to_string(lab.path("etc/seaworthy/current/conf.d/50-site-api.conf"))
+        .unwrap()
+        + &fs::read_to_string(lab.path("etc/seaworthy/current/conf.d/50-site-driver.conf"))
+            .unwrap();
+    assert!(shared.contains("rate=10r/s;") && shared.contains("rate=20r/s;"), "{shared}");
+}

@@ -95,8 +95,10 @@ fn examples_render_as_agreed_for_each_version() {
 
 #[test]
 fn the_rest_renders_as_agreed() {
-    let text = target(VERSIONS[3]).with_module("http_brotli_module");
-    compare("rest-1.29.3.txt", &render(&web(REST), text));
+    let with_brotli = target(VERSIONS[3])
+        .with_module("http_brotli_module")
+        .with_module("http_brotli_static_module");
+    compare("rest-1.29.3.txt", &render(&web(REST), with_brotli));
     let without_http3 = REST.replace("http3 = true", "");
     compare("rest-1.22.1.txt", &render(&web(&without_http3), target(VERSIONS[1])));
 }

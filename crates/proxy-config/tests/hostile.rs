@@ -9,7 +9,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 use seaworthy_core::{ConfigRenderer, FileSet};
 use seaworthy_proxy_config::{NginxRenderer, syntax};
-use support::{VERSIONS, target, try_web};
+use support::{VERSIONS, lab::nginx_target, target, try_web};
 
 /// Every field that takes text: its name, and a harmless value that stands nowhere else.
 const FIELDS: &[(&str, &str)] = &[
@@ -310,6 +310,107 @@ proptest! {
         let (field, harmless) = FIELDS[field];
         judge(field, harmless, &text)?;
     }
+}
+
+/// Fields whose harmless or hostile values nginx itself can check: the others are names that it
+/// looks up on this machine.
+const CHECKED_BY_NGINX: &[&str] = &[
+    "header",
+    "types",
+    "from",
+    "hosts",
+    "csp",
+    "X-Value",
+    "headers",
+    "realm",
+    "file",
+    "404",
+    "page",
+    "max_body",
+    "allow",
+    "rate",
+    "path",
+    "root",
+    "immutable",
+    "destination",
+    "body",
+    "type",
+    "read",
+    "servers",
+    "exempt",
+    "acme_webroot",
+];
+
+/// What `nginx -T` shows of our files, read back: each file's directives.
+fn shown_by_nginx(files: &FileSet, folder: &std::path::Path) -> Result<Vec<String>, String> {
+    let _ = std::fs::remove_dir_all(folder.join("seaworthy"));
+    files.write_to(&folder.join("seaworthy/current")).unwrap();
+    let main = folder.join("seaworthy/current/nginx.conf");
+    let output = support::lab::run("/usr/sbin/nginx", &["-T", "-q", "-c", main.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() || said.contains("[warn]") {
+        return Err(said);
+    }
+    let shown = String::from_utf8(output.stdout).map_err(|e| e.to_string())?;
+    let mut again = FileSet::new();
+    let prefix = format!("{}/seaworthy/current/", folder.display());
+    for part in shown.split("# configuration file ").skip(1) {
+        let (path, text) = part.split_once(":\n").ok_or("no name of a file")?;
+        let path = path.strip_prefix(&prefix).ok_or(path)?;
+        let file = seaworthy_core::RenderedFile::new(text, seaworthy_core::Origin::default());
+        again.insert(path, file).map_err(|e| e.to_string())?;
+    }
+    Ok(words(&again))
+}
+
+/// What nginx shows of the file whose `field` holds `text`, and what is meant; `None` where the file
+/// is refused.
+fn shown_and_meant(field: &str, text: &str) -> Option<(Result<Vec<String>, String>, Vec<String>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    std::fs::create_dir(folder.path().join("logs")).unwrap();
+    // What nginx looks up must be there.
+    let text = document(field, text)
+        .replace(&quoted("/harmless/logs"), &quoted(&format!("{here}/logs")))
+        .replace(&quoted("/harmless/pid"), &quoted(&format!("{here}/pid")))
+        .replace(&quoted("harmlessuser"), &quoted("www-data"))
+        .replace(&quoted("harmless.upstream:17"), &quoted("127.0.0.1:17"))
+        .replace("[proxy]\n", &format!("[proxy]\nroot = \"{here}\"\n"));
+    let web = try_web(&text, "/store").ok()?;
+    let files = NginxRenderer::new(nginx_target()).render(&web).ok()?;
+    Some((shown_by_nginx(&files, folder.path()), words(&files)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn nginx_shows_exactly_what_is_meant(
+        field in 0..CHECKED_BY_NGINX.len(),
+        text in prop_oneof![
+            prop::sample::select(ATTACKS).prop_map(str::to_owned),
+            "/[ -~]{0,16}",
+            "[ -~]{1,24}",
+            "\\PC{0,16}",
+        ],
+    ) {
+        let field = CHECKED_BY_NGINX[field];
+        if let Some((shown, meant)) = shown_and_meant(field, &text) {
+            prop_assert_eq!(shown, Ok(meant), "{}", field);
+        }
+    }
+}
+
+/// The harmless file is really compared.
+#[test]
+fn nginx_shows_the_harmless_file() {
+    let (shown, meant) = shown_and_meant("", "").unwrap();
+    assert!(meant.len() > 500, "{}", meant.len());
+    assert_eq!(shown, Ok(meant));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{fs, sync::Arc, sync::Mutex};
 use seaworthy_core::{
     Applied, ConfigRenderer, Context, ErrorKind, Event, FileSet, Progress, apply,
 };
-use seaworthy_proxy_config::{NginxInstaller, NginxRenderer, Web};
+use seaworthy_proxy_config::{FilePath, NginxInstaller, NginxRenderer, Web};
 use support::lab::Lab;
 
 fn site(body: &str) -> String {
@@ -111,7 +111,7 @@ async fn one_bad_site_is_found_among_good_ones() {
     let staged = seaworthy_core::StagedFiles::new(folder, link, files);
     let failing = installer.failing_sites(&staged, &machine.cx).await.unwrap();
     let names: Vec<_> = failing.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["conf.d/50-site-b.conf"]);
+    assert_eq!(names, ["b"]);
     assert_eq!(field(&failing[0].1), "site.b.snippet");
 }
 
@@ -203,4 +203,62 @@ async fn a_missing_nginx_is_named_with_the_remedy() {
     let error = NginxInstaller::new(&web).unwrap().target(&machine.cx).await.unwrap_err();
     assert_eq!(field(&error), "proxy.binary");
     assert!(error.remedy().unwrap().contains("apt-get install nginx"));
+}
+
+#[tokio::test]
+async fn the_certificate_on_disk_must_be_the_one_that_is_shown() {
+    let machine = Machine::new();
+    let tls = |body: &str| {
+        site(body).replace("[[site.a.routes]]", "certificate = \"c\"\n[[site.a.routes]]")
+    };
+    assert_eq!(machine.apply(&tls("one")).await.unwrap(), Applied::Changed);
+    // nginx serves one certificate, and another one lies where the model says.
+    let another = Lab::new();
+    let other = another.path("chain.pem");
+    let (_, files) = machine.render(&machine.lab.web(&tls("two"))).await;
+    let mut elsewhere = machine.lab.web(&tls("two"));
+    let files_of_c = elsewhere.certificates.values_mut().next().unwrap();
+    files_of_c.chain = FilePath::new(other.to_str().unwrap()).unwrap();
+    let (installer, _) = machine.render(&elsewhere).await;
+    let error = apply(&installer.generations(), files, &installer, &machine.cx).await.unwrap_err();
+    assert!(error.to_string().contains("does not serve the certificate"), "{error:?}");
+    assert_eq!(field(&error), "site.a.hosts");
+    assert_eq!(machine.lab.get("https://a.example/", &[]).text(), "one");
+}
+
+#[tokio::test]
+async fn brotli_is_used_where_a_package_brought_the_module() {
+    let modules = "/usr/lib/nginx/modules";
+    assert!(
+        fs::exists(format!("{modules}/ngx_http_brotli_filter_module.so")).unwrap(),
+        "apt-get install libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static"
+    );
+    let mut lab = Lab::new();
+    for part in ["filter", "static"] {
+        lab.write(
+            &format!("etc/modules-enabled/50-{part}.conf"),
+            format!("load_module {modules}/ngx_http_brotli_{part}_module.so;\n"),
+        );
+    }
+    lab.write("srv/www/a.txt", "seaworthy ".repeat(500));
+    lab.write("srv/www/b.txt", "plain");
+    lab.write("srv/www/b.txt.br", "before");
+    let text = "[proxy]\nown_root = true\n[site.a]\nhosts = [\"a.example\"]\n\
+                [[site.a.routes]]\npath = \"/\"\n\
+                files = { root = \"/srv/www\", precompressed = true }\n";
+    let web = lab.web(text);
+    let installer = NginxInstaller::new(&web).unwrap();
+    let target = installer.target(&Context::new()).await.unwrap();
+    assert!(target.has("http_brotli_module") && target.has("http_brotli_static_module"));
+    let files = NginxRenderer::new(target).render(&web).unwrap();
+    files.write_to(&lab.path("etc/seaworthy/current")).unwrap();
+    let link = lab.path("etc/nginx.conf");
+    std::os::unix::fs::symlink("seaworthy/current/nginx.conf", link).unwrap();
+    lab.start();
+    let accept = ["-H", "Accept-Encoding: br, gzip"];
+    let answer = lab.get("http://a.example/a.txt", &accept).expect(200);
+    assert_eq!(answer.header("content-encoding"), "br");
+    assert!(answer.body.len() < 100, "{}", answer.body.len());
+    assert_eq!(lab.get("http://a.example/b.txt", &accept).expect(200).text(), "before");
+    assert_eq!(lab.get("http://a.example/b.txt", &[]).expect(200).text(), "plain");
 }

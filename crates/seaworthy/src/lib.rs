@@ -6,7 +6,7 @@
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
-//! crates below it work without any file: see [`backup`].
+//! crates below it work without any file: see [`backup`] and [`proxy_config`].
 
 mod bucket;
 mod certificates;
@@ -33,6 +33,7 @@ pub use outcome::document_schema;
 pub use outcome::{Document, ErrorDocument, Outcome, Reply};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;
+pub use seaworthy_proxy_config as proxy_config;
 pub use seaworthy_service_config as service_config;
 pub use seaworthy_tls as tls;
 pub use secrets::find_secret;

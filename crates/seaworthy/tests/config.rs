@@ -158,6 +158,51 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
 }
 
 #[test]
+fn what_does_not_fit_together_in_sites_is_named_with_its_place() {
+    const SITES: &str = r#"[proxy]
+acme_webroot = "www"
+[site."a.b"]
+hosts = ["a.example"]
+error_pages = { 404 = "pages/404.html" }
+[[site."a.b".routes]]
+path = "/"
+files = { root = "srv", immutable = ["/assets/"] }
+[[site."a.b".routes]]
+path = "/api/"
+proxy = { to = [{ service = "api" }] }
+[service.api]
+port = 3000
+instances = 2
+"#;
+    let config = Config::from_text(SITES, "/etc/sea/x.toml".as_ref()).unwrap();
+    let web = config.web().unwrap();
+    assert_eq!(web.proxy.acme_webroot.as_ref().unwrap().as_str(), "/etc/sea/www");
+    let site = web.sites.values().next().unwrap();
+    assert_eq!(site.routes[0].files.as_ref().unwrap().root.as_str(), "/etc/sea/srv");
+    let ports: Vec<_> = web.services.values().flatten().map(ToString::to_string).collect();
+    assert_eq!(ports, ["127.0.0.1:3000", "127.0.0.1:3001"]);
+    let mut wrong = Vec::new();
+    for (from, to, places) in [
+        ("\"/assets/\"", "\"/assets\"", &["8:38: site.a.b.routes[0].files.immutable[0]"][..]),
+        ("[\"a.example\"]", "[]", &["4:9: site.a.b.hosts: a site needs a host"]),
+        ("path = \"/api/\"", "path = \"/\"", &["10:8: site.a.b.routes[1].path: routes[0] has"]),
+        ("service = \"api\"", "service = \"ap\"", &["11:17: site.a.b.routes[1].proxy.to[0]"]),
+        ("port = 3000", "port = 65535", &["13:8: 2 instances from port 65535 on do not fit"]),
+        ("www\"", "www\"\nhttp_port = 443", &["1:2: proxy.https_port"]),
+        ("404 =", "200 =", &["5:17: `error_pages` in [site.\"a.b\"]: \"200\" is not"]),
+        // Two at once.
+        ("[\"a.example\"]", "[]\nconnection_limit = 0", &["4:9: ", "5:20: "]),
+    ] {
+        assert!(SITES.contains(from), "{from}");
+        let (error, _) = read(&SITES.replacen(from, to, 1)).unwrap_err();
+        if !places.iter().all(|place| error.contains(&format!("/etc/sea/x.toml:{place}"))) {
+            wrong.push(format!("expected {places:?}\n{error}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
 fn the_line_is_shown_with_a_mark_below_the_place() {
     let (error, _) = read(&with("compression", "comression")).unwrap_err();
     insta::assert_snapshot!(error, @r#"
@@ -238,6 +283,10 @@ fn the_schema_knows_every_key_and_nothing_else() {
     }
     assert_eq!(job["additionalProperties"], false);
     assert_eq!(schema["additionalProperties"], false);
+    for (section, key) in [("Proxy", "own_root"), ("Site", "routes"), ("Upstream", "pools")] {
+        assert!(schema["$defs"][section]["properties"].get(key).is_some(), "{section}.{key}");
+        assert_eq!(schema["$defs"][section]["additionalProperties"], false);
+    }
     for word in [
         "\"local\"",
         "\"s3\"",

@@ -6,7 +6,7 @@ use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     Keys, Upload,
     encryption::{Identities, Recipients},
-    sink::{ByteStream, Capabilities, ObjectInfo},
+    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
     snapshot::index::FrameRecord,
 };
 use seaworthy_core::Secret;
@@ -288,7 +288,15 @@ impl BackupSink for Meter {
         self.inner.delete(key).await
     }
 
-    async fn discard_unfinished(&self, prefix: &ObjectKey) -> Result<u64> {
-        self.inner.discard_unfinished(prefix).await
+    async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
+        self.inner.history(key).await
+    }
+
+    async fn discard_unfinished(
+        &self,
+        prefix: &ObjectKey,
+        before: Option<Timestamp>,
+    ) -> Result<u64> {
+        self.inner.discard_unfinished(prefix, before).await
     }
 }

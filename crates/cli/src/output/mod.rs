@@ -5,6 +5,7 @@ mod cert;
 mod drill;
 mod keygen;
 mod load_test;
+mod proxy;
 mod restore;
 mod retention;
 mod service;
@@ -55,18 +56,24 @@ pub(crate) struct Checked {
     file: PathBuf,
     jobs: usize,
     sinks: usize,
+    sites: usize,
 }
 
 impl Checked {
     pub(crate) fn new(file: &Path, config: &Config) -> Self {
-        Self { file: file.to_owned(), jobs: config.backup.len(), sinks: config.sink.len() }
+        let (jobs, sinks) = (config.backup.len(), config.sink.len());
+        Self { file: file.to_owned(), jobs, sinks, sites: config.site.len() }
     }
 }
 
 impl Report for Checked {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (jobs, sinks) = (count(self.jobs, "job"), count(self.sinks, "sink"));
-        writeln!(out, "{} is right: {jobs}, {sinks}", self.file.display())
+        let sites = match self.sites {
+            0 => String::new(),
+            sites => format!(", {}", count(sites, "site")),
+        };
+        writeln!(out, "{} is right: {jobs}, {sinks}{sites}", self.file.display())
     }
 }
 

@@ -5,19 +5,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Result, StagedFiles, durable};
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, StagedFiles, durable};
 
 use super::{INCLUDE, LIMIT, NginxInstaller};
 use crate::syntax::{Directive, parse};
 
 /// Where nginx.conf leads when it is ours.
 const MAIN_FILE: &str = "seaworthy/current/nginx.conf";
+/// How the file of each site begins.
+const SITE_FILE: &str = "conf.d/50-site-";
 /// Our own main file for the check, beside the real one: nginx looks for includes from there.
 const CHECK_FILE: &str = ".seaworthy-check.conf";
 
 impl NginxInstaller {
     pub(super) async fn check_staged(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
-        missing_certificates(staged)?;
+        for (path, _) in staged.files.iter() {
+            missing_files(staged, path)?;
+        }
         let Err(error) = self.check_files(staged, None, cx).await else { return Ok(()) };
         if error.context().any(|(name, _)| name == "field") {
             return Err(error);
@@ -32,17 +36,23 @@ impl NginxInstaller {
         Err(error)
     }
 
-    /// The sites that nginx refuses even alone, by the name of their file, and why. For leaving
-    /// them out where that is asked for.
+    /// The sites that cannot be served even alone, and why. For leaving them out where that is
+    /// asked for.
     pub async fn failing_sites(
         &self,
         staged: &StagedFiles,
         cx: &Context,
-    ) -> Result<Vec<(String, Error)>> {
+    ) -> Result<Vec<(Name, Error)>> {
         let mut failing = Vec::new();
-        for file in sites(staged) {
-            if let Err(error) = self.check_files(staged, Some(&file), cx).await {
-                failing.push((file, error));
+        for path in sites(staged) {
+            let Some(name) = site_of(&path) else { continue };
+            let tried = match missing_files(staged, &path) {
+                Ok(()) => self.check_files(staged, Some(&path), cx).await,
+                Err(missing) => Err(missing),
+            };
+            cx.check("proxy.check")?;
+            if let Err(error) = tried {
+                failing.push((name, error));
             }
         }
         Ok(failing)
@@ -83,7 +93,7 @@ impl NginxInstaller {
             return Ok(output);
         }
         Err(Error::new(
-            ErrorKind::NotFound,
+            ErrorKind::Config,
             "proxy.check",
             format!("nginx at {} does not run: {}", self.binary, output.trim()),
         )
@@ -93,6 +103,40 @@ impl NginxInstaller {
 
     pub(super) fn main_file(&self) -> PathBuf {
         self.root.join("nginx.conf")
+    }
+
+    /// What keeps nginx from reading our files, whatever is in them; `None` when its main file leads
+    /// to them.
+    pub fn obstacle(&self) -> Result<Option<Error>> {
+        let main = self.main_file();
+        if self.own_root {
+            return Ok(match fs::read_link(&main) {
+                Ok(there) if there == Path::new(MAIN_FILE) => None,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+                _ => Some(self.main_file_is_foreign()),
+            });
+        }
+        let text = match fs::read_to_string(&main) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let message = format!("{} is not there", main.display());
+                return Ok(Some(
+                    Error::new(ErrorKind::Config, "proxy.check", message)
+                        .with("field", "proxy.root")
+                        .remedy_is("set proxy.root to nginx's folder, or own_root = true"),
+                ));
+            }
+            text => text.map_err(|e| {
+                Error::io("proxy.check", format!("cannot read {}", main.display()), e)
+            })?,
+        };
+        Ok(redirected(&text, &main, &self.root, &[]).err())
+    }
+
+    fn main_file_is_foreign(&self) -> Error {
+        let message = format!("{} is not ours", self.main_file().display());
+        Error::new(ErrorKind::AlreadyExists, "proxy.link", message)
+            .with("field", "proxy.own_root")
+            .remedy_is("move it away, or set own_root = false and include our files there")
     }
 
     /// Puts the link to our main file in place, where the whole tree is ours.
@@ -106,15 +150,7 @@ impl NginxInstaller {
         match fs::read_link(&path) {
             Ok(there) if there == target => return Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::AlreadyExists,
-                    "proxy.link",
-                    format!("{} is not ours", path.display()),
-                )
-                .with("field", "proxy.own_root")
-                .remedy_is("move it away, or set own_root = false and include our files there"));
-            }
+            _ => return Err(self.main_file_is_foreign()),
         }
         std::os::unix::fs::symlink(target, &path).map_err(fail)?;
         durable::sync_folder(&self.root)
@@ -135,14 +171,19 @@ impl NginxInstaller {
 /// The files of sites.
 fn sites(staged: &StagedFiles) -> Vec<String> {
     let sites = staged.files.iter().map(|(path, _)| path);
-    sites.filter(|path| path.starts_with("conf.d/50-site-")).map(str::to_owned).collect()
+    sites.filter(|path| path.starts_with(SITE_FILE)).map(str::to_owned).collect()
+}
+
+/// The site whose file `path` is.
+fn site_of(path: &str) -> Option<Name> {
+    Name::new(path.strip_prefix(SITE_FILE)?.strip_suffix(".conf")?).ok()
 }
 
 /// The staged files that nginx is to read: all, or the shared ones with one site.
 fn included(staged: &StagedFiles, site: Option<&str>) -> Vec<PathBuf> {
     let wanted = |path: &&str| {
         path.starts_with("conf.d/")
-            && site.is_none_or(|site| *path == site || !path.starts_with("conf.d/50-site-"))
+            && site.is_none_or(|site| *path == site || !path.starts_with(SITE_FILE))
     };
     staged
         .files
@@ -223,29 +264,24 @@ fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
 }
 
 /// nginx names no line for a certificate that is not there: we do.
-fn missing_certificates(staged: &StagedFiles) -> Result<()> {
-    for (path, file) in staged.files.iter().filter(|(path, _)| path.starts_with("conf.d/")) {
-        let mut missing = None;
-        for directive in parse(&String::from_utf8_lossy(&file.bytes))? {
-            directive.walk(&mut |directive| {
-                let file = directive.arguments().first();
-                let names = ["ssl_certificate", "ssl_certificate_key", "auth_basic_user_file"];
-                if let Some(file) = file.filter(|file| {
-                    names.contains(&directive.name()) && !Path::new(file.as_str()).exists()
-                }) {
-                    missing.get_or_insert((file.clone(), directive.line));
-                }
-            });
-        }
-        if let Some((name, line)) = missing {
-            let origin = staged.files.get(path).map(|f| f.origin_of_line(line).to_string());
-            let message = format!("{name} is not there");
-            return Err(Error::new(ErrorKind::Config, "proxy.check", message)
-                .with("field", origin.unwrap_or_default())
-                .remedy_is("issue the certificate first, or create the file"));
-        }
+fn missing_files(staged: &StagedFiles, path: &str) -> Result<()> {
+    let Some(file) = staged.files.get(path).filter(|_| path.starts_with("conf.d/")) else {
+        return Ok(());
+    };
+    let mut missing = None;
+    for directive in parse(&String::from_utf8_lossy(&file.bytes))? {
+        directive.walk(&mut |directive| {
+            let names = ["ssl_certificate", "ssl_certificate_key", "auth_basic_user_file"];
+            let needed = names.contains(&directive.name()).then(|| directive.arguments().first());
+            if let Some(needed) = needed.flatten().filter(|file| !Path::new(file).exists()) {
+                missing.get_or_insert((needed.clone(), directive.line));
+            }
+        });
     }
-    Ok(())
+    let Some((name, line)) = missing else { return Ok(()) };
+    Err(Error::new(ErrorKind::Config, "proxy.check", format!("{name} is not there"))
+        .with("field", file.origin_of_line(line))
+        .remedy_is("issue the certificate first, or create the file"))
 }
 
 #[cfg(test)]

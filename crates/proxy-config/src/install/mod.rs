@@ -1,6 +1,9 @@
 //! Installs rendered files into a real nginx.
 
 mod check;
+#[cfg(feature = "tls")]
+mod handshake;
+mod modules;
 mod prove;
 mod switch;
 mod workers;
@@ -13,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use seaworthy_core::{
-    CommandLine, Context, Error, ErrorKind, Generations, Installer, Result, StagedFiles,
+    CommandLine, Context, Error, ErrorKind, Generations, Installer, Name, Result, StagedFiles,
 };
 
 use crate::{
@@ -40,8 +43,23 @@ pub struct NginxInstaller {
     pub(crate) old_workers: Arc<Mutex<BTreeSet<String>>>,
     /// Where the proof is asked for.
     pub(crate) ask: std::net::SocketAddr,
-    /// A host of each site, which must answer on plain HTTP: site and host.
-    pub(crate) hosts: Vec<(String, String)>,
+    /// Where handshakes are tried.
+    #[cfg(feature = "tls")]
+    pub(crate) ask_tls: std::net::SocketAddr,
+    /// What must answer, one for each site.
+    pub(crate) served: Vec<Served>,
+}
+
+/// A site that must answer once it is installed.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    /// Its name in the model.
+    pub(crate) site: Name,
+    /// One of its hosts.
+    pub(crate) host: String,
+    /// The certificate that must be shown there, where it has one.
+    #[cfg(feature = "tls")]
+    pub(crate) chain: Option<PathBuf>,
 }
 
 impl NginxInstaller {
@@ -60,9 +78,18 @@ impl NginxInstaller {
             Some(std::net::IpAddr::V6(_)) => std::net::Ipv6Addr::LOCALHOST.into(),
             _ => std::net::Ipv4Addr::LOCALHOST.into(),
         };
-        let hosts = web.sites.iter().filter_map(|(name, site)| {
+        let served = web.sites.iter().filter_map(|(name, site)| {
             let host = site.hosts.first()?.as_str().replacen("*.", "any.", 1);
-            Some((name.to_string(), host))
+            Some(Served {
+                site: name.clone(),
+                host,
+                #[cfg(feature = "tls")]
+                chain: site
+                    .certificate
+                    .as_ref()
+                    .and_then(|name| web.certificates.get(name))
+                    .map(|files| PathBuf::from(files.chain.as_str())),
+            })
         });
         Ok(Self {
             binary: binary.to_string(),
@@ -72,7 +99,9 @@ impl NginxInstaller {
             reload,
             old_workers: Arc::default(),
             ask: std::net::SocketAddr::new(ask, *http_port),
-            hosts: hosts.collect(),
+            #[cfg(feature = "tls")]
+            ask_tls: std::net::SocketAddr::new(ask, web.proxy.https_port),
+            served: served.collect(),
         })
     }
 
@@ -87,12 +116,14 @@ impl NginxInstaller {
         let script = ["sh", "-c", "exec \"$0\" -V 2>&1", &self.binary];
         let text = CommandLine::new(script)?.run(cx, Some(LIMIT)).await.map_err(|error| {
             let message = format!("nginx at {} does not run", self.binary);
-            Error::new(ErrorKind::NotFound, "proxy.target", message)
+            Error::new(ErrorKind::Config, "proxy.target", message)
                 .with("field", "proxy.binary")
                 .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary")
                 .caused_by(error)
         })?;
-        Target::parse(&String::from_utf8_lossy(&text))
+        let target = Target::parse(&String::from_utf8_lossy(&text))?;
+        let loaded = self.loaded_modules();
+        Ok(loaded.iter().fold(target, |target, file| target.with_loaded(file)))
     }
 }
 

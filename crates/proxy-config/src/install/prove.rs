@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use seaworthy_core::{Context, Error, ErrorKind, Result, StagedFiles};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::NginxInstaller;
+use super::{NginxInstaller, Served};
 use crate::render::{PROOF_HOST, mark};
 
 /// How long new workers may take to begin.
@@ -49,17 +49,15 @@ impl NginxInstaller {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        for (site, host) in &self.hosts {
-            let answer = match self.ask(host, PATIENCE_WITH_SITES).await {
-                Err(error) if error.kind() == ErrorKind::TimedOut => continue,
-                answer => answer?,
-            };
+        for served in &self.served {
+            let answer = self.ask(&served.host, PATIENCE_WITH_SITES).await;
+            must_be_its_site(served, answer)?;
             cx.check("proxy.prove")?;
-            if !answer.starts_with("HTTP/1.1 ") || answer.starts_with("HTTP/1.1 421") {
-                let first = answer.lines().next().unwrap_or("nothing").to_owned();
-                let message = format!("{host} is not answered by its site: {first}");
-                return Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message)
-                    .with("field", format!("site.{site}.hosts")));
+            #[cfg(feature = "tls")]
+            if let Some(chain) = &served.chain {
+                let answer = self.shake_hands(served, chain, PATIENCE_WITH_SITES).await;
+                must_be_its_site(served, answer)?;
+                cx.check("proxy.prove")?;
             }
         }
         Ok(())
@@ -68,20 +66,43 @@ impl NginxInstaller {
     /// What nginx answers for `host` on plain HTTP: the beginning of it.
     async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
         let work = async {
-            let mut stream = TcpStream::connect(self.ask).await?;
-            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await?;
-            let mut answer = Vec::new();
-            stream.take(MOST_OF_ANSWER).read_to_end(&mut answer).await?;
-            Ok::<_, std::io::Error>(answer)
+            let stream = TcpStream::connect(self.ask).await?;
+            first_of_answer(stream, host).await
         };
         let answer = match tokio::time::timeout(limit, work).await {
             Ok(answer) => answer,
             Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
         };
-        let answer = answer.map_err(|e| {
+        answer.map_err(|e| {
             Error::io("proxy.prove", format!("{host} does not answer on {}", self.ask), e)
-        })?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        })
     }
+}
+
+/// Asks for `/` of `host`, and reads the beginning of the answer.
+pub(super) async fn first_of_answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+) -> std::io::Result<String> {
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(MOST_OF_ANSWER).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Fails unless the site itself answered. One that takes too long is at work: that is no failure.
+fn must_be_its_site(served: &Served, answer: Result<String>) -> Result<()> {
+    let field = || format!("site.{}.hosts", served.site);
+    let answer = match answer {
+        Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
+        Err(error) => return Err(error.with("field", field())),
+        Ok(answer) => answer,
+    };
+    if answer.starts_with("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 421") {
+        return Ok(());
+    }
+    let first = answer.lines().next().unwrap_or("nothing").to_owned();
+    let message = format!("{} is not answered by its site: {first}", served.host);
+    Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message).with("field", field()))
 }

@@ -22,7 +22,7 @@ impl Web {
         let Some(found) = self.sites.get(site) else {
             let known = self.sites.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
             let message = format!("there is no [site.{site}]");
-            return Err(Error::new(ErrorKind::NotFound, "proxy.switch", message)
+            return Err(Error::new(ErrorKind::InvalidInput, "proxy.switch", message)
                 .remedy_is(format!("the sites are {known}")));
         };
         let routes = found.routes.iter().filter_map(|route| route.proxy.as_ref());
@@ -41,7 +41,7 @@ impl Web {
             [name] => name.clone(),
             [] => {
                 let message = format!("{origin} has no upstream with pools");
-                return Err(Error::new(ErrorKind::Config, "proxy.switch", message)
+                return Err(Error::new(ErrorKind::InvalidInput, "proxy.switch", message)
                     .with("field", origin)
                     .remedy_is("write `pools` and `active` in its [upstream.…]"));
             }
@@ -56,7 +56,7 @@ impl Web {
             if !upstream.pools.contains_key(to) {
                 let known = upstream.pools.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
                 let message = format!("[upstream.{name}] has no pool {to}");
-                return Err(Error::new(ErrorKind::NotFound, "proxy.switch", message)
+                return Err(Error::new(ErrorKind::InvalidInput, "proxy.switch", message)
                     .remedy_is(format!("the pools are {known}")));
             }
             upstream.active = Some(to.clone());

@@ -4,55 +4,65 @@ use std::collections::BTreeMap;
 
 use seaworthy_core::{Error, ErrorKind, Name, Origin, Result};
 
-use super::{Action, Balance, Host, RealIp, Route, Server, Site, Switch, Trusted, Web};
+use super::{Action, Balance, Host, RealIp, Route, Server, Site, Switch, Trusted, Upstream, Web};
 use crate::target::Target;
 
 impl Web {
     /// Fails with [`ErrorKind::Config`] at the first thing that cannot be rendered for `target`;
     /// the fact `field` of the error names the place, as in `site.api.routes[0].path`.
     pub fn check(&self, target: &Target) -> Result<()> {
-        self.check_proxy(target)?;
-        self.check_hosts()?;
-        for (name, upstream) in &self.upstreams {
-            let origin = Origin::new("upstream").field(name);
-            match (&upstream.active, upstream.pools.is_empty()) {
-                (Some(active), false) if !upstream.pools.contains_key(active) => {
-                    let known = upstream.pools.keys().map(Name::as_str).collect::<Vec<_>>();
-                    return Err(wrong(
-                        &origin.field("active"),
-                        format!("no pool is called {active}"),
-                    )
+        self.check_target(target)?;
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What is wrong whatever nginx it is for: the first thing of `[proxy]`, of the hosts, and of
+    /// each upstream and site.
+    pub fn problems(&self) -> Vec<Error> {
+        let mut checks = vec![self.check_proxy(), self.check_hosts()];
+        checks.extend(self.upstreams.iter().map(|(name, upstream)| {
+            self.check_upstream(upstream, &Origin::new("upstream").field(name))
+        }));
+        checks.extend(
+            self.sites
+                .iter()
+                .map(|(name, site)| self.check_site(site, &Origin::new("site").field(name))),
+        );
+        checks.into_iter().filter_map(Result::err).collect()
+    }
+
+    fn check_upstream(&self, upstream: &Upstream, origin: &Origin) -> Result<()> {
+        match (&upstream.active, upstream.pools.is_empty()) {
+            (Some(active), false) if !upstream.pools.contains_key(active) => {
+                let known = upstream.pools.keys().map(Name::as_str).collect::<Vec<_>>();
+                return Err(wrong(&origin.field("active"), format!("no pool is called {active}"))
                     .remedy_is(format!("the pools are {}", known.join(", "))));
-                }
-                (Some(_), true) | (None, false) => {
-                    let message = "`pools` and `active` go together";
-                    return Err(wrong(&origin.field("active"), message));
-                }
-                _ => {}
             }
-            if !upstream.servers.is_empty() && !upstream.pools.is_empty() {
-                return Err(wrong(&origin, "write `servers` or `pools`, not both"));
+            (Some(_), true) | (None, false) => {
+                let message = "`pools` and `active` go together";
+                return Err(wrong(&origin.field("active"), message));
             }
-            let backup = |s: &Server| matches!(s, Server::Address(options) if options.backup);
-            let all = upstream.servers.iter().chain(upstream.pools.values().flatten());
-            if upstream.balance == Balance::ClientAddress && all.into_iter().any(backup) {
-                let message = "client-address knows no servers for backup";
-                return Err(wrong(&origin.field("balance"), message));
-            }
-            let pools = upstream.pools.iter().map(|(n, p)| (origin.field("pools").field(n), p));
-            let servers = (origin.field("servers"), &upstream.servers);
-            let servers = upstream.pools.is_empty().then_some(servers);
-            for (origin, servers) in pools.chain(servers) {
-                self.check_servers(servers, &origin, false)?;
-            }
+            _ => {}
         }
-        for (name, site) in &self.sites {
-            self.check_site(site, &Origin::new("site").field(name))?;
+        if !upstream.servers.is_empty() && !upstream.pools.is_empty() {
+            return Err(wrong(origin, "write `servers` or `pools`, not both"));
+        }
+        let backup = |s: &Server| matches!(s, Server::Address(options) if options.backup);
+        let all = upstream.servers.iter().chain(upstream.pools.values().flatten());
+        if upstream.balance == Balance::ClientAddress && all.into_iter().any(backup) {
+            let message = "client-address knows no servers for backup";
+            return Err(wrong(&origin.field("balance"), message));
+        }
+        let pools = upstream.pools.iter().map(|(n, p)| (origin.field("pools").field(n), p));
+        let servers = (origin.field("servers"), &upstream.servers);
+        let servers = upstream.pools.is_empty().then_some(servers);
+        for (origin, servers) in pools.chain(servers) {
+            self.check_servers(servers, &origin, false)?;
         }
         Ok(())
     }
 
-    fn check_proxy(&self, target: &Target) -> Result<()> {
+    /// Fails unless this nginx can do what is asked for.
+    fn check_target(&self, target: &Target) -> Result<()> {
         let origin = Origin::new("proxy");
         let proxy = &self.proxy;
         let too_old = |field: &str, need: &str| {
@@ -83,6 +93,12 @@ impl Web {
         if !proxy.resolver.is_empty() && !target.since(1, 27, 3) {
             return Err(too_old("resolver", "nginx 1.27.3 or later"));
         }
+        Ok(())
+    }
+
+    fn check_proxy(&self) -> Result<()> {
+        let origin = Origin::new("proxy");
+        let proxy = &self.proxy;
         if proxy.addresses.is_empty() {
             return Err(wrong(&origin.field("addresses"), "there is no address to listen on"));
         }
@@ -254,7 +270,7 @@ impl Web {
             let origin = origin.index(i);
             let known = |names: Vec<&str>, kind: &str| match names.as_slice() {
                 [] => format!("write a section [{kind}.…]"),
-                names => format!("there are {}", names.join(", ")),
+                names => format!("known here: {}", names.join(", ")),
             };
             match server {
                 Server::Address(options) if options.weight == Some(0) => {

@@ -164,7 +164,7 @@ impl SiteJob<'_> {
             if has("http_gzip_static_module") {
                 nodes.push(set("gzip_static", "on"));
             }
-            if has("http_brotli_module") {
+            if has("http_brotli_static_module") {
                 nodes.push(set("brotli_static", "on"));
             }
         }

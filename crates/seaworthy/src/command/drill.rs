@@ -11,7 +11,7 @@ use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy, database};
+use crate::{Outcome, Reply, Seaworthy, database, keys::Purpose};
 
 /// What `drill` is asked for.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@ mod cert;
 mod drill;
 mod keygen;
 mod pin;
+mod proxy;
 mod prune;
 mod restore;
 mod service;
@@ -27,6 +28,11 @@ pub use cert::{
 pub use drill::{DrillRequest, DrillResult, Drilled};
 pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
 pub use pin::{PinResult, Pinned};
+pub use proxy::{
+    ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, LintFinding, ProxyApplyRequest,
+    ProxyApplyResult, ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchRequest,
+    ProxySwitchResult, RenderedText,
+};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{
     DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,

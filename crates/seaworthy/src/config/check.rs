@@ -12,7 +12,7 @@ use seaworthy_backup::{
     signing::TrustedKeys,
     source::CommandSource,
 };
-use seaworthy_core::{Error, Name};
+use seaworthy_core::{Error, Name, Result};
 
 use crate::machine;
 
@@ -42,6 +42,17 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
         };
         reader.problems.push(Problem::new(reader.place(&path), message).remedy_is(fault.remedy));
     }
+}
+
+/// Adds what does not fit together in the web server, whose paths are whole by now.
+pub(super) fn check_web(config: &Config, reader: &mut Reader<'_>) -> Result<()> {
+    let sites = !config.site.is_empty() || !config.upstream.is_empty();
+    if config.proxy.is_none() && !sites {
+        return Ok(());
+    }
+    let web = config.web().map_err(|error| config.locate(error))?;
+    web.problems().iter().for_each(|error| reader.add(error));
+    Ok(())
 }
 
 fn check_sink(name: &str, sink: &SinkConfig, reader: &mut Reader<'_>) {

@@ -13,12 +13,24 @@ use super::{
     Config, check,
     problem::{self, Problem},
     promised,
+    source::Source,
     tree::{ReadError, Reason, Value, ValueReader},
 };
 
 /// The keys at the top of the file.
-const SECTIONS: [&str; 8] =
-    ["state", "time_zone", "sink", "backup", "ca", "tls", "certificate", "service"];
+const SECTIONS: [&str; 11] = [
+    "state",
+    "time_zone",
+    "sink",
+    "backup",
+    "ca",
+    "tls",
+    "certificate",
+    "proxy",
+    "site",
+    "upstream",
+    "service",
+];
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -69,7 +81,14 @@ impl Config {
         }
         let file = std::path::absolute(path)
             .map_err(|e| Error::io("config.read", format!("cannot find {}", path.display()), e))?;
-        config.resolve(file.parent().unwrap_or(Path::new("/")))?;
+        config.source = Source::new(path, text);
+        let resolved = config.resolve(file.parent().unwrap_or(Path::new("/")));
+        resolved.map_err(|error| config.locate(error))?;
+        let mut reader = Reader { root: root.get_ref(), problems: Vec::new() };
+        check::check_web(&config, &mut reader)?;
+        if !reader.problems.is_empty() {
+            return fail(reader.problems);
+        }
         Ok(config)
     }
 
@@ -83,7 +102,8 @@ impl Config {
         self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
         self.tls.iter_mut().for_each(|tls| tls.resolve(base));
         self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
-        self.service.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))
+        self.service.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))?;
+        self.resolve_web(base)
     }
 }
 
@@ -106,10 +126,14 @@ impl<'t> Reader<'t> {
             time_zone: self.read_value("time_zone"),
             sink: self.read_named("sink"),
             backup: self.read_named("backup"),
-            service: self.read_named("service"),
             ca: self.read_named("ca"),
             tls: self.read_value("tls"),
             certificate: self.read_named("certificate"),
+            proxy: self.read_value("proxy"),
+            site: self.read_named("site"),
+            upstream: self.read_named("upstream"),
+            service: self.read_named("service"),
+            source: Source::default(),
         }
     }
 
@@ -160,26 +184,16 @@ impl<'t> Reader<'t> {
     /// Where the value at `path` stands; numbers count into lists. What is not there stands where
     /// the last part that is does.
     pub(super) fn place(&self, path: &[&str]) -> std::ops::Range<usize> {
-        let Some((first, rest)) = path.split_first() else { return 0..0 };
-        let Some((key, mut value)) = self.root.get_key_value(*first) else { return 0..0 };
-        let mut key = key.span();
-        for part in rest {
-            let next = match value.get_ref() {
-                DeValue::Table(table) => table.get_key_value(*part).map(|(k, v)| (k.span(), v)),
-                DeValue::Array(list) => part
-                    .parse()
-                    .ok()
-                    .and_then(|i: usize| list.get(i))
-                    .map(|item: &Spanned<DeValue<'_>>| (item.span(), item)),
-                _ => None,
-            };
-            match next {
-                Some((k, v)) => (key, value) = (k, v),
-                None => break,
-            }
-        }
-        // A table is shown by its key, or the whole of it would be.
-        if value.get_ref().is_table() { key } else { value.span() }
+        place(self.root, path)
+    }
+
+    /// Adds `error`, which is about the part of the file that its fact `field` names.
+    pub(super) fn add(&mut self, error: &Error) {
+        let field = error.context().find(|(name, _)| *name == "field").map_or("", |(_, f)| f);
+        let place = self.place(&super::source::parts_of(field, self.root));
+        let mut problem = Problem::new(place, error.to_string());
+        problem.remedy = error.remedy().map(Into::into);
+        self.problems.push(problem);
     }
 
     /// Secrets written into parts of the file that this version does not know are refused as well.
@@ -191,6 +205,44 @@ impl<'t> Reader<'t> {
             }
         });
         self.problems.append(&mut found);
+    }
+}
+
+/// See [`Reader::place`].
+pub(super) fn place(root: &DeTable<'_>, path: &[&str]) -> std::ops::Range<usize> {
+    let Some((first, rest)) = path.split_first() else { return 0..0 };
+    let Some((key, mut value)) = root.get_key_value(*first) else { return 0..0 };
+    let mut key = key.span();
+    for part in rest {
+        match below(value, part) {
+            Some((k, v)) => (key, value) = (k, v),
+            None => break,
+        }
+    }
+    // A table is shown by its key, or the whole of it would be.
+    if value.get_ref().is_table() { key } else { value.span() }
+}
+
+/// Whether there is something at `path`.
+pub(super) fn is_there(root: &DeTable<'_>, path: &[&str]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return true };
+    let first = root.get_key_value(*first).map(|(_, value)| value);
+    rest.iter().fold(first, |value, part| below(value?, part).map(|(_, v)| v)).is_some()
+}
+
+/// The key and the value of `part` in a table or a list.
+fn below<'v, 't>(
+    value: &'v Value<'t>,
+    part: &str,
+) -> Option<(std::ops::Range<usize>, &'v Value<'t>)> {
+    match value.get_ref() {
+        DeValue::Table(table) => table.get_key_value(part).map(|(k, v)| (k.span(), v)),
+        DeValue::Array(list) => part
+            .parse()
+            .ok()
+            .and_then(|i: usize| list.get(i))
+            .map(|item: &Spanned<DeValue<'_>>| (item.span(), item)),
+        _ => None,
     }
 }
 

@@ -8,12 +8,15 @@ mod problem;
 mod promised;
 #[cfg(feature = "schema")]
 mod schema;
+mod source;
 mod tree;
+mod web;
 
 use std::path::PathBuf;
 
 use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{Named, TimeZone};
+use seaworthy_proxy_config::{Proxy, Site, Upstream};
 use seaworthy_service_config::Service;
 use seaworthy_tls::config::{CaConfig, CertificateConfig, TlsConfig};
 use serde::Serialize;
@@ -22,6 +25,7 @@ pub use find::find;
 pub(crate) use problem::suggestion;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+use source::Source;
 
 /// The whole of `seaworthy.toml`.
 ///
@@ -70,6 +74,18 @@ pub struct Config {
     /// Certificates that are kept fresh.
     #[serde(default)]
     pub certificate: Named<CertificateConfig>,
+    /// The web server.
+    #[serde(skip_serializing)]
+    pub proxy: Option<Proxy>,
+    /// Sites: hosts and what they answer.
+    #[serde(default, skip_serializing)]
+    pub site: Named<Site>,
+    /// Servers that several routes pass requests on to, and pools of which one is in use.
+    #[serde(default, skip_serializing)]
+    pub upstream: Named<Upstream>,
+    /// The text that all this was read from.
+    #[serde(skip)]
+    source: Source,
 }
 
 impl Config {

@@ -102,6 +102,12 @@ pub(super) fn into_error(path: &Path, text: &str, mut problems: Vec<Problem>) ->
     }
 }
 
+/// The line and the column of the byte `at`, from 1.
+pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let place = Place::of(text, at);
+    (place.line, place.column)
+}
+
 /// A line and a column, from 1, in characters.
 struct Place {
     line: usize,

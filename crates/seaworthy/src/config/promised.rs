@@ -2,8 +2,7 @@
 
 /// Keys and types that belong to the file but not to this version: where they stand (`*` is any
 /// name) and what they are called.
-const PROMISED: &[(&[&str], &[&str])] =
-    &[(&[], &["proxy", "site", "notify"]), (&["backup", "*"], &["notify"])];
+const PROMISED: &[(&[&str], &[&str])] = &[(&[], &["notify"]), (&["backup", "*"], &["notify"])];
 
 const BUCKET_KEYS: &[&str] =
     &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"];

@@ -1,0 +1,71 @@
+//! `proxy check`: would nginx take it, and is it meant?
+
+use seaworthy_core::{Context, Error, Installer, Result};
+use serde::Serialize;
+
+use super::{LeftOut, LintFinding, Prepared, Tried};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
+
+/// What `proxy check` found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ProxyCheckResult {
+    /// The version of nginx that was asked.
+    pub nginx: String,
+    /// How many sites there are.
+    pub sites: usize,
+    /// Whether nginx takes all of them together.
+    pub accepted: bool,
+    /// Sites that nginx refuses even alone.
+    pub refused: Vec<LeftOut>,
+    /// What is probably not meant.
+    pub findings: Vec<LintFinding>,
+}
+
+impl Seaworthy {
+    /// Whether nginx takes the files in its real tree, each site alone and all together; and what
+    /// is probably not meant. Nothing becomes live.
+    pub async fn proxy_check(&self, cx: &Context) -> Reply<ProxyCheckResult> {
+        let prepared = match self.prepare(cx).await {
+            Ok(prepared) => prepared,
+            Err(error) => return self.config.locate(error).into(),
+        };
+        let (refused, error) = match self.try_files(&prepared, cx).await {
+            Ok(tried) => tried,
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let result = ProxyCheckResult {
+            nginx: prepared.target.version.to_string(),
+            sites: prepared.web.sites.len(),
+            accepted: error.is_none(),
+            refused: refused.iter().map(|(left_out, _)| left_out.clone()).collect(),
+            findings: prepared.findings(),
+        };
+        let good = result.findings.is_empty();
+        let outcome = if good { Outcome::Done } else { Outcome::Findings };
+        let error = error.map(|error| self.config.locate(error));
+        Reply::new(result, outcome).with_error(error)
+    }
+
+    /// Lets nginx check the files of `prepared` without making them live: which sites it refuses
+    /// alone, and what it says to all together.
+    pub(super) async fn try_files(
+        &self,
+        prepared: &Prepared,
+        cx: &Context,
+    ) -> Result<(Vec<(LeftOut, Error)>, Option<Error>)> {
+        if let Some(obstacle) = prepared.installer.obstacle()? {
+            return Err(obstacle);
+        }
+        let tried = Tried::new(prepared)?;
+        let Err(error) = prepared.installer.check(&tried.staged, cx).await else {
+            return Ok((Vec::new(), None));
+        };
+        let refused = prepared.installer.failing_sites(&tried.staged, cx).await?;
+        let refused = refused.into_iter().map(|(site, error)| {
+            let error = self.config.locate(error);
+            (LeftOut { site, error: ErrorDocument::new(&error) }, error)
+        });
+        Ok((refused.collect(), Some(error)))
+    }
+}

@@ -1,0 +1,69 @@
+//! `proxy render`: the files, printed or in a folder.
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_core::{Context, FileSet, Result};
+use serde::Serialize;
+
+use super::{ChosenPool, LintFinding};
+use crate::{Reply, Seaworthy, out};
+
+/// What `proxy render` gives.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ProxyRenderResult {
+    /// The version of nginx that the files are for.
+    pub nginx: String,
+    /// The files, by path.
+    pub files: Vec<RenderedText>,
+    /// The folder that they were written to, where one was named.
+    pub out: Option<PathBuf>,
+    /// The pools that are in use because they were switched to.
+    pub chosen: Vec<ChosenPool>,
+    /// What is probably not meant.
+    pub findings: Vec<LintFinding>,
+}
+
+/// A rendered file.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RenderedText {
+    /// Its path in the folder of rendered files.
+    pub path: String,
+    /// Its permission bits, in octal.
+    pub mode: String,
+    /// What is in it.
+    pub content: String,
+}
+
+fn texts(files: &FileSet) -> Vec<RenderedText> {
+    let text = |(path, file): (&str, &seaworthy_core::RenderedFile)| RenderedText {
+        path: path.to_owned(),
+        mode: format!("{:04o}", file.mode),
+        content: String::from_utf8_lossy(&file.bytes).into_owned(),
+    };
+    files.iter().map(text).collect()
+}
+
+impl Seaworthy {
+    /// Renders the sites for the nginx of `[proxy]`, and writes the files into the folder `out`
+    /// where one is named. Nothing else of the system is touched.
+    pub async fn proxy_render(&self, out: Option<&Path>, cx: &Context) -> Reply<ProxyRenderResult> {
+        let rendered = self.render(out, cx).await;
+        rendered.map_err(|error| self.config.locate(error)).into()
+    }
+
+    async fn render(&self, out: Option<&Path>, cx: &Context) -> Result<ProxyRenderResult> {
+        let prepared = self.prepare(cx).await?;
+        if let Some(folder) = out {
+            out::write_out(&prepared.files, folder)?;
+        }
+        Ok(ProxyRenderResult {
+            nginx: prepared.target.version.to_string(),
+            files: texts(&prepared.files),
+            out: out.map(Path::to_owned),
+            findings: prepared.findings(),
+            chosen: prepared.chosen,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The web server that the file describes, joined from the sections that it is spread over.
+
+use std::path::Path;
+
+use seaworthy_core::{Error, ErrorKind, Name, Result};
+use seaworthy_proxy_config::{Address, CertificateFiles, FilePath, Web};
+
+use super::Config;
+use crate::machine;
+
+impl Config {
+    /// The web server of `[proxy]`, `[site.*]` and `[upstream.*]`, with the certificates and the
+    /// services that they name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a folder of certificates whose path nginx could not read.
+    pub fn web(&self) -> Result<Web> {
+        let mut web = Web::new(self.proxy.clone().unwrap_or_default());
+        web.sites = self.site.iter().map(|(n, site)| (n.clone(), site.clone())).collect();
+        web.upstreams = self.upstream.iter().map(|(n, pool)| (n.clone(), pool.clone())).collect();
+        for name in self.certificate.names() {
+            web.certificates.insert(name.clone(), self.certificate_files(name)?);
+        }
+        for name in self.service.names() {
+            web.services.insert(name.clone(), self.service_addresses(name));
+        }
+        Ok(web)
+    }
+
+    /// Where the certificate `name` lies for those who serve it. Paths that never move.
+    fn certificate_files(&self, name: &Name) -> Result<CertificateFiles> {
+        let external = self.certificate.get(name.as_str()).and_then(|c| c.external.as_ref());
+        let (chain, key) = match external {
+            Some(files) => (files.chain.clone(), files.key.clone()),
+            None => {
+                let live = self.tls.clone().unwrap_or_default().store().join("live");
+                let live = live.join(name.as_str());
+                (live.join("fullchain.pem"), live.join("privkey.pem"))
+            }
+        };
+        let path = |path: &Path| {
+            FilePath::new(path.to_string_lossy()).map_err(|error| {
+                Error::new(ErrorKind::Config, "config.read", error.to_string())
+                    .with("field", format!("certificate.{name}"))
+            })
+        };
+        Ok(CertificateFiles::new(path(&chain)?, path(&key)?))
+    }
+
+    /// Where the instances of the service `name` listen.
+    fn service_addresses(&self, name: &Name) -> Vec<Address> {
+        let service = self.service.get(name.as_str());
+        let listens = service.map(|service| service.listens(machine::processors()));
+        listens.unwrap_or_default().into_iter().map(Address::Ip).collect()
+    }
+
+    /// Makes the paths of the web server relative to `base`.
+    pub(super) fn resolve_web(&mut self, base: &Path) -> Result<()> {
+        let mut web = self.web()?;
+        web.resolve_paths(base)?;
+        self.proxy = self.proxy.is_some().then_some(web.proxy);
+        for (name, site) in self.site.iter_mut() {
+            if let Some(resolved) = web.sites.remove(name) {
+                *site = resolved;
+            }
+        }
+        Ok(())
+    }
+}
