@@ -43,9 +43,14 @@ async fn services_are_started_changed_scaled_and_removed() {
     let two = api(port, 2, schedule);
     assert_eq!(lab.apply(&two).await.unwrap(), Applied::Changed);
     assert_eq!(get(port, "/").unwrap().0, 200);
-    let calls = lab.calls();
-    let enabled = calls.iter().find(|call| call.starts_with("enable")).unwrap();
-    assert_eq!(enabled, "enable seaworthy-api-restart.timer seaworthy-api.target");
+    lab.calls();
+    for (target, unit) in [
+        ("timers.target", "seaworthy-api-restart.timer"),
+        ("multi-user.target", "seaworthy-api.target"),
+    ] {
+        let link = lab.path(&format!("systemd/system/{target}.wants/{unit}"));
+        assert!(link.is_symlink() && link.exists(), "{unit} is not started at boot");
+    }
     let link = lab.path("systemd/system/seaworthy-api@.service");
     let target = fs::read_link(link).unwrap();
     assert_eq!(target, lab.path("systemd/seaworthy/current/seaworthy-api@.service"));
@@ -74,7 +79,40 @@ async fn services_are_started_changed_scaled_and_removed() {
     assert!(get(port + 2, "/").is_err() && get(port + 1, "/").is_err());
     lab.apply("").await.unwrap();
     assert!(get(port, "/").is_err());
-    assert_eq!(fs::read_dir(lab.path("systemd/system")).unwrap().count(), 0);
+    for folder in ["", "/timers.target.wants", "/multi-user.target.wants"] {
+        let entries = fs::read_dir(lab.path(&format!("systemd/system{folder}"))).unwrap();
+        let left = entries.flatten().filter(|entry| !entry.path().is_dir()).count();
+        assert_eq!(left, 0, "{folder}");
+    }
+}
+
+/// systemd's own tool sees the links as we mean them, in this generation and the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemctl_sees_units_that_are_started_at_boot() {
+    let lab = Lab::new();
+    let port = free_ports(1);
+    for more in ["", "environment = { NOTE = \"b\" }"] {
+        lab.apply(&api(port, 1, more)).await.unwrap();
+        let root = lab.path("root");
+        let _ = fs::remove_dir_all(&root);
+        let etc = root.join("etc/systemd");
+        fs::create_dir_all(&etc).unwrap();
+        let copied = Command::new("cp")
+            .args(["-a", lab.path("systemd/.").to_str().unwrap(), etc.to_str().unwrap()])
+            .status();
+        assert!(copied.unwrap().success());
+        // The links lead to where the files will be in that root.
+        for unit in ["seaworthy-api.target", "seaworthy-api@.service"] {
+            fs::remove_file(etc.join("system").join(unit)).unwrap();
+            let target = format!("/etc/systemd/seaworthy/current/{unit}");
+            std::os::unix::fs::symlink(target, etc.join("system").join(unit)).unwrap();
+        }
+        let asked = Command::new("systemctl")
+            .args(["--root", root.to_str().unwrap(), "is-enabled", "seaworthy-api.target"])
+            .output()
+            .expect("cannot run systemctl: apt-get install systemd");
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), "enabled", "{asked:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ use std::{
 
 use seaworthy_core::{Error, ErrorKind, FileSet, Generations, Result, durable};
 
+use crate::systemd::read_unit;
+
 /// Whether every name is free, or a link of ours.
 pub(super) fn check(folder: &Path, place: &Generations, files: &FileSet) -> Result<()> {
     for (name, file) in files.iter() {
@@ -33,6 +35,7 @@ pub(super) fn set(folder: &Path, place: &Generations, files: &FileSet) -> Result
     for (name, _) in files.iter() {
         link(&folder.join(name), &place.link().join(name))?;
     }
+    set_wanted(folder, files)?;
     for path in ours(folder, place).map_err(|e| fail(folder, e))? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if files.get(name).is_none() {
@@ -40,6 +43,42 @@ pub(super) fn set(folder: &Path, place: &Generations, files: &FileSet) -> Result
         }
     }
     durable::sync_folder(folder)
+}
+
+/// Makes the links that start units at boot, and removes those of ours that no longer do.
+///
+/// `systemctl enable` would lead them past the link to the live files, into one generation, and
+/// refuse to replace them by those of the next.
+fn set_wanted(folder: &Path, files: &FileSet) -> Result<()> {
+    for (name, file) in files.iter() {
+        let unit = read_unit(&String::from_utf8_lossy(&file.bytes));
+        for target in unit.get("Install", "WantedBy") {
+            let wants = folder.join(format!("{target}.wants"));
+            let path = wants.join(name);
+            if fs::symlink_metadata(&path).is_ok() {
+                continue;
+            }
+            fs::create_dir_all(&wants).map_err(|e| fail(&wants, e))?;
+            symlink(Path::new("..").join(name), &path).map_err(|e| fail(&path, e))?;
+            durable::sync_folder(&wants)?;
+        }
+    }
+    for entry in fs::read_dir(folder).map_err(|e| fail(folder, e))? {
+        let wants = entry.map_err(|e| fail(folder, e))?.path();
+        if wants.extension().is_none_or(|ending| ending != "wants") {
+            continue;
+        }
+        for entry in fs::read_dir(&wants).map_err(|e| fail(&wants, e))? {
+            let path = entry.map_err(|e| fail(&wants, e))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let target = fs::read_link(&path).unwrap_or_default();
+            let ours = name.starts_with("seaworthy") && target == Path::new("..").join(name);
+            if ours && files.get(name).is_none() {
+                fs::remove_file(&path).map_err(|e| fail(&path, e))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the links `names` lead to the files of `generation`, so that systemd knows for the last
@@ -96,13 +135,18 @@ mod tests {
         let units = folder.path().join("system");
         let place = Generations::new(folder.path().join("ours"));
         let mut files = FileSet::new();
-        let file = || RenderedFile::new("", Origin::new("service.a"));
+        let file = || {
+            RenderedFile::new("[Install]\nWantedBy=multi-user.target\n", Origin::new("service.a"))
+        };
         files.insert("seaworthy-a.service", file()).unwrap();
         set(&units, &place, &files).unwrap();
+        let wanted = units.join("multi-user.target.wants/seaworthy-a.service");
+        assert_eq!(fs::read_link(&wanted).unwrap().to_str(), Some("../seaworthy-a.service"));
         fs::write(units.join("other.service"), "").unwrap();
         symlink("/etc/x", units.join("alias.service")).unwrap();
         set(&units, &place, &FileSet::new()).unwrap();
         assert!(fs::symlink_metadata(units.join("seaworthy-a.service")).is_err());
+        assert!(fs::symlink_metadata(&wanted).is_err());
         assert!(units.join("other.service").exists());
         assert!(fs::symlink_metadata(units.join("alias.service")).is_ok());
         fs::write(units.join("seaworthy-a.service"), "").unwrap();

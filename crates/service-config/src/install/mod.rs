@@ -84,25 +84,18 @@ impl SystemdInstaller {
         // The live files have none of these any more: their links lead to the old ones once more.
         let gone = old.iter().map(|(name, _)| name).filter(|name| new.get(name).is_none());
         links::lead_to(&self.folder, &self.generations(), &was.folder, gone)?;
-        // On the way back from a first installation that failed early there is nothing to remove.
-        let there = |unit: &&String| self.folder.join(unit).exists();
-        for unit in before.installed.difference(&after.installed).filter(there) {
-            self.systemctl.run(&["disable", "--now", "--", unit], cx).await?;
-        }
-        for unit in before.processes.difference(&after.processes).filter(|unit| {
-            let (base, rest) = unit.split_once('@').unwrap_or((unit, ""));
-            let template = format!("{base}@.service");
-            self.folder.join(if rest.is_empty() { unit } else { &template }).exists()
-        }) {
+        // On the way back from a first installation that failed early there is nothing to stop.
+        let there = |unit: &&String| {
+            let template = unit.split_once('@').map(|(base, _)| format!("{base}@.service"));
+            self.folder.join(template.as_ref().unwrap_or(unit)).exists()
+        };
+        let gone = before.installed.difference(&after.installed);
+        let gone = gone.chain(before.processes.difference(&after.processes));
+        for unit in gone.collect::<BTreeSet<_>>().into_iter().filter(there) {
             self.systemctl.run(&["stop", "--", unit], cx).await?;
         }
         links::set(&self.folder, &self.generations(), new)?;
         self.systemctl.run(&["daemon-reload"], cx).await?;
-        if !after.installed.is_empty() {
-            let units = after.installed.iter().map(String::as_str);
-            let arguments: Vec<_> = ["enable", "--"].into_iter().chain(units).collect();
-            self.systemctl.run(&arguments, cx).await?;
-        }
         for timer in after.installed.iter().filter(|unit| unit.ends_with(".timer")) {
             // A changed timer elapses by its old times until it is restarted.
             let verb = if old.get(timer).map(|f| &f.bytes) == new.get(timer).map(|f| &f.bytes) {
@@ -164,7 +157,7 @@ impl SystemdInstaller {
 
 /// What a set of unit files makes systemd do.
 struct Running {
-    /// Units that are enabled.
+    /// Units that are started at boot.
     installed: BTreeSet<String>,
     /// Services that run all the time.
     processes: BTreeSet<String>,

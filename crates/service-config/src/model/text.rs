@@ -15,6 +15,7 @@ macro_rules! text_type {
 
         impl $name {
             #[doc = concat!("Reads ", $what, ".")]
+            #[allow(rustdoc::bare_urls, reason = "the form is shown as it is typed")]
             pub fn new(text: impl Into<String>) -> seaworthy_core::Result<Self> {
                 let text = text.into();
                 match $check(&text) {

@@ -138,16 +138,7 @@ def main():
             print(f"{key}={values[key]}")
         return
     for unit in units:
-        if verb == "enable":
-            read(unit)
-            open(os.path.join(STATE, unit + ".enabled"), "w").close()
-        elif verb == "disable":
-            enabled = os.path.join(STATE, unit + ".enabled")
-            if os.path.exists(enabled):
-                os.remove(enabled)
-            if "--now" in options:
-                stop(unit)
-        elif verb == "start":
+        if verb == "start":
             start(unit)
         elif verb == "stop":
             stop(unit)
