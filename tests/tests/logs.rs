@@ -58,7 +58,15 @@ fn colours_are_ours_and_nothing_else_is_obeyed() {
     let plain = lab.ok(&["logs", "app.log"]).stdout;
     assert!(!plain.contains('\x1b') && plain.contains("\\x1b[2Jwiped"), "{plain:?}");
     let coloured = lab.ok(&["--color", "always", "logs", "app.log", "access.log"]).stdout;
-    for part in ["\x1b[31mERROR\x1b[0m", "\x1b[32mINFO\x1b[0m", "\x1b[36mDEBUG\x1b[0m", "\x1b[32m200\x1b[0m", "\x1b[31m404\x1b[0m", "\x1b[31m502\x1b[0m", "\\x1b[2Jwiped"] {
+    for part in [
+        "\x1b[31mERROR\x1b[0m",
+        "\x1b[32mINFO\x1b[0m",
+        "\x1b[36mDEBUG\x1b[0m",
+        "\x1b[32m200\x1b[0m",
+        "\x1b[31m404\x1b[0m",
+        "\x1b[31m502\x1b[0m",
+        "\\x1b[2Jwiped",
+    ] {
         assert!(coloured.contains(part), "{part:?} in {coloured:?}");
     }
 }
@@ -66,7 +74,8 @@ fn colours_are_ours_and_nothing_else_is_obeyed() {
 #[test]
 fn documents_hold_lines_and_counts() {
     let lab = lab();
-    let document: Value = serde_json::from_str(&lab.ok(&["logs", "--json", "access.log"]).stdout).unwrap();
+    let document: Value =
+        serde_json::from_str(&lab.ok(&["logs", "--json", "access.log"]).stdout).unwrap();
     let first = &document["result"]["lines"][0];
     assert_eq!((&first["status"], &first["level"]), (&Value::from(200), &Value::from("info")));
     assert_eq!(first["time"], "2026-11-22T10:00:00Z");
@@ -96,7 +105,11 @@ fn what_is_asked_wrongly_is_said() {
         (&["logs", "--json", "-f", "app.log"], 2, "no end"),
     ] {
         let run = lab.run(arguments).expect_code(code);
-        assert!(format!("{}{}", run.stdout, run.stderr).contains(words), "{arguments:?}: {}", run.stderr);
+        assert!(
+            format!("{}{}", run.stdout, run.stderr).contains(words),
+            "{arguments:?}: {}",
+            run.stderr
+        );
     }
 }
 

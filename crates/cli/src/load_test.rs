@@ -235,7 +235,10 @@ fn header(text: &str) -> Result<(String, String), String> {
 fn place(text: &str) -> Result<SecretRef, String> {
     match text.split_once(':') {
         Some(("env", name)) if !name.is_empty() => Ok(SecretRef::Env(name.into())),
-        Some(("file", path)) if !path.is_empty() => Ok(SecretRef::File(path.into())),
+        Some(("file", path)) if !path.is_empty() => {
+            // Of the command line, not of the file that describes the test.
+            std::path::absolute(path).map(SecretRef::File).map_err(|e| e.to_string())
+        }
         _ => {
             Err("write env:NAME or file:PATH: a secret does not belong on the command line".into())
         }

@@ -34,7 +34,7 @@ pub(crate) struct Client {
 
 enum Connection {
     /// The connection is driven by whoever waits for an answer: no other task has to wake up.
-    Http1(Option<(http1::SendRequest<Body>, http1::Connection<Io, Body>)>),
+    Http1(Option<Http1>),
     /// Shared with other clients, each of which has its own stream.
     Http2(Shared),
 }
@@ -51,42 +51,45 @@ impl Client {
         Self { dial, connection }
     }
 
-    /// Sends `request` and reads the answer to its end; else says what kind of error it was. The
-    /// connection is not used again after an error.
-    pub(crate) async fn send(&mut self, request: Request<Body>) -> Result<Answer, &'static str> {
+    /// Sends a request and reads the answer to its end; else says what kind of error it was. The
+    /// connection is not used again after an error. A request that a server did not take because it
+    /// was just closing the connection, as servers do with those that were used often or stood idle,
+    /// is sent again on a new one.
+    pub(crate) async fn send(
+        &mut self,
+        request: &(dyn Fn() -> Request<Body> + Sync),
+    ) -> Result<Answer, &'static str> {
         match &mut self.connection {
             Connection::Http1(open) => {
-                let (mut sender, mut connection) = match open.take() {
-                    Some(open) => open,
-                    None => {
-                        let io = self.dial.dial().await.map_err(|e| kind_of_io(&e))?;
-                        let io = TokioIo::new(io);
-                        http1::handshake(io).await.map_err(|e| kind_of(&e))?
+                if let Some((sender, connection)) = open.take() {
+                    match exchange(sender, connection, request()).await {
+                        Ok((answer, again)) => {
+                            *open = again;
+                            return Ok(answer);
+                        }
+                        Err(error) if was_not_taken(&error) => {}
+                        Err(error) => return Err(kind_of(&error)),
                     }
-                };
-                let exchange = async {
-                    sender.ready().await?;
-                    let response = sender.send_request(request).await?;
-                    let answer = read(response).await?;
-                    // The connection is free again, or it is over.
-                    let again = sender.ready().await.is_ok();
-                    Ok((answer, again))
-                };
-                let (answer, again) = drive(exchange, &mut connection)
-                    .await
-                    .map_err(|e: hyper::Error| kind_of(&e))?;
-                if again {
-                    *open = Some((sender, connection));
                 }
+                let io = TokioIo::new(self.dial.dial().await.map_err(|e| kind_of_io(&e))?);
+                let (sender, connection) = http1::handshake(io).await.map_err(|e| kind_of(&e))?;
+                let (answer, again) =
+                    exchange(sender, connection, request()).await.map_err(|e| kind_of(&e))?;
+                *open = again;
                 Ok(answer)
             }
             Connection::Http2(shared) => {
-                let mut sender = connected(&self.dial, shared).await?;
-                let exchange = async {
-                    let response = sender.send_request(request).await?;
-                    read(response).await
-                };
-                exchange.await.map_err(|e| kind_of(&e))
+                let mut tries = 0;
+                loop {
+                    let mut sender = connected(&self.dial, shared).await?;
+                    let answered = async { read(sender.send_request(request()).await?).await };
+                    tries += 1;
+                    match answered.await {
+                        Ok(answer) => return Ok(answer),
+                        Err(error) if tries < 3 && was_not_taken(&error) => {}
+                        Err(error) => return Err(kind_of(&error)),
+                    }
+                }
             }
         }
     }
@@ -97,6 +100,25 @@ impl Client {
             *open = None;
         }
     }
+}
+
+type Http1 = (http1::SendRequest<Body>, http1::Connection<Io, Body>);
+
+/// Sends one request; gives the connection back where it can be used again.
+async fn exchange(
+    mut sender: http1::SendRequest<Body>,
+    mut connection: http1::Connection<Io, Body>,
+    request: Request<Body>,
+) -> hyper::Result<(Answer, Option<Http1>)> {
+    let exchange = async {
+        sender.ready().await?;
+        let answer = read(sender.send_request(request).await?).await?;
+        // The connection is free again, or it is over.
+        let again = sender.ready().await.is_ok();
+        Ok::<_, hyper::Error>((answer, again))
+    };
+    let (answer, again) = drive(exchange, &mut connection).await?;
+    Ok((answer, again.then_some((sender, connection))))
 }
 
 /// Polls `exchange`, and `connection` whenever that waits.
@@ -144,6 +166,14 @@ async fn read(response: Response<Incoming>) -> hyper::Result<Answer> {
         bytes += frame?.data_ref().map_or(0, Bytes::len) as u64;
     }
     Ok(Answer { status, bytes })
+}
+
+/// Whether the server never looked at the request, since it was closing the connection in peace.
+fn was_not_taken(error: &hyper::Error) -> bool {
+    let http2 =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let reason = http2.and_then(h2::Error::reason);
+    error.is_canceled() || matches!(reason, Some(h2::Reason::NO_ERROR | h2::Reason::REFUSED_STREAM))
 }
 
 fn kind_of(error: &hyper::Error) -> &'static str {

@@ -1,6 +1,17 @@
 //! Connections to the server.
 
-use std::{fmt, future::Future, io, net::SocketAddr, path::Path, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::Path,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -28,20 +39,22 @@ pub(crate) trait Dial: fmt::Debug + Send + Sync {
 
 /// Makes connections over TCP, with TLS where it is asked for.
 pub(crate) struct Tcp {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
+    /// The number of the address that answered last.
+    good: AtomicUsize,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl fmt::Debug for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tcp").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Tcp").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
 impl Dial for Tcp {
     fn dial(&self) -> Dialled<'_> {
         Box::pin(async move {
-            let stream = TcpStream::connect(self.address).await?;
+            let stream = self.connect().await?;
             stream.set_nodelay(true)?;
             match &self.tls {
                 None => Ok(Box::new(stream) as Box<dyn Stream>),
@@ -68,11 +81,28 @@ impl Tcp {
             return Err(Error::new(ErrorKind::InvalidInput, "load_test.address", message)
                 .remedy_is("--yes-i-own-it, where the server is yours to load"));
         }
-        let address = addresses.into_iter().next().ok_or_else(|| {
+        if addresses.is_empty() {
             let message = format!("{host} has no address");
-            Error::new(ErrorKind::Unavailable, "load_test.address", message)
-        })?;
-        Ok(Self { address, tls: None })
+            return Err(Error::new(ErrorKind::Unavailable, "load_test.address", message));
+        }
+        Ok(Self { addresses, good: AtomicUsize::new(0), tls: None })
+    }
+
+    /// Connects to the address that answered last, else to the next one that does: a server need
+    /// not listen on all addresses of its name.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let good = self.good.load(Ordering::Relaxed);
+        let mut failed = None;
+        for number in (good..self.addresses.len()).chain(0..good) {
+            match TcpStream::connect(self.addresses[number]).await {
+                Ok(stream) => {
+                    self.good.store(number, Ordering::Relaxed);
+                    return Ok(stream);
+                }
+                Err(e) => failed = failed.or(Some(e)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 
     /// Speaks TLS with `host`, trusting the machine's roots or those in the file `roots`.

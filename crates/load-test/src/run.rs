@@ -256,9 +256,9 @@ impl Worker {
                 Some(at) => at,
                 None => sent,
             };
-            let request = test.endpoints[endpoint].request();
+            let request = || test.endpoints[endpoint].request();
             let answer = {
-                let exchange = timeout(test.timeout, self.client.send(request));
+                let exchange = timeout(test.timeout, self.client.send(&request));
                 match unless(stopped.as_mut(), exchange).await {
                     None => return,
                     Some(Ok(answer)) => answer,
