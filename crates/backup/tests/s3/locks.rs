@@ -18,7 +18,7 @@ async fn stays_locked(options: &mut S3Options) {
     let cx = Context::new().with_clock(clock.clone());
     let first = job(&sink, 20 << 20).run(&cx).await.unwrap();
     clock.set(now.plus(Span::days(2), &TimeZone::utc()));
-    job(&sink, 1000).run(&cx).await.unwrap();
+    job(&sink, 20 << 20).run(&cx).await.unwrap();
     let policy = KeepPolicy::new(Keep::new().last(1), TimeZone::utc()).unwrap();
     let prune = || Prune::new(repository(&sink)).policy(&policy);
     let report = prune().run(None, &cx).await.unwrap();

@@ -108,14 +108,15 @@ impl Failure {
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
         let words = innermost(error);
         while let Some(at) = next {
-            let io = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if at.is::<rustls::Error>() || io.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if at.is::<rustls::Error>() {
                 return Self::new(Trouble::Tls(words));
             }
             if at.to_string().starts_with("dns error") {
                 return Self::new(Trouble::Name(words));
             }
-            next = at.source();
+            // What an error of the system wraps is no `source` of it.
+            let wrapped = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|inner| inner as _).or_else(|| at.source());
         }
         Self::new(Trouble::Connection(words))
     }
