@@ -12,19 +12,19 @@ use seaworthy_core::{Context, Name, Result, Secret};
 use seaworthy_tests::s3::{B2, B2Key, BUCKET, FilesServer, KEY_ID, Moto, SECRET};
 
 /// All that an application key can be allowed that matters here.
-pub const EVERYTHING: &[&str] =
+pub(crate) const EVERYTHING: &[&str] =
     &["listFiles", "readFiles", "writeFiles", "deleteFiles", "writeFileRetentions"];
 
-pub fn key(text: &str) -> ObjectKey {
+pub(crate) fn key(text: &str) -> ObjectKey {
     text.parse().unwrap()
 }
 
-pub fn credentials() -> S3Credentials {
+pub(crate) fn credentials() -> S3Credentials {
     S3Credentials::key(KEY_ID, Secret::new(SECRET))
 }
 
 /// The bucket of the tests at `url`.
-pub fn options(url: &str) -> S3Options {
+pub(crate) fn options(url: &str) -> S3Options {
     let mut options = S3Options::s3(BUCKET, credentials());
     options.endpoint = Some(url.to_owned());
     options.allow_http = true;
@@ -33,11 +33,11 @@ pub fn options(url: &str) -> S3Options {
     options
 }
 
-pub fn sink(options: &S3Options) -> ObjectStoreSink {
+pub(crate) fn sink(options: &S3Options) -> ObjectStoreSink {
     ObjectStoreSink::s3(options.clone()).unwrap()
 }
 
-pub fn files() -> (ObjectStoreSink, FilesServer) {
+pub(crate) fn files() -> (ObjectStoreSink, FilesServer) {
     let server = FilesServer::start();
     let mut options = options(&server.url());
     options.prefix = key("prod");
@@ -45,12 +45,12 @@ pub fn files() -> (ObjectStoreSink, FilesServer) {
 }
 
 /// A stand-in for B2 with one key that may do everything, and a sink that uses it.
-pub fn b2() -> (ObjectStoreSink, B2) {
+pub(crate) fn b2() -> (ObjectStoreSink, B2) {
     let server = B2::start(vec![B2Key::new(KEY_ID, EVERYTHING)]);
     (sink(&b2_options(&server, KEY_ID)), server)
 }
 
-pub fn b2_options(server: &B2, key_id: &str) -> S3Options {
+pub(crate) fn b2_options(server: &B2, key_id: &str) -> S3Options {
     let credentials = S3Credentials::key(key_id, Secret::new(SECRET));
     let mut options = S3Options::b2(BUCKET, "eu-central-003", credentials);
     options.endpoint = Some(server.url());
@@ -61,7 +61,7 @@ pub fn b2_options(server: &B2, key_id: &str) -> S3Options {
 }
 
 /// A moto server with the bucket, versioned, and with locks where they are asked for.
-pub fn moto(locks: bool) -> (ObjectStoreSink, Moto) {
+pub(crate) fn moto(locks: bool) -> (ObjectStoreSink, Moto) {
     let server = Moto::start();
     server.make_bucket(BUCKET, locks);
     (sink(&options(&server.url())), server)
@@ -69,7 +69,7 @@ pub fn moto(locks: bool) -> (ObjectStoreSink, Moto) {
 
 /// A source that gives the same few bytes each time.
 #[derive(Debug)]
-pub struct Few(pub usize);
+pub(crate) struct Few(pub(crate) usize);
 
 #[async_trait::async_trait]
 impl BackupSource for Few {
@@ -89,17 +89,17 @@ impl BackupSource for Few {
     }
 }
 
-pub fn host() -> HostId {
+pub(crate) fn host() -> HostId {
     HostId::from_machine_id("s3-tests")
 }
 
 /// A job that stores `size` bytes that do not compress in `sink`.
-pub fn job(sink: &ObjectStoreSink, size: usize) -> BackupJob {
+pub(crate) fn job(sink: &ObjectStoreSink, size: usize) -> BackupJob {
     let sink: Arc<dyn BackupSink> = Arc::new(sink.clone());
     let name = Name::new("nightly").unwrap();
     BackupJob::new(name, host(), sink).source(Name::new("data").unwrap(), Arc::new(Few(size)))
 }
 
-pub fn repository(sink: &ObjectStoreSink) -> Repository {
+pub(crate) fn repository(sink: &ObjectStoreSink) -> Repository {
     Repository::new(Arc::new(sink.clone()), Name::new("nightly").unwrap(), host())
 }
