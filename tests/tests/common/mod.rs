@@ -7,10 +7,10 @@ use std::{
 };
 
 /// A small file system in memory, mounted while it lives.
-pub struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    pub fn mount(at: &Path, size: &str) -> Self {
+    pub(crate) fn mount(at: &Path, size: &str) -> Self {
         fs::create_dir_all(at).unwrap();
         let mut mount = Command::new("mount");
         let mounted =
@@ -20,7 +20,7 @@ impl SmallDisk {
     }
 
     #[allow(dead_code, reason = "each test uses a part")]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
