@@ -120,14 +120,14 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is no public key of minisign"#, ""),
         // Buckets.
         (with("\"local\"\npath", "\"s3\"\npath"), "6:1", r#"unknown key "path" in [sink.local]"#, ""),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:7", "[sink.x] has no `bucket`", "add bucket = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:1", "[sink.x] has no `bucket`", "add bucket = …"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" cannot be a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or say allow_http = true"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "a part cannot have 1.00 MiB", "write a size from 5MiB to 5GiB"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:17", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
-        (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:7", "[sink.x] has no `application_key`", "add application_key = …"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
+        (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:1", "[sink.x] has no `application_key`", "add application_key = …"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or leave the keys out"),
-        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "18:8", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
+        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),

@@ -112,17 +112,14 @@ impl FaultProxy {
     /// certificate is written to `folder/roots.pem`.
     pub fn start_tls(upstream: &str, folder: &Path) -> Self {
         let (key, chain) = (folder.join("key.pem"), folder.join("roots.pem"));
+        let settings = folder.join("openssl.cnf");
+        let text = "[req]\ndistinguished_name = dn\nx509_extensions = ext\n[dn]\n[ext]\n\
+                    basicConstraints = critical,CA:FALSE\nsubjectAltName = DNS:localhost\n";
+        std::fs::write(&settings, text).unwrap();
         let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-            ])
-            .args(["-days", "30", "-subj", "/CN=lab", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-nodes", "-days", "30", "-subj", "/CN=localhost", "-config"])
+            .arg(&settings)
             .arg("-keyout")
             .arg(&key)
             .arg("-out")

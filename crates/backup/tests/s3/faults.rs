@@ -212,7 +212,9 @@ async fn wrong_keys_and_buckets_are_told_apart() {
     assert!(error.remedy().unwrap().contains("secret"), "{error:?}");
     let error = put(&|o| o.credentials = S3Credentials::key("nobody", Secret::new("x"))).await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    let error = put(&|o| o.bucket = "other".into()).await;
+    let mut other = options(&url);
+    other.bucket = "other".into();
+    let error = sink(&other).list_sorted(&ObjectKey::root()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
     assert!(error.remedy().unwrap().contains("bucket"), "{error:?}");
 }

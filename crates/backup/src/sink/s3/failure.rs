@@ -108,14 +108,15 @@ impl Failure {
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
         let words = innermost(error);
         while let Some(at) = next {
-            let io = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if at.is::<rustls::Error>() || io.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if at.is::<rustls::Error>() {
                 return Self::new(Trouble::Tls(words));
             }
             if at.to_string().starts_with("dns error") {
                 return Self::new(Trouble::Name(words));
             }
-            next = at.source();
+            // What an error of the system wraps is no `source` of it.
+            let wrapped = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|inner| inner as _).or_else(|| at.source());
         }
         Self::new(Trouble::Connection(words))
     }
@@ -143,7 +144,7 @@ impl Failure {
     pub(super) fn passes(&self) -> bool {
         match &self.trouble {
             Trouble::Answer { status, code, .. } => {
-                status.is_server_error() && *status != StatusCode::NOT_IMPLEMENTED
+                status.is_server_error() && !matches!(status.as_u16(), 501 | 507)
                     || matches!(status.as_u16(), 408 | 429)
                     // Some of these come with a status of 200 or 400: bytes that were spoiled on
                     // their way belong here as well.
