@@ -267,11 +267,14 @@ fn rows_that_are_not_those_of_the_index_fail_it() {
 fn an_index_that_was_made_anew_cannot_tell() {
     let shop = Shop::new(SHOP, "globals = false");
     shop.ok(&["backup"]);
-    shop.ok(&["verify", "nightly", "--rebuild-index"]);
-    let run = shop.run(&["drill", "nightly"]).expect_code(3);
+    let folder = shop.lab.snapshots().remove(0);
+    fs::remove_file(folder.join("index.jsonl.zst")).unwrap();
+    let id = format!("nightly@{}", folder.file_name().unwrap().to_str().unwrap());
+    shop.ok(&["verify", &id, "--rebuild-index"]);
+    let run = shop.run(&["drill", &id]).expect_code(3);
     assert!(run.stdout.contains("inconclusive") && run.stdout.contains("psql"), "{}", run.stdout);
     let (to, _) = target();
-    shop.run(&["restore", "nightly", "--to", &to]).expect_code(1).says(&["zstd -dc"]);
+    shop.run(&["restore", &id, "--to", &to]).expect_code(1).says(&["zstd -dc"]);
 }
 
 #[test]
