@@ -124,7 +124,7 @@ async fn a_key_and_its_certificate_change_together_and_old_ones_go() {
     store.prune(&name, 2, Some(&versions[0])).unwrap();
     let left = store.version_ids(&name).unwrap();
     assert_eq!(left, [&versions[0][..], &versions[4], &versions[5]]);
-    assert_eq!(store.names().unwrap(), [name.clone()]);
+    assert_eq!(store.names().unwrap(), std::slice::from_ref(&name));
 
     // What is not ours is not overwritten.
     let theirs = Name::new("theirs").unwrap();
