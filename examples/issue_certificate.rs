@@ -1,6 +1,7 @@
 //! Gets a certificate from an ACME authority. For example from Pebble:
 //!
 //!     cargo run --example issue_certificate -- https://127.0.0.1:14000/dir ca.pem a.example 5002
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
 use std::sync::Arc;
 

@@ -94,7 +94,9 @@ impl Resolver {
     ) -> Result<Answer<T>> {
         let fail = |e: NetError| {
             let message = format!("DNS does not answer for {name} ({kind})");
-            Error::new(ErrorKind::Unavailable, "dns.ask", message).caused_by(e)
+            Error::new(ErrorKind::Unavailable, "dns.ask", message).caused_by(e).remedy_is(
+                "look at the name servers of the machine, or name others with [tls] resolvers",
+            )
         };
         let mut fqdn = Name::from_ascii(name).map_err(|e| {
             let message = format!("{name:?} is no name in DNS");

@@ -4,7 +4,7 @@
 
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Instant};
 
-use seaworthy_core::{Context, ErrorKind, ManualClock, Name, Secret, Span};
+use seaworthy_core::{Context, ErrorKind, ManualClock, Name, Span};
 use seaworthy_tls::{
     About, Action, CertificateProvider, CertificateRequest, ChallengeKind, Identifier, KeyType,
     PrivateKey, Store,
@@ -124,7 +124,7 @@ async fn a_key_and_its_certificate_change_together_and_old_ones_go() {
     store.prune(&name, 2, Some(&versions[0])).unwrap();
     let left = store.version_ids(&name).unwrap();
     assert_eq!(left, [&versions[0][..], &versions[4], &versions[5]]);
-    assert_eq!(store.names().unwrap(), [name.clone()]);
+    assert_eq!(store.names().unwrap(), std::slice::from_ref(&name));
 
     // What is not ours is not overwritten.
     let theirs = Name::new("theirs").unwrap();
@@ -169,16 +169,30 @@ async fn a_thousand_that_are_not_due_cost_next_to_nothing() {
     let request = CertificateRequest::new(ids(&["a.example"]));
     let chain = SelfSigned::new().issue(&request, &key, &cx).await.unwrap();
     let provider: Arc<dyn CertificateProvider> = Arc::new(Flaky::new(SelfSigned::new(), u32::MAX));
-    let mut certificates = Vec::new();
-    for i in 0..1000 {
+    let certificate = |i: u32| {
         let name = Name::new(format!("c{i}")).unwrap();
-        let origin = Origin::Managed(vec![provider.clone()]);
-        manager.take_over(&name, &chain, &key.pem(), "self-signed", &cx).unwrap();
-        certificates.push(ManagedCertificate::new(name, ids(&["a.example"]), origin));
-    }
+        ManagedCertificate::new(name, ids(&["a.example"]), Origin::Managed(vec![provider.clone()]))
+    };
     let options = RunOptions::default();
-    // The first run asks each for a hint; from then on nobody is asked.
-    manager.run_all(&certificates, &options, &cx).await;
+    let first = certificate(0);
+    manager.take_over(&first.name, &chain, &key.pem(), "self-signed", &cx).unwrap();
+    // The first run asks for a hint; from then on nobody is asked.
+    assert!(manager.run(&first, &options, &cx).await.is_unchanged());
+    let version = manager.store().current(&first.name).unwrap().unwrap();
+    for i in 1..1000 {
+        let versions = folder.path().join(format!("tls/versions/c{i}")).join(&version.id);
+        std::fs::create_dir_all(&versions).unwrap();
+        for file in ["fullchain.pem", "privkey.pem", "about.json"] {
+            std::fs::copy(version.folder().join(file), versions.join(file)).unwrap();
+        }
+        let target = format!("../versions/c{i}/{}", version.id);
+        std::os::unix::fs::symlink(target, folder.path().join(format!("tls/live/c{i}"))).unwrap();
+        let state = folder.path().join(format!("state/c{i}"));
+        std::fs::create_dir(&state).unwrap();
+        let history = folder.path().join("state/c0/history.json");
+        std::fs::copy(history, state.join("history.json")).unwrap();
+    }
+    let certificates: Vec<_> = (0..1000).map(certificate).collect();
     let begun = Instant::now();
     let reports = manager.run_all(&certificates, &options, &cx).await;
     println!("1000 certificates looked at in {:?}", begun.elapsed());
@@ -186,11 +200,77 @@ async fn a_thousand_that_are_not_due_cost_next_to_nothing() {
     assert!(!folder.path().join("state/c0/pending-key.pem").exists());
 }
 
-#[test]
-fn certbots_folder_is_read_and_its_settings_are_said() {
+/// A folder as certbot leaves it, with an account of each kind of key.
+#[tokio::test]
+async fn certbots_certificates_accounts_and_settings_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
-    let error = seaworthy_tls::certbot::read(folder.path(), &[]).unwrap_err();
+    let from = folder.path().join("letsencrypt");
+    let error = seaworthy_tls::certbot::read(&from, &[]).unwrap_err();
     assert!(error.remedy().unwrap().contains("--from"), "{error:?}");
-    let secret = Secret::new("x");
-    assert_eq!(format!("{secret:?}"), "Secret(***)");
+    let write = |name: &str, text: &str| {
+        let path = from.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let cx = Context::new();
+    let key = PrivateKey::generate(KeyType::P256).unwrap();
+    let request = CertificateRequest::new(ids(&["www.example.com", "example.com"]));
+    let chain = SelfSigned::new().issue(&request, &key, &cx).await.unwrap();
+    write("live/example.com/fullchain.pem", &chain.pem());
+    write("live/example.com/privkey.pem", key.pem().expose());
+    write(
+        "renewal/example.com.conf",
+        "version = 2.1.0\n[renewalparams]\nauthenticator = webroot\n\
+         server = https://acme-v02.api.letsencrypt.org/directory\nkey_type = ecdsa\n\
+         elliptic_curve = secp384r1\nwebroot_path = /var/www/html,\nrenew_hook = reload it\n",
+    );
+    write("renewal/broken.conf", "[renewalparams]\n");
+    let account = "accounts/acme-v02.api.letsencrypt.org/directory/abc";
+    write(&format!("{account}/regr.json"), r#"{"body":{},"uri":"https://ca/acct/7"}"#);
+    write(
+        &format!("{account}/private_key.json"),
+        r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#,
+    );
+    let staging = "accounts/acme-staging-v02.api.letsencrypt.org/directory/def";
+    write(&format!("{staging}/regr.json"), r#"{"uri":"https://ca/acct/8"}"#);
+    write(&format!("{staging}/private_key.json"), r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#);
+
+    let found = seaworthy_tls::certbot::read(&from, &[]).unwrap();
+    assert_eq!(found.lineages.len(), 1);
+    assert!(found.notes[0].starts_with("broken: "), "{:?}", found.notes);
+    let settings = found.settings();
+    for line in [
+        "directory = \"letsencrypt\"",
+        "[certificate.\"example.com\"]",
+        "webroot = \"/var/www/html\"",
+        "key = \"p384\"",
+        "\"reload it\"",
+    ] {
+        assert!(settings.contains(line), "no {line} in {settings}");
+    }
+    let manager = Manager::new(Store::new(folder.path().join("tls")), folder.path().join("state"));
+    let lineage = &found.lineages[0];
+    manager.take_over(&lineage.name, &lineage.chain, &lineage.key, &lineage.server, &cx).unwrap();
+    let ours = manager.store().current(&lineage.name).unwrap().unwrap();
+    assert_eq!(ours.chain, chain);
+    assert_eq!(ours.key().unwrap().expose(), key.pem().expose());
+    let mut installed = Vec::new();
+    for account in &found.accounts {
+        match account.install(manager.store(), false) {
+            Ok(done) => installed.push((account.directory.clone(), done)),
+            Err(error) => assert!(error.to_string().contains("RSA"), "{error}"),
+        }
+    }
+    let directory = "https://acme-v02.api.letsencrypt.org/directory".to_owned();
+    assert_eq!(installed, [(directory.clone(), true)]);
+    let mut options = seaworthy_tls::acme::AcmeOptions::new(
+        &directory,
+        manager.store().account_folder(&directory),
+    );
+    options.agree_tos = true;
+    let authority = seaworthy_tls::acme::AcmeAuthority::new(options).unwrap();
+    assert_eq!(authority.account_url().as_deref(), Some("https://ca/acct/7"));
+    // Ours is never replaced.
+    let again = found.accounts.iter().find(|account| account.directory == directory).unwrap();
+    assert!(!again.install(manager.store(), false).unwrap());
 }

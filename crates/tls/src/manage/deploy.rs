@@ -16,8 +16,8 @@ pub(super) const LIMIT: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Old workers of a server may take a connection or two after a reload.
-const IN_A_ROW: usize = 3;
+/// Old workers of a server may take a connection or two after a reload: so many rounds must be right.
+const ROUNDS: usize = 3;
 /// How many versions are kept beside the live one.
 const KEEP: usize = 3;
 
@@ -123,23 +123,31 @@ async fn prove(certificate: &ManagedCertificate, wanted: Fingerprint, cx: &Conte
         );
     }
     let must_answer = matches!(certificate.deployment.prove, Prove::At(_));
-    let mut unproved = Vec::new();
-    for (name, address) in &looks {
-        match prove_one(name, *address, wanted, cx).await {
-            Ok(()) => {}
-            // Nobody said that something is to listen there.
-            Err(error) if !must_answer && error.kind() == ErrorKind::NotFound => {
-                unproved.push(address.to_string());
+    let mut unproved: Vec<SocketAddr> = Vec::new();
+    for round in 0..ROUNDS {
+        if round > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        for (name, address) in &looks {
+            if unproved.contains(address) {
+                continue;
             }
-            Err(error) => return Err(error),
+            match prove_one(name, *address, wanted, cx).await {
+                Ok(()) => {}
+                // Nobody said that something is to listen there.
+                Err(error) if !must_answer && error.kind() == ErrorKind::NotFound => {
+                    unproved.push(*address);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    if !looks.is_empty() && unproved.len() == looks.len() {
-        unproved.dedup();
+    if !looks.is_empty() && looks.iter().all(|(_, address)| unproved.contains(address)) {
+        let places: Vec<_> = unproved.iter().map(ToString::to_string).collect();
         cx.emit(Event::warning(format!(
             "{}: nothing listens at {}: not proved to be served",
             certificate.name,
-            unproved.join(", ")
+            places.join(", ")
         )));
     }
     Ok(())
@@ -152,23 +160,16 @@ async fn prove_one(
     cx: &Context,
 ) -> Result<()> {
     let begun = Instant::now();
-    let mut right = 0;
     loop {
         let seen = served(address, name, HANDSHAKE).await;
         match &seen {
-            Ok(seen) if seen.chain.leaf().fingerprint() == wanted => {
-                right += 1;
-                if right == IN_A_ROW {
-                    return Ok(());
-                }
-                continue;
-            }
+            Ok(seen) if seen.chain.leaf().fingerprint() == wanted => return Ok(()),
             Err(_) if begun.elapsed() > Duration::from_secs(2) && is_refused(address).await => {
                 let message = format!("nothing listens at {address}");
                 return Err(Error::new(ErrorKind::NotFound, "certificate.prove", message)
                     .remedy_is("start the server, or say with `prove` where it listens"));
             }
-            _ => right = 0,
+            _ => {}
         }
         cx.check("certificate.prove")?;
         if begun.elapsed() > PATIENCE {

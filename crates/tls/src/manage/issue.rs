@@ -51,7 +51,16 @@ impl Manager {
                 (read_chain(chain)?, read_key(key)?, "external".to_owned())
             }
         };
-        check_pair(&chain, &key, &certificate.names, cx.now())?;
+        if let Err(error) = check_pair(&chain, &key, &certificate.names, cx.now()) {
+            // Without a pause the next run would ask for another one like it, and with the same
+            // order it would get the very same.
+            if !options.dry_run {
+                self.forget_pending(certificate)?;
+                history.failed(cx.now(), &error);
+                history.save(&self.history_file(&certificate.name))?;
+            }
+            return Err(error);
+        }
         let leaf = chain.leaf();
         let mut issued = Issued {
             provider: provider.clone(),

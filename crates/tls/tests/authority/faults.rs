@@ -318,6 +318,7 @@ fn with_renewal_info(body: String) -> String {
     let mut directory: serde_json::Value = serde_json::from_str(&body).unwrap();
     let base = directory["newOrder"].as_str().unwrap().replace("order-plz", "renewal-info");
     directory["renewalInfo"] = base.into();
+    directory["meta"]["caaIdentities"] = serde_json::json!(["pebble.example"]);
     directory["meta"]["profiles"] = serde_json::json!({ "tlsserver": "the usual" });
     directory.to_string()
 }
@@ -373,7 +374,13 @@ fn with_odd_tokens(body: String) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_certain_blocks_and_what_is_likely_warns() {
     let lab = Lab::new().await;
-    let provider = lab.provider();
+    // Pebble does not say what it is called in CAA records.
+    let proxy = Proxy::start(&lab, |asked| match asked.path.as_str() {
+        "/dir" => Fate::Change(vec![], Some(with_renewal_info)),
+        _ => Fate::Pass,
+    })
+    .await;
+    let provider = provider_at(&lab, &proxy.directory(), lab.webroot());
     lab.dns("add-caa", &serde_json::json!({ "host": "test.example.", "policies": [{ "tag": "issue", "value": "other.example" }] }));
     let check = |names: &[&str], port: u16| {
         AcmePreflight::new(

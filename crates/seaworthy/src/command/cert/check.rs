@@ -130,7 +130,10 @@ impl Seaworthy {
                 let why = state.last_error.unwrap_or_default();
                 on_disk.findings.push(format!("renewing failed {} times: {why}", state.failures));
             }
-            Some(Action::Deploy) => on_disk.findings.push("issued, but not deployed".to_owned()),
+            _ if !state.deployed => {
+                let why = state.last_error.unwrap_or_default();
+                on_disk.findings.push(format!("a newer one is issued, but not deployed: {why}"));
+            }
             _ => {}
         }
         let wanted = version.chain.leaf().fingerprint();
