@@ -32,8 +32,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
     let cx = Context::new().with_progress(bars.clone());
     signals::watch(cx.cancel().clone(), *terminal);
     let finish = Finish { name, terminal, bars: &bars };
-    let command;
-    match given {
+    let command = match given {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "seaworthy", &mut text);
@@ -61,8 +60,8 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         }
         Command::Logs(arguments) => return logs::run(arguments, &global, &finish, &cx).await,
         Command::LoadTest(arguments) => return load_test::run(arguments, &finish, &cx).await,
-        other => command = other,
-    }
+        other => other,
+    };
     let opened = open(&global).and_then(|seaworthy| with_identities(seaworthy, &command));
     let seaworthy = match opened {
         Ok(seaworthy) => seaworthy,

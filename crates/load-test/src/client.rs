@@ -32,6 +32,10 @@ pub(crate) struct Client {
     connection: Connection,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are few of them, and each lives for the whole test"
+)]
 enum Connection {
     /// The connection is driven by whoever waits for an answer: no other task has to wake up.
     Http1(Option<Http1>),

@@ -363,9 +363,12 @@ fn shown_by_nginx(files: &FileSet, folder: &std::path::Path) -> Result<Vec<Strin
     Ok(words(&again))
 }
 
+/// The tokens that nginx shows, or why it shows none.
+type Shown = Result<Vec<String>, String>;
+
 /// What nginx shows of the file whose `field` holds `text`, and what is meant; `None` where the file
 /// is refused.
-fn shown_and_meant(field: &str, text: &str) -> Option<(Result<Vec<String>, String>, Vec<String>)> {
+fn shown_and_meant(field: &str, text: &str) -> Option<(Shown, Vec<String>)> {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().to_str().unwrap();
     std::fs::create_dir(folder.path().join("logs")).unwrap();

@@ -96,10 +96,9 @@ impl Replica {
         match self.verify_after {
             VerifyAfter::Stat => copy.check_sizes().await,
             VerifyAfter::Read => {
-                let mut verify_options = VerifyOptions::default();
-                verify_options.workers = options.workers;
-                verify_options.temp.clone_from(&options.temp);
-                let verified = verify(copy, &verify_options, cx).await?;
+                let (workers, temp) = (options.workers, options.temp.clone());
+                let options = VerifyOptions { workers, temp, sample: None };
+                let verified = verify(copy, &options, cx).await?;
                 match verified.findings.first() {
                     None => Ok(()),
                     Some(finding) => {

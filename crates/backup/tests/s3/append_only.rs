@@ -83,7 +83,10 @@ async fn a_run_needs_no_right_to_delete_and_prune_has_its_own_key() {
     lab.pass(10);
     let new = lab.run().await;
     let report = lab.prune().await;
-    assert_eq!(report.removed.iter().map(ToString::to_string).collect::<Vec<_>>(), [old.clone()]);
+    assert_eq!(
+        report.removed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        std::slice::from_ref(&old)
+    );
     assert_eq!(lab.server.versions(&format!("prod/nightly/{old}")), 0, "in every version");
     assert!(lab.server.versions(&format!("prod/nightly/{new}")) > 0);
 }
@@ -109,7 +112,7 @@ async fn a_hidden_manifest_is_not_an_absent_one() {
     let report = lab.prune().await;
     assert_eq!(
         report.tampered.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        [hidden.clone()]
+        std::slice::from_ref(&hidden)
     );
     assert!(report.reaped.is_empty() && !report.removed.iter().any(|id| id.as_str() == hidden));
     assert_eq!(lab.server.versions(&format!("prod/nightly/{hidden}")), stored, "all is there");

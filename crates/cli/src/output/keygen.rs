@@ -12,7 +12,7 @@ impl Report for KeygenResult {
         match &self.secret {
             None => writeln!(out, "{}", self.public),
             Some(secret) if secret.contains(&self.public) => write!(out, "{secret}"),
-            Some(secret) => write!(out, "{secret}public key: {}\n", self.public),
+            Some(secret) => writeln!(out, "{secret}public key: {}", self.public),
         }
     }
 }

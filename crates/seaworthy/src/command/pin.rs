@@ -4,8 +4,6 @@ use seaworthy_backup::SnapshotId;
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::bucket::Intent;
-
 use super::SnapshotName;
 use crate::{Reply, Seaworthy, keys::Purpose};
 

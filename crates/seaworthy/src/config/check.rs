@@ -182,7 +182,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
 fn check_keys(
     name: &str,
     job: &JobConfig,
-    problem: &mut dyn FnMut(&[&str], String, Option<String>),
+    problem: &mut impl FnMut(&[&str], String, Option<String>),
 ) {
     if let Some(encryption) = &job.encryption {
         let this = section(&["backup", name, "encryption"]);
