@@ -80,7 +80,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"local\"\npath", "\"s3\"\npath"), "5:8", r#"type "s3" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("\"sqlite\"", "\"postgres\""), "25:8", r#"type "postgres" is not part of this version yet"#, "leave it out, or use a version that knows it"),
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
-        (format!("{GOOD}[tls]\nstore = \"x\"\n"), "32:2", "`tls` is not part of this version yet", "leave it out, or use a version that knows it"),
+        (format!("{GOOD}[notify]\nx = \"x\"\n"), "32:2", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
         // Wrong types and values.
         (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
         (with("workers = 2", "workers = -2"), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not -2", ""),
