@@ -37,6 +37,8 @@ pub mod preflight;
 mod private_key;
 #[cfg(feature = "manage")]
 mod prove;
+#[cfg(any(feature = "acme", feature = "local-ca"))]
+mod remote_key;
 #[cfg(feature = "acme")]
 mod resolve;
 #[cfg(feature = "acme")]

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use crate::{
     Certificate, CertificateKey, CertificateProvider, CertificateRequest, IssuedChain, KeyType,
     PrivateKey, RenewalHint, RevocationReason,
-    private_key::{Remote, parameters},
+    remote_key::{Remote, parameters},
 };
 
 /// How long the own authority lives.

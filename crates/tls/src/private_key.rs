@@ -8,7 +8,7 @@ use rcgen::{
 };
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-use crate::{Certificate, CertificateKey, Identifier, KeyType};
+use crate::{Certificate, CertificateKey, KeyType};
 
 /// A private key in memory.
 pub struct PrivateKey {
@@ -109,51 +109,6 @@ pub(crate) fn algorithm(kind: KeyType) -> &'static SignatureAlgorithm {
     }
 }
 
-/// A key behind the seam, as rcgen wants it: for requests and self-signed certificates.
-pub(crate) struct Remote<'a> {
-    key: &'a dyn CertificateKey,
-    raw: Vec<u8>,
-}
-
-impl<'a> Remote<'a> {
-    pub(crate) fn new(key: &'a dyn CertificateKey) -> Result<Self> {
-        use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
-        let (_, public) = SubjectPublicKeyInfo::from_der(key.public_key()).map_err(|_| {
-            let message = "the key's public half is no SubjectPublicKeyInfo";
-            Error::new(ErrorKind::InvalidInput, "key.read", message)
-        })?;
-        let raw = public.subject_public_key.data.to_vec();
-        Ok(Self { key, raw })
-    }
-}
-
-impl PublicKeyData for Remote<'_> {
-    fn der_bytes(&self) -> &[u8] {
-        &self.raw
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        algorithm(self.key.key_type())
-    }
-}
-
-impl SigningKey for Remote<'_> {
-    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, rcgen::Error> {
-        self.key.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)
-    }
-}
-
-/// What rcgen needs to know of `names`, and nothing that it would make up.
-pub(crate) fn parameters(names: &[Identifier]) -> Result<rcgen::CertificateParams> {
-    let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
-    let mut parameters = rcgen::CertificateParams::new(names).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "certificate.request", "a name does not fit")
-            .caused_by(e)
-    })?;
-    parameters.distinguished_name = rcgen::DistinguishedName::new();
-    Ok(parameters)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,9 +122,6 @@ mod tests {
             let read = PrivateKey::from_pem(key.pem().expose()).unwrap();
             assert_eq!((read.key_type(), read.public_key()), (kind, key.public_key()));
             assert!(!read.sign(b"x").unwrap().is_empty());
-            let names = ["a.example".parse().unwrap(), "192.0.2.1".parse().unwrap()];
-            let remote = Remote::new(&read).unwrap();
-            parameters(&names).unwrap().serialize_request(&remote).unwrap();
             assert!(!format!("{read:?}").contains("PRIVATE"));
         }
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     CertificateKey, CertificateRequest, Challenge, ChallengeKind, ChallengeSolver, Identifier,
     IssuedChain,
-    private_key::{Remote, parameters},
+    remote_key::{Remote, parameters},
 };
 
 /// What one order needs.

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::standalone::listen;
-use crate::{Challenge, ChallengeKind, ChallengeSolver, Identifier, private_key::parameters};
+use crate::{Challenge, ChallengeKind, ChallengeSolver, Identifier, remote_key::parameters};
 
 const PROTOCOL: &[u8] = b"acme-tls/1";
 const PATIENCE: Duration = Duration::from_secs(10);
