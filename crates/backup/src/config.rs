@@ -22,10 +22,13 @@ use crate::{
 pub enum SinkConfig {
     /// A folder of this machine.
     Local(LocalSinkConfig),
+    /// A sink that a program which embeds Seaworthy brings along.
+    Custom(CustomSinkConfig),
 }
 
 seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = … }", {
     "local" => Local(LocalSinkConfig),
+    "custom" => Custom(CustomSinkConfig),
 });
 
 /// A folder of this machine as a sink.
@@ -44,6 +47,13 @@ impl LocalSinkConfig {
         Self { path: path.into() }
     }
 }
+
+/// A sink that a program which embeds Seaworthy brings along: the file says only that there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct CustomSinkConfig {}
 
 /// A job: what is backed up, where to, and how: `[backup.<name>]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -249,6 +259,7 @@ impl SinkConfig {
     pub fn resolve(&mut self, base: &Path) {
         match self {
             Self::Local(local) => resolve(&mut local.path, base),
+            Self::Custom(_) => {}
         }
     }
 }

@@ -4,13 +4,12 @@ use std::{io::Write, ops::ControlFlow, path::Path, sync::Arc};
 
 use clap::CommandFactory;
 use seaworthy::{
-    Config, Outcome, Reply, Seaworthy, StateVariables,
+    Config, Outcome, Reply, Seaworthy,
     command::{
-        BackupRequest, Destination, PruneRequest, RestoreRequest, ShowRequest, VerifyKind,
-        VerifyRequest,
+        BackupRequest, CheckResult, Destination, PruneRequest, RestoreRequest, ShowRequest,
+        VerifyKind, VerifyRequest, check_file,
     },
     core::{Context, Error, Result},
-    default_state_folder,
 };
 use serde::Serialize;
 
@@ -54,7 +53,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
     }
     let seaworthy = match open(&global) {
         Ok(seaworthy) => seaworthy,
-        Err(error) => return finish.with(Reply::<output::Checked>::from(error)),
+        Err(error) => return finish.with(Reply::<CheckResult>::from(error)),
     };
     match command {
         Command::Backup { jobs, dry_run, accept } => {
@@ -76,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let yes = restore.yes;
             let request = match restore_request(restore) {
                 Ok(request) => request,
-                Err(error) => return finish.with(Reply::<output::Checked>::from(error)),
+                Err(error) => return finish.with(Reply::<CheckResult>::from(error)),
             };
             let confirm = move |intent: &_| ask::confirm(intent, yes);
             finish.with(seaworthy.restore(&request, &confirm, &cx).await)
@@ -121,12 +120,11 @@ impl Finish<'_> {
     }
 }
 
-fn check(global: &Global) -> Reply<output::Checked> {
-    let path = match find(global) {
-        Ok(path) => path,
-        Err(error) => return error.into(),
-    };
-    Config::load(&path).map(|config| output::Checked::new(&path, &config)).into()
+fn check(global: &Global) -> Reply<CheckResult> {
+    match find(global) {
+        Ok(path) => check_file(&path),
+        Err(error) => error.into(),
+    }
 }
 
 fn find(global: &Global) -> Result<std::path::PathBuf> {
@@ -136,18 +134,7 @@ fn find(global: &Global) -> Result<std::path::PathBuf> {
 
 fn open(global: &Global) -> Result<Seaworthy> {
     let config = Config::load(&find(global)?)?;
-    let read = |name: &str| std::env::var_os(name);
-    let (state, xdg, home) = (read("STATE_DIRECTORY"), read("XDG_STATE_HOME"), read("HOME"));
-    let variables = StateVariables {
-        state_directory: state.as_deref(),
-        xdg_state_home: xdg.as_deref(),
-        home: home.as_deref(),
-    };
-    let default = match &config.state {
-        Some(state) => state.clone(),
-        None => default_state_folder(variables)?,
-    };
-    Ok(Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect()))
+    Seaworthy::open(config, std::env::vars_os().collect())
 }
 
 fn restore_request(restore: Restore) -> Result<RestoreRequest> {
@@ -169,22 +156,7 @@ async fn show(
     cx: &Context,
 ) -> Outcome {
     if finish.terminal.json {
-        let mut entries = Vec::new();
-        let mut each = |shown| {
-            entries.push(shown);
-            ControlFlow::Continue(())
-        };
-        let reply = seaworthy.show(&request, &mut each, cx).await;
-        let (outcome, error, files) = (reply.outcome, reply.error, request.files);
-        let result = reply
-            .result
-            .map(|result| output::ShowDocument { result, entries: files.then_some(entries) });
-        let mut reply = Reply::from(match (result, error) {
-            (Some(result), None) => Ok(result),
-            (_, Some(error)) => Err(error),
-            (None, None) => Err(Error::cancelled("show")),
-        });
-        reply.outcome = outcome;
+        let reply = seaworthy.show_whole(&request, cx).await;
         return finish.with(reply);
     }
     let mut out = std::io::BufWriter::new(std::io::stdout());

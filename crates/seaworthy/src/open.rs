@@ -58,6 +58,7 @@ impl Seaworthy {
                 }
                 Ok(Arc::new(sink))
             }
+            Some(SinkConfig::Custom(_)) => self.custom_sink(name),
             _ => {
                 let message = format!("this version cannot open the sink {:?}", name.as_str());
                 Err(Error::new(ErrorKind::Unsupported, "sink.open", message))
@@ -92,7 +93,7 @@ impl Seaworthy {
         &self,
         name: &Name,
         sink: &Name,
-        chosen: &dyn Fn(&Name) -> bool,
+        chosen: &(dyn Fn(&Name) -> bool + Sync),
         changes: impl FnOnce(&mut RunOptions),
         cx: &Context,
     ) -> Result<BackupJob> {

@@ -24,12 +24,7 @@ use crate::sink::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 #[macro_export]
 macro_rules! sink_conformance {
     ($make:expr) => {
-        $crate::sink_conformance!(
-            @each $make,
-            round_trip many_parts invisible_before_commit dropped_upload aborted_upload
-            commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
-            absent_objects deletes lists_all lists_whole_names put_again unusual_names
-        );
+        $crate::__each_sink_case!($crate::sink_conformance!(@each $make,));
     };
     (@each $make:expr, $($case:ident)*) => {
         $(
@@ -42,6 +37,29 @@ macro_rules! sink_conformance {
             }
         )*
     };
+}
+
+/// Gives the names of all cases to a macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_sink_case {
+    ($($callee:ident)::+ ! ($($arguments:tt)*)) => {
+        $($callee)::+! {
+            $($arguments)*
+            round_trip many_parts invisible_before_commit dropped_upload aborted_upload
+            commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
+            absent_objects deletes lists_all lists_whole_names put_again unusual_names
+        }
+    };
+}
+
+/// Runs every case, one after another, and gives its name and how it ended: for suites that are no
+/// Rust tests.
+pub async fn run_all(sink: &dyn BackupSink) -> Vec<(&'static str, Result<()>)> {
+    macro_rules! run {
+        ($($case:ident)*) => { vec![$((stringify!($case), $case(sink).await)),*] };
+    }
+    __each_sink_case!(run!())
 }
 
 /// A size that needs several parts in every sink.

@@ -8,15 +8,16 @@ mod snapshots;
 mod sync;
 mod verify;
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, BufWriter, Write};
 
-use seaworthy::{Config, Document, command::PinResult, core::ByteSize};
+use seaworthy::{
+    Document,
+    command::{CheckResult, PinResult},
+    core::ByteSize,
+};
 use serde::Serialize;
 
-pub(crate) use show::{ShowDocument, entry_line};
+pub(crate) use show::entry_line;
 
 use crate::terminal::neutral;
 
@@ -43,21 +44,7 @@ pub(crate) fn print_document<T: Serialize>(document: &Document<'_, T>) -> io::Re
     out.flush()
 }
 
-/// What `config check` found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Checked {
-    file: PathBuf,
-    jobs: usize,
-    sinks: usize,
-}
-
-impl Checked {
-    pub(crate) fn new(file: &Path, config: &Config) -> Self {
-        Self { file: file.to_owned(), jobs: config.backup.len(), sinks: config.sink.len() }
-    }
-}
-
-impl Report for Checked {
+impl Report for CheckResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (jobs, sinks) = (count(self.jobs, "job"), count(self.sinks, "sink"));
         writeln!(out, "{} is right: {jobs}, {sinks}", self.file.display())

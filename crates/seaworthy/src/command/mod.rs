@@ -1,7 +1,9 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
 mod backup;
+mod check;
 mod pin;
+mod plan;
 mod prune;
 mod restore;
 mod show;
@@ -16,10 +18,12 @@ use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Serialize, Serializer};
 
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
+pub use check::{CheckResult, check_file};
 pub use pin::{PinResult, Pinned};
+pub use plan::{PlanRequest, PlanResult, Planned, plan_retention};
 pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored};
-pub use show::{ShowRequest, ShowResult, Shown};
+pub use show::{ShowDocument, ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
 pub use sync::{SyncResult, Synced};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
