@@ -48,20 +48,23 @@ fn every_function_does_what_it_says() {
 }
 
 #[test]
+fn every_function_holds_under_sanitizers() {
+    let (folder, lab) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let flags = ["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let program = build("gcc", &flags, "everything.c", &["--libs"], folder.path());
+    let said = ok_with_library(Command::new(program).arg(lab.path()).arg("sanitized"));
+    assert_eq!(said, "everything holds\n");
+}
+
+#[test]
 fn nothing_leaks_under_valgrind() {
     let (folder, lab) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let program = build("gcc", &["-std=c11"], "everything.c", &["--libs"], folder.path());
     let mut valgrind = Command::new("valgrind");
-    valgrind.args([
-        "--quiet",
-        "--error-exitcode=9",
-        "--leak-check=full",
-        "--child-silent-after-fork=yes",
-    ]);
-    valgrind.args(["--show-leak-kinds=definite,indirect,possible", "--fair-sched=yes"]);
-    valgrind.arg("--errors-for-leak-kinds=definite,indirect,possible");
-    let suppressions = package().join("tests/c/valgrind.supp");
-    valgrind.arg(format!("--suppressions={}", suppressions.display()));
+    valgrind.args(["--quiet", "--error-exitcode=9", "--fair-sched=yes", "--leak-check=full"]);
+    // What is kept for the whole program, such as time zones, is only found by pointers into it.
+    valgrind
+        .args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
     let said = ok_with_library(valgrind.arg(program).arg(lab.path()).arg("quick"));
     assert_eq!(said, "everything holds\n");
 }
