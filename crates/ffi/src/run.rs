@@ -183,6 +183,7 @@ impl Drop for Finish {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::{sw_ctx_free, sw_ctx_open_text};
 
     #[test]
     fn a_panic_in_the_work_is_answered_and_the_next_work_runs() {
@@ -194,6 +195,54 @@ mod tests {
         assert_eq!(failure.code, code::SW_E_PANIC);
         let queue = Arc::new(Queue::default());
         assert_eq!(run_on(&runtime, &queue, Call::default(), |_| async { 7 }).unwrap(), 7);
+    }
+
+    #[test]
+    fn after_a_panic_the_context_refuses_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let (toml, base) = ("state = \"state\"", folder.path().to_str().unwrap());
+        let mut ctx = std::ptr::null_mut();
+        let none = std::ptr::null_mut();
+        // SAFETY: text goes in, and the place is a local variable.
+        let opened = unsafe {
+            let (toml_data, base_data) = (toml.as_ptr().cast(), base.as_ptr().cast());
+            let options = std::ptr::null();
+            sw_ctx_open_text(toml_data, toml.len(), base_data, base.len(), options, &mut ctx, none)
+        };
+        assert_eq!(opened, code::SW_OK);
+        let run = |panics: bool| {
+            let arguments = Arguments {
+                ctx,
+                request: std::ptr::null(),
+                request_len: 0,
+                call: std::ptr::null(),
+                document: std::ptr::null_mut(),
+                error: std::ptr::null_mut(),
+            };
+            // SAFETY: the context lives, and the others may be NULL.
+            unsafe {
+                command(arguments, "test", move |_, _: serde_json::Value, _| async move {
+                    assert!(!panics, "as the test wants it");
+                    Reply::new(1, Outcome::Done)
+                })
+            }
+        };
+        assert_eq!(run(false), code::SW_OK);
+        assert_eq!(run(true), code::SW_E_PANIC);
+        assert_eq!(run(false), code::SW_E_PANIC, "it does no more work");
+        // SAFETY: no call runs any more.
+        unsafe { sw_ctx_free(ctx) };
+    }
+
+    #[test]
+    fn what_is_wrong_without_an_error_is_no_success() {
+        let codes =
+            [Outcome::Done, Outcome::Losses, Outcome::Findings, Outcome::Failed].map(|end| {
+                // SAFETY: NULL is allowed.
+                let answered = unsafe { answer(&Reply::new(1, end), "x", std::ptr::null_mut()) };
+                answered.map_or_else(|failure| failure.code, |()| code::SW_OK)
+            });
+        assert_eq!(codes, [code::SW_OK, code::SW_OK, code::SW_E_FINDINGS, code::SW_E_FAILED]);
     }
 
     #[test]

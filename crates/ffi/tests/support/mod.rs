@@ -8,23 +8,23 @@ use std::{
 };
 
 /// This package's folder.
-pub fn package() -> &'static Path {
+pub(crate) fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The workspace's folder.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     package().join("../..").canonicalize().unwrap()
 }
 
 /// Where the libraries of this build are.
-pub fn built() -> PathBuf {
+pub(crate) fn built() -> PathBuf {
     std::env::current_exe().unwrap().parent().unwrap().to_owned()
 }
 
 /// The prefix below which the library of this build is installed: in a temporary folder, once for
 /// each test program.
-pub fn prefix() -> &'static Path {
+pub(crate) fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ffi-{}", program_name()));
@@ -42,7 +42,7 @@ fn program_name() -> String {
 }
 
 /// What pkg-config says about the installed library, and nothing else.
-pub fn pkg_config(arguments: &[&str]) -> Vec<String> {
+pub(crate) fn pkg_config(arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
     command.args(arguments).arg("seaworthy");
     command.env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
@@ -52,7 +52,7 @@ pub fn pkg_config(arguments: &[&str]) -> Vec<String> {
 
 /// Runs `command`, which must succeed.
 #[track_caller]
-pub fn ok(command: &mut Command) -> Output {
+pub(crate) fn ok(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|e| panic!("{command:?}: {e}; scripts/test installs it"));
     assert!(
@@ -67,7 +67,7 @@ pub fn ok(command: &mut Command) -> Output {
 
 /// The same with the installed library where programs look for it.
 #[track_caller]
-pub fn ok_with_library(command: &mut Command) -> String {
+pub(crate) fn ok_with_library(command: &mut Command) -> String {
     command.env("LD_LIBRARY_PATH", prefix().join("lib"));
     String::from_utf8(ok(command).stdout).unwrap()
 }
