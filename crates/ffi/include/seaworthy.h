@@ -663,8 +663,8 @@ int32_t sw_unpin(const struct sw_ctx *ctx,
  * `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` among the usual members. `document` and
  * `error` may be NULL; what is put there is the caller's to free.
  *
- * Any thread, but not inside a callback. Answers SW_E_INVALID_INPUT for rules that would keep nothing,
- * SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ * Any thread, but not inside a callback. Answers SW_E_REQUEST, also for rules that would keep nothing,
+ * SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
  *
  * The contract:
  * Pointers are valid for what is said above.

@@ -182,7 +182,10 @@ impl Drop for Finish {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::{c_char, c_void};
+
     use super::*;
+    use crate::callback::CallbackTable;
     use crate::context::{sw_ctx_free, sw_ctx_open_text};
 
     #[test]
@@ -243,6 +246,44 @@ mod tests {
                 answered.map_or_else(|failure| failure.code, |()| code::SW_OK)
             });
         assert_eq!(codes, [code::SW_OK, code::SW_OK, code::SW_E_FINDINGS, code::SW_E_FAILED]);
+    }
+
+    /// Keeps what it is told in the `Vec<String>` that it is given.
+    unsafe extern "C" fn keep(told: *mut c_void, json: *const c_char, len: usize) -> i32 {
+        // SAFETY: the test gives a `Vec` that lives as long as the call, and the library text.
+        let (told, json) = unsafe {
+            let told = &mut *told.cast::<Vec<String>>();
+            (told, std::slice::from_raw_parts(json.cast::<u8>(), len))
+        };
+        told.push(String::from_utf8(json.to_vec()).unwrap());
+        0
+    }
+
+    #[test]
+    fn what_any_thread_of_ours_logs_is_told_on_the_calling_one() {
+        let runtime = OwnRuntime::new(2).unwrap();
+        let mut told: Vec<String> = Vec::new();
+        let log = CallbackTable {
+            size: size_of::<CallbackTable>() as u32,
+            reserved: 0,
+            call: Some(keep),
+            user_data: (&raw mut told).cast(),
+            finalizer: None,
+        };
+        let (cancel, progress) = (std::ptr::null(), std::ptr::null());
+        let size = size_of::<CallTable>() as u32;
+        let table = CallTable { size, log_level: 3, cancel, progress, log: &log };
+        // SAFETY: both tables live, and their sizes are right.
+        let call = unsafe { Call::read(&table) }.unwrap();
+        let done = run_on(&runtime, &Arc::new(Queue::default()), call, |_| async {
+            tracing::info!("from the work");
+            let blocking = || tracing::warn!(n = 1, "from a blocking thread");
+            tokio::task::spawn_blocking(blocking).await.unwrap();
+            tracing::debug!("too much");
+        });
+        done.unwrap();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("from the work") && told[1].contains(r#""fields":{"n":1}"#));
     }
 
     #[test]

@@ -95,6 +95,21 @@ fn a_sink_in_python_passes_the_suite() {
 }
 
 #[test]
+fn the_types_of_the_python_package_hold() {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ffi-mypy");
+    let mypy = kept.join("bin/mypy");
+    if !mypy.exists() {
+        ok(Command::new("python3").args(["-m", "venv"]).arg(&kept));
+        let mut pip = Command::new(kept.join("bin/pip"));
+        ok(pip.args(["install", "-q", "--disable-pip-version-check", "mypy==2.4.1"]));
+    }
+    let mut check = Command::new(mypy);
+    check.args(["--strict", "seaworthy", "backup.py", "own_sink.py", "--cache-dir"]);
+    check.arg(kept.join("cache")).current_dir(workspace().join("examples/python"));
+    ok(&mut check);
+}
+
+#[test]
 fn from_node() {
     let node = workspace().join("examples/node");
     // The package is fetched once, and kept beside what cargo builds.
