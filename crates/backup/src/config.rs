@@ -40,12 +40,15 @@ pub enum SinkConfig {
     S3(Box<S3SinkConfig>),
     /// A bucket of Backblaze B2.
     B2(Box<B2SinkConfig>),
+    /// A sink that a program which embeds Seaworthy brings along.
+    Custom(CustomSinkConfig),
 }
 
 seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = … }", {
     "local" => Local(LocalSinkConfig),
     "s3" => S3(Box<S3SinkConfig>),
     "b2" => B2(Box<B2SinkConfig>),
+    "custom" => Custom(CustomSinkConfig),
 });
 
 /// A folder of this machine as a sink.
@@ -75,6 +78,7 @@ impl SinkConfig {
             Self::Local(local) => local.append_only,
             Self::S3(s3) => s3.append_only,
             Self::B2(b2) => b2.append_only,
+            Self::Custom(_) => false,
         }
     }
 
@@ -83,6 +87,13 @@ impl SinkConfig {
         !matches!(self, Self::Local(_))
     }
 }
+
+/// A sink that a program which embeds Seaworthy brings along: the file says only that there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct CustomSinkConfig {}
 
 /// A job: what is backed up, where to, and how: `[backup.<name>]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -308,6 +319,7 @@ impl SinkConfig {
             Self::Local(local) => resolve(&mut local.path, base),
             Self::S3(s3) => s3.resolve(base),
             Self::B2(b2) => b2.resolve(base),
+            Self::Custom(_) => {}
         }
     }
 }

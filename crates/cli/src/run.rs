@@ -4,14 +4,14 @@ use std::{io::Write, ops::ControlFlow, path::Path, sync::Arc};
 
 use clap::CommandFactory;
 use seaworthy::{
-    Config, Outcome, Reply, Seaworthy, StateVariables,
+    Config, Outcome, Reply, Seaworthy,
     command::{
-        BackupRequest, DeployFrom, DeployRequest, Destination, DrillRequest, KeyKind,
-        KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest, PruneRequest,
-        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, keygen,
+        BackupRequest, ConfigCheckResult, DeployFrom, DeployRequest, Destination, DrillRequest,
+        KeyKind, KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest, PruneRequest,
+        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, check_file, keygen,
     },
     core::{CommandLine, Context, Error, Result},
-    default_state_folder, find_identities,
+    find_identities,
 };
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
     let opened = open(&global).and_then(|seaworthy| with_identities(seaworthy, &command));
     let seaworthy = match opened {
         Ok(seaworthy) => seaworthy,
-        Err(error) => return finish.with(Reply::<output::Checked>::from(error)),
+        Err(error) => return finish.with(Reply::<ConfigCheckResult>::from(error)),
     };
     match command {
         Command::Backup { jobs, dry_run, accept } => {
@@ -90,7 +90,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let yes = restore.yes;
             let request = match restore_request(restore) {
                 Ok(request) => request,
-                Err(error) => return finish.with(Reply::<output::Checked>::from(error)),
+                Err(error) => return finish.with(Reply::<ConfigCheckResult>::from(error)),
             };
             let confirm = move |intent: &_| ask::confirm(intent, yes);
             finish.with(seaworthy.restore(&request, &confirm, &cx).await)
@@ -190,12 +190,11 @@ impl Finish<'_> {
     }
 }
 
-fn check(global: &Global) -> Reply<output::Checked> {
-    let path = match find(global) {
-        Ok(path) => path,
-        Err(error) => return error.into(),
-    };
-    Config::load(&path).map(|config| output::Checked::new(&path, &config)).into()
+fn check(global: &Global) -> Reply<ConfigCheckResult> {
+    match find(global) {
+        Ok(path) => check_file(&path),
+        Err(error) => error.into(),
+    }
 }
 
 fn find(global: &Global) -> Result<std::path::PathBuf> {
@@ -205,19 +204,7 @@ fn find(global: &Global) -> Result<std::path::PathBuf> {
 
 fn open(global: &Global) -> Result<Seaworthy> {
     let file = find(global)?;
-    let config = Config::load(&file)?;
-    let read = |name: &str| std::env::var_os(name);
-    let (state, xdg, home) = (read("STATE_DIRECTORY"), read("XDG_STATE_HOME"), read("HOME"));
-    let variables = StateVariables {
-        state_directory: state.as_deref(),
-        xdg_state_home: xdg.as_deref(),
-        home: home.as_deref(),
-    };
-    let default = match &config.state {
-        Some(state) => state.clone(),
-        None => default_state_folder(variables)?,
-    };
-    let seaworthy = Seaworthy::new(config, &default)?.with_variables(std::env::vars_os().collect());
+    let seaworthy = Seaworthy::open(Config::load(&file)?, std::env::vars_os().collect())?;
     Ok(match (std::env::current_exe(), std::path::absolute(&file)) {
         (Ok(program), Ok(file)) => {
             let words = [program.into_os_string(), "--config".into(), file.into_os_string()];
@@ -260,21 +247,7 @@ async fn show(
     cx: &Context,
 ) -> Outcome {
     if finish.terminal.json {
-        let mut entries = Vec::new();
-        let mut each = |shown| {
-            entries.push(shown);
-            ControlFlow::Continue(())
-        };
-        let reply = seaworthy.show(&request, &mut each, cx).await;
-        let (outcome, error) = (reply.outcome, reply.error);
-        let entries = (request.files || request.tables).then_some(entries);
-        let result = reply.result.map(|result| output::ShowDocument { result, entries });
-        let mut reply = Reply::from(match (result, error) {
-            (Some(result), None) => Ok(result),
-            (_, Some(error)) => Err(error),
-            (None, None) => Err(Error::cancelled("show")),
-        });
-        reply.outcome = outcome;
+        let reply = seaworthy.show_whole(&request, cx).await;
         return finish.with(reply);
     }
     let mut out = std::io::BufWriter::new(std::io::stdout());

@@ -72,6 +72,7 @@ impl Seaworthy {
             Some(SinkConfig::B2(b2)) => {
                 ObjectStoreSink::s3(self.b2_options(name, b2, intent, limit, cx).await?)?
             }
+            Some(SinkConfig::Custom(_)) => return self.custom_sink(name),
             _ => {
                 let message = format!("this version cannot open the sink {:?}", name.as_str());
                 return Err(Error::new(ErrorKind::Unsupported, "sink.open", message));
@@ -116,7 +117,7 @@ impl Seaworthy {
         &self,
         name: &Name,
         sink: &Name,
-        chosen: &dyn Fn(&Name) -> bool,
+        chosen: &(dyn Fn(&Name) -> bool + Sync),
         changes: impl FnOnce(&mut RunOptions),
         cx: &Context,
     ) -> Result<BackupJob> {

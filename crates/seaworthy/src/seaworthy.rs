@@ -5,12 +5,15 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     path::Path,
+    sync::Arc,
 };
 
-use seaworthy_backup::{HostId, StateFolder, encryption::Identities};
-use seaworthy_core::{CommandLine, Context, Result, Secret, SecretRef};
+use seaworthy_backup::{
+    BackupSink, HostId, StateFolder, config::SinkConfig, encryption::Identities,
+};
+use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret, SecretRef};
 
-use crate::{Config, find_secret, machine};
+use crate::{Config, StateVariables, default_state_folder, find_secret, machine};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -33,6 +36,7 @@ pub struct Seaworthy {
     pub(crate) identities: Identities,
     /// This program with its file, as timers call it.
     pub(crate) program: Option<CommandLine>,
+    custom_sinks: HashMap<Name, Arc<dyn BackupSink>>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -77,6 +81,7 @@ impl Seaworthy {
             variables: Variables::default(),
             identities: Identities::new(),
             program: None,
+            custom_sinks: HashMap::new(),
         })
     }
 
@@ -87,12 +92,51 @@ impl Seaworthy {
         Self { program: Some(program), ..self }
     }
 
+    /// What `config` describes, for a frontend: where the file names no folder for state,
+    /// `variables` say where it is, and secrets are looked up in them.
+    ///
+    /// # Errors
+    /// Those of [`default_state_folder`] and of [`new`](Self::new).
+    pub fn open(config: Config, variables: Variables) -> Result<Self> {
+        let state = match &config.state {
+            Some(state) => state.clone(),
+            None => default_state_folder(StateVariables {
+                state_directory: variables.get("STATE_DIRECTORY"),
+                xdg_state_home: variables.get("XDG_STATE_HOME"),
+                home: variables.get("HOME"),
+            })?,
+        };
+        Ok(Self::new(config, &state)?.with_variables(variables))
+    }
+
     /// Looks up in `variables` what the file says to be in the environment. Without this nothing is
     /// set there.
     #[must_use]
     pub fn with_variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
         self
+    }
+
+    /// Fills the sink `name`, which the file calls `custom`, with `sink`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where the file has no such sink or calls it something else.
+    pub fn add_sink(&mut self, name: &Name, sink: Arc<dyn BackupSink>) -> Result<()> {
+        if !matches!(self.config.sink.get(name.as_str()), Some(SinkConfig::Custom(_))) {
+            let message = format!("the file has no custom sink {:?}", name.as_str());
+            return Err(Error::new(ErrorKind::InvalidInput, "sink.add", message)
+                .remedy_is(format!("write [sink.{name}] with type = \"custom\"")));
+        }
+        self.custom_sinks.insert(name.clone(), sink);
+        Ok(())
+    }
+
+    pub(crate) fn custom_sink(&self, name: &Name) -> Result<Arc<dyn BackupSink>> {
+        self.custom_sinks.get(name).cloned().ok_or_else(|| {
+            let message = format!("nobody has filled the custom sink {:?}", name.as_str());
+            Error::new(ErrorKind::Unsupported, "sink.open", message)
+                .remedy_is("use this file from the program that embeds Seaworthy and brings it")
+        })
     }
 
     /// The secret that `place` names. Its path, if it has one, must be absolute.

@@ -1,27 +1,32 @@
 //! What a listing says of a snapshot.
 
 use seaworthy_core::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HostId, SnapshotId, SnapshotKind, Suspicion};
 
 /// One snapshot in a listing: what retention, `latest` and people decide by.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SnapshotInfo {
     /// Its name.
     pub id: SnapshotId,
     /// What it is worth.
+    #[serde(default = "good")]
     pub state: SnapshotState,
     /// Why it was made. A manifest that cannot be read counts as a backup's.
+    #[serde(default)]
     pub kind: SnapshotKind,
     /// The machine that made it; `None` where the manifest cannot be read.
     pub host: Option<HostId>,
     /// Whether somebody pinned it.
+    #[serde(default)]
     pub pinned: bool,
     /// Its data before compression, in bytes.
+    #[serde(default)]
     pub plain: u64,
     /// What it takes in the sink, in bytes.
+    #[serde(default)]
     pub stored: u64,
 }
 
@@ -50,8 +55,12 @@ impl SnapshotInfo {
     }
 }
 
+fn good() -> SnapshotState {
+    SnapshotState::Good
+}
+
 /// What a stored snapshot is worth.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SnapshotState {

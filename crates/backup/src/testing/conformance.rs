@@ -24,12 +24,7 @@ use crate::sink::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 #[macro_export]
 macro_rules! sink_conformance {
     ($make:expr) => {
-        $crate::sink_conformance!(
-            @each $make,
-            round_trip many_parts invisible_before_commit dropped_upload aborted_upload
-            commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
-            absent_objects deletes histories discards lists_all lists_whole_names put_again unusual_names
-        );
+        $crate::__each_sink_case!($crate::sink_conformance!(@each $make,));
     };
     (@each $make:expr, $($case:ident)*) => {
         $(
@@ -44,23 +39,28 @@ macro_rules! sink_conformance {
     };
 }
 
-/// Runs every case, one after another: for stores that are slow to start.
-///
-/// # Errors
-/// The first broken promise, with the name of its case.
-pub async fn all(sink: &dyn BackupSink) -> Result<()> {
-    macro_rules! each {
-        ($($case:ident)*) => {
-            $($case(sink).await.map_err(|error| error.with("case", stringify!($case)))?;)*
-        };
+/// Gives the names of all cases to a macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_sink_case {
+    ($($callee:ident)::+ ! ($($arguments:tt)*)) => {
+        $($callee)::+! {
+            $($arguments)*
+            round_trip many_parts invisible_before_commit dropped_upload aborted_upload
+            commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
+            absent_objects deletes histories discards lists_all lists_whole_names put_again
+            unusual_names
+        }
+    };
+}
+
+/// Runs every case, one after another, and gives its name and how it ended: for suites that are no
+/// Rust tests.
+pub async fn run_all(sink: &dyn BackupSink) -> Vec<(&'static str, Result<()>)> {
+    macro_rules! run {
+        ($($case:ident)*) => { vec![$((stringify!($case), $case(sink).await)),*] };
     }
-    each!(
-        round_trip many_parts invisible_before_commit dropped_upload aborted_upload
-        commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
-        absent_objects deletes histories discards lists_all
-        lists_whole_names put_again unusual_names
-    );
-    Ok(())
+    __each_sink_case!(run!())
 }
 
 /// A size that needs several parts in every sink.

@@ -14,16 +14,17 @@ mod snapshots;
 mod sync;
 mod verify;
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, BufWriter, Write};
 
-use seaworthy::{Config, Document, command::PinResult, core::ByteSize};
+use seaworthy::{
+    Document,
+    command::{ConfigCheckResult, PinResult},
+    core::ByteSize,
+};
 use serde::Serialize;
 
 pub(crate) use load_test::LoadTestReport;
-pub(crate) use show::{ShowDocument, entry_line};
+pub(crate) use show::entry_line;
 
 use crate::terminal::neutral;
 
@@ -50,23 +51,7 @@ pub(crate) fn print_document<T: Serialize>(document: &Document<'_, T>) -> io::Re
     out.flush()
 }
 
-/// What `config check` found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Checked {
-    file: PathBuf,
-    jobs: usize,
-    sinks: usize,
-    sites: usize,
-}
-
-impl Checked {
-    pub(crate) fn new(file: &Path, config: &Config) -> Self {
-        let (jobs, sinks) = (config.backup.len(), config.sink.len());
-        Self { file: file.to_owned(), jobs, sinks, sites: config.site.len() }
-    }
-}
-
-impl Report for Checked {
+impl Report for ConfigCheckResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (jobs, sinks) = (count(self.jobs, "job"), count(self.sinks, "sink"));
         let sites = match self.sites {

@@ -7,21 +7,11 @@ use seaworthy::{
         SnapshotState,
         index::{FileType, Record},
     },
-    command::{ShowResult, Shown},
+    command::{ShowDocument, ShowResult, Shown},
 };
-use serde::Serialize;
 
 use super::{Report, items, size};
 use crate::terminal::one_line;
-
-/// What `show` found, with the entries where they were asked for.
-#[derive(Debug, Serialize)]
-pub(crate) struct ShowDocument {
-    #[serde(flatten)]
-    pub(crate) result: ShowResult,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) entries: Option<Vec<Shown>>,
-}
 
 impl Report for ShowDocument {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -2,9 +2,11 @@
 
 mod backup;
 mod cert;
+mod check;
 mod drill;
 mod keygen;
 mod pin;
+mod plan;
 mod proxy;
 mod prune;
 mod restore;
@@ -25,9 +27,11 @@ pub use cert::{
     CertRequest, CertResult, CertRun, CertState, CheckResult, Checked, CleanupRequest,
     CleanupResult, ImportRequest, ImportResult, Imported, ListResult, RevokeResult, Target,
 };
+pub use check::{ConfigCheckResult, check_file};
 pub use drill::{DrillRequest, DrillResult, Drilled};
 pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
 pub use pin::{PinResult, Pinned};
+pub use plan::{PlanRequest, PlanResult, Planned, plan_retention};
 pub use proxy::{
     ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, LintFinding, ProxyApplyRequest,
     ProxyApplyResult, ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchRequest,
@@ -42,7 +46,7 @@ pub use service::{
     ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,
     ServiceRenderResult, ServiceStatusResult, ServiceVerb, ServiceVerbResult,
 };
-pub use show::{ShowRequest, ShowResult, Shown};
+pub use show::{ShowDocument, ShowRequest, ShowResult, Shown};
 pub use snapshots::{Listing, SnapshotsResult};
 pub use sync::{SyncResult, Synced};
 pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};

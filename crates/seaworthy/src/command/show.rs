@@ -37,6 +37,18 @@ pub struct ShowResult {
     pub manifest: Manifest,
 }
 
+/// What `show` found as one document, with the entries where they were asked for.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ShowDocument {
+    /// What is known of the snapshot.
+    #[serde(flatten)]
+    pub result: ShowResult,
+    /// What is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<Shown>>,
+}
+
 /// A file or something else in a snapshot, as `show` lists it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -68,6 +80,18 @@ impl Seaworthy {
         cx: &Context,
     ) -> Reply<ShowResult> {
         self.try_show(request, each, cx).await.into()
+    }
+
+    /// Shows a snapshot with everything that is in it at once.
+    pub async fn show_whole(&self, request: &ShowRequest, cx: &Context) -> Reply<ShowDocument> {
+        let mut entries = Vec::new();
+        let mut each = |shown| {
+            entries.push(shown);
+            ControlFlow::Continue(())
+        };
+        let shown = self.try_show(request, &mut each, cx).await;
+        let entries = (request.files || request.tables).then_some(entries);
+        shown.map(|result| ShowDocument { result, entries }).into()
     }
 
     async fn try_show(

@@ -1,0 +1,151 @@
+//! `sw_callback` and `sw_call`: functions of the host that a call makes use of.
+
+use std::ffi::{c_char, c_void};
+
+use seaworthy::core::Cancel;
+
+use crate::{
+    boundary::InsideCallback,
+    cancel::CancelHandle,
+    code,
+    error::Failure,
+    input::{self, Table},
+};
+
+/// A function of the host that is told something as JSON.
+///
+/// It is called on the thread that made the call, and only while the call lasts. What it is given is
+/// borrowed until it returns. Anything but 0 cancels the call. Inside it only `sw_cancel_trigger`,
+/// `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct CallbackTable {
+    /// The size of this struct, in bytes.
+    pub size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The function: its own data, and `json_len` bytes of NUL-terminated JSON.
+    pub call: Option<
+        unsafe extern "C" fn(user_data: *mut c_void, json: *const c_char, json_len: usize) -> i32,
+    >,
+    /// What the function is given back.
+    pub user_data: *mut c_void,
+    /// Called once with `user_data`, on the same thread, before the call returns, whatever it answers,
+    /// if this struct could be read. May be NULL.
+    pub finalizer: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
+}
+
+// SAFETY: numbers, pointers and optional functions may be zero.
+unsafe impl Table for CallbackTable {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// How a call is to run. NULL in its place, and zero in each member, leave it unwatched.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct CallTable {
+    /// The size of this struct, in bytes.
+    pub size: u32,
+    /// How much `log` is told: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4 debugging,
+    /// 5 everything.
+    pub log_level: u32,
+    /// Stops the call when it is triggered. Borrowed while the call begins. May be NULL.
+    pub cancel: *const CancelHandle,
+    /// Told what happens: `{"event":"started","task":…,"total_bytes":…}`,
+    /// `{"event":"advanced","bytes":…,"items":…}` (added up, at most 20 a second),
+    /// `{"event":"finished","task":…,"seconds":…}`, `{"event":"warning","message":…}`, and in later
+    /// versions others, which are to be passed over. Borrowed while the call begins. May be NULL.
+    pub progress: *const CallbackTable,
+    /// Told what the library logs: `{"level":"warn","target":…,"message":…,"fields":{…}}`. Where several
+    /// calls of a context run at once, each is told everything. Borrowed while the call begins. May
+    /// be NULL.
+    pub log: *const CallbackTable,
+}
+
+// SAFETY: numbers and pointers may be zero.
+unsafe impl Table for CallTable {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// A function of the host that was taken over; dropping it runs its finalizer.
+#[derive(Debug)]
+pub(crate) struct Callback(CallbackTable);
+
+impl Callback {
+    /// # Safety
+    /// That of [`input::table`], and the functions keep what [`CallbackTable`] says.
+    unsafe fn read(table: *const CallbackTable, name: &str) -> Result<Option<Self>, Failure> {
+        if table.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: as this function's.
+        let callback = Self(unsafe { input::table(table, name) }?);
+        if callback.0.call.is_none() {
+            return Err(input::null(&format!("the function of {name}")));
+        }
+        Ok(Some(callback))
+    }
+
+    /// Tells it `json`; true where it wants the call to stop.
+    pub(crate) fn tell(&self, json: String) -> bool {
+        let Some(call) = self.0.call else { return false };
+        let (len, json) = (json.len(), json + "\0");
+        let _inside = InsideCallback::enter();
+        // SAFETY: the host gave this function for such arguments; the text lives until it returns.
+        unsafe { call(self.0.user_data, json.as_ptr().cast(), len) != 0 }
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.0.finalizer {
+            let _inside = InsideCallback::enter();
+            // SAFETY: the host gave this function for this pointer, and this is the only call.
+            unsafe { finalizer(self.0.user_data) };
+        }
+    }
+}
+
+/// How much is logged, from 1 (errors) to 5 (everything).
+pub(crate) type LogLevel = u8;
+
+/// How a call is to run.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) cancel: Option<Cancel>,
+    pub(crate) progress: Option<Callback>,
+    pub(crate) log: Option<(Callback, LogLevel)>,
+}
+
+impl Call {
+    /// Takes over what `table` says; NULL says nothing.
+    ///
+    /// # Safety
+    /// `table` and the structs that it points to are NULL or as [`input::table`] wants them, and the
+    /// trigger is NULL or alive.
+    pub(crate) unsafe fn read(table: *const CallTable) -> Result<Self, Failure> {
+        if table.is_null() {
+            return Ok(Self::default());
+        }
+        // SAFETY: as this function's.
+        let table: CallTable = unsafe { input::table(table, "call") }?;
+        // Both are taken over before either is judged, so that each finalizer runs.
+        // SAFETY: as this function's.
+        let (progress, log) = unsafe {
+            (Callback::read(table.progress, "progress"), Callback::read(table.log, "log"))
+        };
+        let (progress, log) = (progress?, log?);
+        let level = match table.log_level {
+            0 => 2,
+            level @ 1..=5 => level as LogLevel,
+            unknown => {
+                let message = format!("there is no log level {unknown}");
+                return Err(Failure::new(code::SW_E_INVALID_INPUT, "argument", message)
+                    .remedy("use 0 to 5"));
+            }
+        };
+        // SAFETY: as this function's.
+        let cancel = unsafe { table.cancel.as_ref() }.map(CancelHandle::cancel);
+        Ok(Self { cancel, progress, log: log.map(|log| (log, level)) })
+    }
+}

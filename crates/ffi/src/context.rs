@@ -1,0 +1,317 @@
+//! `sw_ctx`: a configuration, ready to be worked with, and the runtime that does the work.
+
+use std::{
+    ffi::c_char,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use seaworthy::{
+    Config, Seaworthy, Variables,
+    core::{Error, Name, Result},
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    boundary::{enter, enter_silently, is_inside_callback, outside_callbacks, put},
+    code,
+    error::{ErrorHandle, Failure},
+    input::{self, Table},
+    log::{self, Listeners},
+    queue::Queue,
+    signals,
+    sink::{BoundSink, HostSink},
+};
+
+/// How long `sw_ctx_free` waits for threads that do not end.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A configuration, ready to be worked with. Several threads may make calls on it at once.
+#[derive(Debug)]
+pub struct ContextHandle {
+    // First, so that it ends first: what still ran lets go of the sinks then.
+    runtime: OwnRuntime,
+    seaworthy: Arc<Seaworthy>,
+    /// A later one takes the place of an earlier one with its name, which calls may still use.
+    sinks: RwLock<Vec<(Name, Arc<HostSink>)>>,
+    calls: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+/// How a context is made. NULL in its place, and zero in each member, leave the usual.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct OptionsTable {
+    /// The size of this struct, in bytes.
+    pub size: u32,
+    /// How many threads move data; 0 for one per core. Reading and compressing has threads of its own, as
+    /// many as the file says.
+    pub threads: u32,
+}
+
+// SAFETY: numbers may be zero.
+unsafe impl Table for OptionsTable {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// The most threads that can be asked for.
+const MAX_THREADS: u32 = 1024;
+
+impl ContextHandle {
+    fn open(config: Config, options: Option<OptionsTable>) -> Result<Self, Failure> {
+        let seaworthy = Seaworthy::open(config, variables())?;
+        let threads = options.map_or(0, |options| options.threads);
+        if threads > MAX_THREADS {
+            let message = format!("{threads} threads are too many");
+            return Err(Failure::new(code::SW_E_INVALID_INPUT, "context.open", message));
+        }
+        Ok(Self {
+            seaworthy: Arc::new(seaworthy),
+            sinks: RwLock::default(),
+            runtime: OwnRuntime::new(threads as usize)?,
+            calls: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+        })
+    }
+
+    /// Begins a call.
+    pub(crate) fn enter(&self) -> Result<Entered<'_>, Failure> {
+        self.runtime.check_process()?;
+        if self.panicked.load(Ordering::Acquire) {
+            let message = "an earlier call on this context met a defect in Seaworthy";
+            return Err(Failure::new(code::SW_E_PANIC, "context", message)
+                .remedy("free the context and open a new one"));
+        }
+        self.calls.fetch_add(1, Ordering::AcqRel);
+        Ok(Entered(self))
+    }
+
+    /// Refuses further work.
+    pub(crate) fn has_panicked(&self) {
+        self.panicked.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn runtime(&self) -> &OwnRuntime {
+        &self.runtime
+    }
+
+    /// What works with the configuration, with the sinks of the host bound to the call of `queue`.
+    pub(crate) fn seaworthy(&self, queue: &Arc<Queue>) -> Result<Arc<Seaworthy>, Failure> {
+        let sinks = self.sinks.read().unwrap_or_else(PoisonError::into_inner);
+        if sinks.is_empty() {
+            return Ok(self.seaworthy.clone());
+        }
+        let mut seaworthy = Seaworthy::clone(&self.seaworthy);
+        for (name, sink) in sinks.iter() {
+            let bound = BoundSink::new(name.as_str(), sink.clone(), queue.clone());
+            seaworthy.add_sink(name, Arc::new(bound))?;
+        }
+        Ok(Arc::new(seaworthy))
+    }
+
+    /// Adds a sink of the host, or puts it in the place of the one with this name.
+    pub(crate) fn add_sink(&self, name: Name, sink: HostSink) -> Result<(), Failure> {
+        let sink = Arc::new(sink);
+        // The file must want it: found out on a copy, whose sink is never used.
+        let probe = BoundSink::new(name.as_str(), sink.clone(), Arc::default());
+        Seaworthy::clone(&self.seaworthy).add_sink(&name, Arc::new(probe))?;
+        let mut sinks = self.sinks.write().unwrap_or_else(PoisonError::into_inner);
+        sinks.push((name, sink));
+        Ok(())
+    }
+}
+
+/// A call that runs on a context, which is not freed meanwhile.
+pub(crate) struct Entered<'a>(&'a ContextHandle);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The runtime of one context. Dropping it joins its threads.
+#[derive(Debug)]
+pub(crate) struct OwnRuntime {
+    runtime: Option<Runtime>,
+    pub(crate) listeners: Arc<Listeners>,
+    process: u32,
+}
+
+impl OwnRuntime {
+    pub(crate) fn new(threads: usize) -> Result<Self, Error> {
+        let listeners = Arc::new(Listeners::default());
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if threads > 0 {
+            builder.worker_threads(threads);
+        }
+        let told = listeners.clone();
+        let started = move || {
+            signals::block_all();
+            log::start_on_this_thread(&told);
+        };
+        builder.enable_all().thread_name("seaworthy").on_thread_start(started);
+        builder.on_thread_stop(log::stop_on_this_thread);
+        let runtime = builder.build().map_err(|e| {
+            Error::io("context.open", "cannot start the threads that do the work", e)
+        })?;
+        Ok(Self { runtime: Some(runtime), listeners, process: std::process::id() })
+    }
+
+    /// The threads of a process that forked us off are not here.
+    fn check_process(&self) -> Result<(), Failure> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let message = "this process was forked off after the context was made";
+        Err(Failure::new(code::SW_E_FORKED, "context", message)
+            .remedy("open a context in each process by itself"))
+    }
+
+    pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
+        self.runtime
+            .as_ref()
+            .ok_or_else(|| Failure::new(code::SW_E_INTERNAL, "context", "the runtime has ended"))
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        if self.check_process().is_ok() {
+            runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+        } else {
+            // Nothing of it is here but memory.
+            std::mem::forget(runtime);
+        }
+    }
+}
+
+/// A frontend reads the environment, once, when a context is made.
+fn variables() -> Variables {
+    std::env::vars_os().collect()
+}
+
+/// Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 looks where the program
+/// does: SEAWORTHY_CONFIG, then ./seaworthy.toml, then /etc/seaworthy/seaworthy.toml.
+///
+/// The process environment is read, now and only now: for the place of state, and for secrets that the
+/// file says to be there. `options` may be NULL. `*out` is owned by the caller, until `sw_ctx_free`.
+/// `error` may be NULL; what is put there is the caller's to free. Any thread, but not inside a callback.
+/// After fork(2) open contexts anew. Answers SW_E_CONFIG for a file that is wrong, with `line` and
+/// `column` in the error's context, the codes of what cannot be read, SW_E_NULL, SW_E_UTF8,
+/// SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
+///
+/// # Safety
+/// Pointers are valid for what is said above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_ctx_open_file(
+    path: *const c_char,
+    path_len: usize,
+    options: *const OptionsTable,
+    out: *mut *mut ContextHandle,
+    error: *mut *mut ErrorHandle,
+) -> i32 {
+    let read = || {
+        // SAFETY: as this function's.
+        let path = unsafe { input::optional_text(path, path_len, "path") }?;
+        Ok(Config::load(&find(path)?)?)
+    };
+    // SAFETY: as this function's.
+    unsafe { open(read, options, out, error) }
+}
+
+/// Opens the configuration that `toml` (UTF-8, `toml_len` bytes) is, as if it stood in a file
+/// `seaworthy.toml` in the folder `base`: relative paths are relative to that. A `base` of NULL with a
+/// length of 0 is the present folder.
+///
+/// Everything else is as with `sw_ctx_open_file`.
+///
+/// # Safety
+/// Pointers are valid for what is said above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_ctx_open_text(
+    toml: *const c_char,
+    toml_len: usize,
+    base: *const c_char,
+    base_len: usize,
+    options: *const OptionsTable,
+    out: *mut *mut ContextHandle,
+    error: *mut *mut ErrorHandle,
+) -> i32 {
+    let read = || {
+        // SAFETY: as this function's.
+        let toml = unsafe { input::text(toml, toml_len, "toml") }?;
+        // SAFETY: as this function's.
+        let base = unsafe { input::optional_text(base, base_len, "base") }?;
+        let file = Path::new(base.unwrap_or_default()).join("seaworthy.toml");
+        Ok(Config::from_text(toml, &file)?)
+    };
+    // SAFETY: as this function's.
+    unsafe { open(read, options, out, error) }
+}
+
+/// # Safety
+/// `options` is as [`input::table`] wants it; the others are NULL or may be written to.
+unsafe fn open(
+    read: impl FnOnce() -> Result<Config, Failure>,
+    options: *const OptionsTable,
+    out: *mut *mut ContextHandle,
+    error: *mut *mut ErrorHandle,
+) -> i32 {
+    let work = || {
+        // SAFETY: as this function's.
+        let place = unsafe { input::out(out, "out") }?;
+        *place = std::ptr::null_mut();
+        outside_callbacks()?;
+        let options = match options.is_null() {
+            true => None,
+            // SAFETY: as this function's.
+            false => Some(unsafe { input::table(options, "options") }?),
+        };
+        *place = Box::into_raw(Box::new(ContextHandle::open(read()?, options)?));
+        Ok(())
+    };
+    // SAFETY: as this function's.
+    unsafe { enter(error, work) }
+}
+
+/// The file at `path`, or the one that the program would read.
+pub(crate) fn find(path: Option<&str>) -> Result<PathBuf> {
+    let variable = std::env::var_os("SEAWORTHY_CONFIG");
+    seaworthy::config::find(path.map(Path::new), variable.as_deref().map(Path::new))
+}
+
+/// Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks.
+/// NULL does nothing.
+///
+/// Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
+/// `ctx`: that is a mistake of the caller's; free it again when the call has returned.
+///
+/// # Safety
+/// `ctx` is NULL or a living context, and nobody uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sw_ctx_free(ctx: *mut ContextHandle) {
+    enter_silently(|| {
+        // SAFETY: as this function's.
+        let Some(context) = (unsafe { ctx.as_ref() }) else { return };
+        if is_inside_callback() || context.calls.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        // SAFETY: as this function's.
+        drop(unsafe { Box::from_raw(ctx) });
+    });
+}
+
+/// Empties the place of an answer before anything else happens.
+///
+/// # Safety
+/// `place` is NULL or may be written to.
+pub(crate) unsafe fn clear<T>(place: *mut *mut T) {
+    // SAFETY: as this function's.
+    unsafe { put(place, std::ptr::null_mut()) };
+}

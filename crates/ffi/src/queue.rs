@@ -1,0 +1,209 @@
+//! From the runtime's threads to the one that made the call: what it is to be told, and what only it
+//! may do.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use seaworthy::core::{Event, Progress};
+use serde_json::{Value, json};
+
+/// How far apart reports of how much was done are, at least.
+const PACE: Duration = Duration::from_millis(50);
+
+/// How many log records wait at most; what comes then is counted and lost.
+const MAX_RECORDS: usize = 4096;
+
+/// What the calling thread is to do next.
+pub(crate) enum Item {
+    /// Tell the progress callback.
+    Progress(Value),
+    /// Tell the log callback.
+    Log(Value),
+    /// Do this, for a sink of the host.
+    Work(Work),
+    /// Return: the work is done.
+    Done,
+}
+
+/// Something that only the calling thread may do.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// The queue of one call.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    ready: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<Item>,
+    /// How much was done since that was last told.
+    advanced: Option<(u64, u64)>,
+    told: Option<Instant>,
+    done: bool,
+    closed: bool,
+    records: usize,
+    lost: u64,
+}
+
+impl State {
+    fn flush_advanced(&mut self) {
+        if let Some((bytes, items)) = self.advanced.take() {
+            let event = json!({ "event": "advanced", "bytes": bytes, "items": items });
+            self.items.push_back(Item::Progress(event));
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the calling thread to do `work`; gives it back where the call is over.
+    pub(crate) fn push_work(&self, work: Work) -> Result<(), Work> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(work);
+        }
+        state.items.push_back(Item::Work(work));
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    /// Adds a log record, unless too many wait.
+    pub(crate) fn push_log(&self, mut record: Value) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        if state.records >= MAX_RECORDS {
+            state.lost += 1;
+            return;
+        }
+        let lost = std::mem::take(&mut state.lost);
+        if let (1.., Some(record)) = (lost, record.as_object_mut()) {
+            record.insert("lost_before".into(), lost.into());
+        }
+        state.records += 1;
+        state.items.push_back(Item::Log(record));
+        self.ready.notify_one();
+    }
+
+    /// Says that the work is done.
+    pub(crate) fn finish(&self) {
+        self.lock().done = true;
+        self.ready.notify_one();
+    }
+
+    /// Waits for what comes next.
+    pub(crate) fn next(&self) -> Item {
+        let mut state = self.lock();
+        loop {
+            if let Some(item) = state.items.pop_front() {
+                if matches!(item, Item::Log(_)) {
+                    state.records -= 1;
+                }
+                return item;
+            }
+            let wait =
+                state.advanced.and(state.told).map(|told| PACE.saturating_sub(told.elapsed()));
+            let due = state.advanced.is_some() && wait.is_none_or(|wait| wait.is_zero());
+            if due || (state.done && state.advanced.is_some()) {
+                state.told = Some(Instant::now());
+                state.flush_advanced();
+            } else if state.done {
+                state.closed = true;
+                return Item::Done;
+            } else if let Some(wait) = wait {
+                let waited = self.ready.wait_timeout(state, wait);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+impl Progress for Queue {
+    fn event(&self, event: &Event) {
+        let event = match event {
+            Event::Advanced { bytes, items } => {
+                let mut state = self.lock();
+                let (b, i) = state.advanced.unwrap_or_default();
+                // Whoever waits is woken for the first only: the others are added to it.
+                if state.advanced.replace((b + bytes, i + items)).is_none() {
+                    self.ready.notify_one();
+                }
+                return;
+            }
+            Event::Started { task, total_bytes } => {
+                json!({ "event": "started", "task": task, "total_bytes": total_bytes })
+            }
+            Event::Finished { task, elapsed } => {
+                json!({ "event": "finished", "task": task, "seconds": elapsed.as_secs_f64() })
+            }
+            Event::Warning { message } => json!({ "event": "warning", "message": message }),
+            _ => return,
+        };
+        let mut state = self.lock();
+        if !state.closed {
+            state.flush_advanced();
+            state.items.push_back(Item::Progress(event));
+            self.ready.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queue")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_added_up_and_comes_before_what_follows_it() {
+        let queue = Queue::default();
+        for _ in 0..1000 {
+            queue.event(&Event::Advanced { bytes: 2, items: 1 });
+        }
+        queue.event(&Event::warning("careful"));
+        queue.event(&Event::Advanced { bytes: 5, items: 0 });
+        queue.finish();
+        let mut seen = Vec::new();
+        while let Item::Progress(event) = queue.next() {
+            seen.push(event);
+        }
+        assert_eq!(
+            seen,
+            [
+                json!({ "event": "advanced", "bytes": 2000, "items": 1000 }),
+                json!({ "event": "warning", "message": "careful" }),
+                json!({ "event": "advanced", "bytes": 5, "items": 0 }),
+            ]
+        );
+        assert!(queue.push_work(Box::new(|| ())).is_err(), "the call is over");
+    }
+
+    #[test]
+    fn too_many_records_are_counted() {
+        let queue = Queue::default();
+        for _ in 0..MAX_RECORDS + 3 {
+            queue.push_log(json!({}));
+        }
+        for _ in 0..MAX_RECORDS {
+            assert!(matches!(queue.next(), Item::Log(record) if record == json!({})));
+        }
+        queue.push_log(json!({}));
+        assert!(matches!(queue.next(), Item::Log(record) if record == json!({ "lost_before": 3 })));
+    }
+}

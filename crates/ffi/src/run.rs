@@ -1,0 +1,303 @@
+//! How every call works: the work runs on the context's threads, while the thread that made the call
+//! tells the callbacks and does what only it may do.
+
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::FutureExt;
+use seaworthy::{
+    Outcome, Reply, Seaworthy,
+    core::{Cancel, Context},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    boundary::{enter, outside_callbacks, panicked},
+    callback::{Call, CallTable},
+    code,
+    context::{ContextHandle, OwnRuntime, clear},
+    error::{ErrorHandle, Failure},
+    input,
+    queue::{Item, Queue},
+    signals::WithoutSigpipe,
+    string::StringHandle,
+};
+
+/// The arguments that every command has.
+pub(crate) struct Arguments {
+    pub(crate) ctx: *const ContextHandle,
+    pub(crate) request: *const std::ffi::c_char,
+    pub(crate) request_len: usize,
+    pub(crate) call: *const CallTable,
+    pub(crate) document: *mut *mut StringHandle,
+    pub(crate) error: *mut *mut ErrorHandle,
+}
+
+/// Reads the request, runs `work` with it, and answers with the document about the command `name`.
+///
+/// # Safety
+/// The arguments are as `sw_backup` wants them.
+pub(crate) unsafe fn command<R, T, F>(
+    arguments: Arguments,
+    name: &'static str,
+    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F,
+) -> i32
+where
+    R: DeserializeOwned,
+    T: Serialize + Send + 'static,
+    F: Future<Output = Reply<T>> + Send + 'static,
+{
+    let Arguments { ctx, request, request_len, call, document, error } = arguments;
+    // SAFETY: as this function's.
+    unsafe { clear(document) };
+    let run = || {
+        // SAFETY: as this function's. It comes first, so that each finalizer runs.
+        let call = unsafe { Call::read(call) }?;
+        outside_callbacks()?;
+        // SAFETY: as this function's.
+        let ctx = unsafe { input::handle(ctx, "ctx") }?;
+        // SAFETY: as this function's.
+        let request: R = unsafe { input::request(request, request_len) }?;
+        let entered = ctx.enter()?;
+        let queue = Arc::new(Queue::default());
+        let seaworthy = ctx.seaworthy(&queue)?;
+        let reply = run_on(ctx.runtime(), &queue, call, |cx| work(seaworthy, request, cx));
+        drop(entered);
+        let reply = reply.inspect_err(|failure| {
+            if failure.code == code::SW_E_PANIC {
+                ctx.has_panicked();
+            }
+        })?;
+        // SAFETY: as this function's.
+        unsafe { answer(&reply, name, document) }
+    };
+    // SAFETY: as this function's.
+    unsafe { enter(error, run) }
+}
+
+/// Hands the document over, and says whether it is one of success.
+///
+/// # Safety
+/// `document` is NULL or may be written to.
+pub(crate) unsafe fn answer<T: Serialize>(
+    reply: &Reply<T>,
+    name: &str,
+    document: *mut *mut StringHandle,
+) -> Result<(), Failure> {
+    if !document.is_null() {
+        let text = serde_json::to_string(&reply.document(name)).map_err(|error| {
+            Failure::new(code::SW_E_INTERNAL, "document", format!("no document: {error}"))
+        })?;
+        // SAFETY: as this function's.
+        unsafe { document.write(StringHandle::give(text)) };
+    }
+    if let Some(error) = &reply.error {
+        return Err(error.into());
+    }
+    match reply.outcome {
+        Outcome::Done | Outcome::Losses => Ok(()),
+        Outcome::Findings => {
+            let message = format!("{name}: not everything is as it should be");
+            Err(Failure::new(code::SW_E_FINDINGS, "document", message)
+                .remedy("the document says what"))
+        }
+        _ => {
+            let message = format!("{name} did not succeed");
+            Err(Failure::new(code::SW_E_FAILED, "document", message)
+                .remedy("the document says why"))
+        }
+    }
+}
+
+/// Runs what `work` gives on `runtime`, and serves `queue` on this thread until it is done.
+pub(crate) fn run_on<T, F>(
+    runtime: &OwnRuntime,
+    queue: &Arc<Queue>,
+    call: Call,
+    work: impl FnOnce(Context) -> F,
+) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let _without_sigpipe = WithoutSigpipe::new();
+    let Call { cancel, progress, log } = call;
+    // A callback that stops this call must not pull the caller's own trigger.
+    let ours = Cancel::new();
+    let mut cx = Context::new().with_cancel(ours.clone());
+    if progress.is_some() {
+        cx = cx.with_progress(queue.clone());
+    }
+    let listening = log.as_ref().map(|(_, level)| runtime.listeners.add(*level, queue.clone()));
+    let (work, stop) = (work(cx), ours.clone());
+    let result = Arc::new(Mutex::new(None));
+    let (slot, finish) = (result.clone(), Finish(queue.clone()));
+    runtime.runtime()?.spawn(async move {
+        let forwarded = async {
+            if let Some(cancel) = cancel {
+                cancel.triggered().await;
+                stop.trigger();
+            }
+            std::future::pending::<T>().await
+        };
+        let done = AssertUnwindSafe(async {
+            tokio::select! { biased; done = work => done, done = forwarded => done }
+        });
+        let done = done.catch_unwind().await.map_err(panicked);
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        drop(finish);
+    });
+    loop {
+        let stop = match queue.next() {
+            Item::Progress(event) => progress.as_ref().is_some_and(|to| to.tell(event.to_string())),
+            Item::Log(record) => log.as_ref().is_some_and(|(to, _)| to.tell(record.to_string())),
+            Item::Work(work) => {
+                work();
+                false
+            }
+            Item::Done => break,
+        };
+        if stop {
+            ours.trigger();
+        }
+    }
+    drop(listening);
+    let done = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    done.unwrap_or_else(|| {
+        Err(Failure::new(code::SW_E_INTERNAL, "context", "the work was dropped before it was done"))
+    })
+}
+
+/// Says that the work is done when it is dropped, however that comes about.
+struct Finish(Arc<Queue>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{c_char, c_void};
+
+    use super::*;
+    use crate::callback::CallbackTable;
+    use crate::context::{sw_ctx_free, sw_ctx_open_text};
+
+    #[test]
+    fn a_panic_in_the_work_is_answered_and_the_next_work_runs() {
+        let runtime = OwnRuntime::new(1).unwrap();
+        let queue = Arc::new(Queue::default());
+        let failed: Result<(), _> =
+            run_on(&runtime, &queue, Call::default(), |_| async { panic!("in the work") });
+        let failure = failed.unwrap_err();
+        assert_eq!(failure.code, code::SW_E_PANIC);
+        let queue = Arc::new(Queue::default());
+        assert_eq!(run_on(&runtime, &queue, Call::default(), |_| async { 7 }).unwrap(), 7);
+    }
+
+    #[test]
+    fn after_a_panic_the_context_refuses_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let (toml, base) = ("state = \"state\"", folder.path().to_str().unwrap());
+        let mut ctx = std::ptr::null_mut();
+        let none = std::ptr::null_mut();
+        // SAFETY: text goes in, and the place is a local variable.
+        let opened = unsafe {
+            let (toml_data, base_data) = (toml.as_ptr().cast(), base.as_ptr().cast());
+            let options = std::ptr::null();
+            sw_ctx_open_text(toml_data, toml.len(), base_data, base.len(), options, &mut ctx, none)
+        };
+        assert_eq!(opened, code::SW_OK);
+        let run = |panics: bool| {
+            let arguments = Arguments {
+                ctx,
+                request: std::ptr::null(),
+                request_len: 0,
+                call: std::ptr::null(),
+                document: std::ptr::null_mut(),
+                error: std::ptr::null_mut(),
+            };
+            // SAFETY: the context lives, and the others may be NULL.
+            unsafe {
+                command(arguments, "test", move |_, _: serde_json::Value, _| async move {
+                    assert!(!panics, "as the test wants it");
+                    Reply::new(1, Outcome::Done)
+                })
+            }
+        };
+        assert_eq!(run(false), code::SW_OK);
+        assert_eq!(run(true), code::SW_E_PANIC);
+        assert_eq!(run(false), code::SW_E_PANIC, "it does no more work");
+        // SAFETY: no call runs any more.
+        unsafe { sw_ctx_free(ctx) };
+    }
+
+    #[test]
+    fn what_is_wrong_without_an_error_is_no_success() {
+        let codes =
+            [Outcome::Done, Outcome::Losses, Outcome::Findings, Outcome::Failed].map(|end| {
+                // SAFETY: NULL is allowed.
+                let answered = unsafe { answer(&Reply::new(1, end), "x", std::ptr::null_mut()) };
+                answered.map_or_else(|failure| failure.code, |()| code::SW_OK)
+            });
+        assert_eq!(codes, [code::SW_OK, code::SW_OK, code::SW_E_FINDINGS, code::SW_E_FAILED]);
+    }
+
+    /// Keeps what it is told in the `Vec<String>` that it is given.
+    unsafe extern "C" fn keep(told: *mut c_void, json: *const c_char, len: usize) -> i32 {
+        // SAFETY: the test gives a `Vec` that lives as long as the call, and the library text.
+        let (told, json) = unsafe {
+            let told = &mut *told.cast::<Vec<String>>();
+            (told, std::slice::from_raw_parts(json.cast::<u8>(), len))
+        };
+        told.push(String::from_utf8(json.to_vec()).unwrap());
+        0
+    }
+
+    #[test]
+    fn what_any_thread_of_ours_logs_is_told_on_the_calling_one() {
+        let runtime = OwnRuntime::new(2).unwrap();
+        let mut told: Vec<String> = Vec::new();
+        let log = CallbackTable {
+            size: size_of::<CallbackTable>() as u32,
+            reserved: 0,
+            call: Some(keep),
+            user_data: (&raw mut told).cast(),
+            finalizer: None,
+        };
+        let (cancel, progress) = (std::ptr::null(), std::ptr::null());
+        let size = size_of::<CallTable>() as u32;
+        let table = CallTable { size, log_level: 3, cancel, progress, log: &log };
+        // SAFETY: both tables live, and their sizes are right.
+        let call = unsafe { Call::read(&table) }.unwrap();
+        let done = run_on(&runtime, &Arc::new(Queue::default()), call, |_| async {
+            tracing::info!("from the work");
+            let blocking = || tracing::warn!(n = 1, "from a blocking thread");
+            tokio::task::spawn_blocking(blocking).await.unwrap();
+            tracing::debug!("too much");
+        });
+        done.unwrap();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("from the work") && told[1].contains(r#""fields":{"n":1}"#));
+    }
+
+    #[test]
+    fn a_trigger_of_the_caller_reaches_the_work() {
+        let runtime = OwnRuntime::new(1).unwrap();
+        let queue = Arc::new(Queue::default());
+        let cancel = Cancel::new();
+        let call = Call { cancel: Some(cancel.clone()), ..Call::default() };
+        let other = std::thread::spawn(move || cancel.trigger());
+        let done = run_on(&runtime, &queue, call, |cx| async move {
+            cx.cancel().triggered().await;
+            1
+        });
+        assert_eq!(done.unwrap(), 1);
+        other.join().unwrap();
+    }
+}

@@ -1,0 +1,3 @@
+module seaworthy.example/backup
+
+go 1.19
