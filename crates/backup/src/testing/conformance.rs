@@ -24,7 +24,7 @@ use crate::sink::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 #[macro_export]
 macro_rules! sink_conformance {
     ($make:expr) => {
-        $crate::__each_sink_case!($crate::sink_conformance!(@each $make,));
+        $crate::__each_sink_case!($crate::sink_conformance!(@each $make, discards));
     };
     (@each $make:expr, $($case:ident)*) => {
         $(
@@ -48,14 +48,15 @@ macro_rules! __each_sink_case {
             $($arguments)*
             round_trip many_parts invisible_before_commit dropped_upload aborted_upload
             commit_replaces if_absent_refuses if_absent_large if_absent_one_wins ranges
-            absent_objects deletes histories discards lists_all lists_whole_names put_again
+            absent_objects deletes histories lists_all lists_whole_names put_again
             unusual_names
         }
     };
 }
 
 /// Runs every case, one after another, and gives its name and how it ended: for suites that are no
-/// Rust tests.
+/// Rust tests. [`discards`] is not among them: it forgets an upload as a killed process does, which is a
+/// leak wherever uploads are memory.
 pub async fn run_all(sink: &dyn BackupSink) -> Vec<(&'static str, Result<()>)> {
     macro_rules! run {
         ($($case:ident)*) => { vec![$((stringify!($case), $case(sink).await)),*] };
