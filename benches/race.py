@@ -91,4 +91,5 @@ def main():
         race_restore(seaworthy, work, options.rounds)
 
 
-main()
+if __name__ == "__main__":
+    main()
