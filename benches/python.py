@@ -3,7 +3,7 @@
 
     benches/python.py [--dir DIR] [--rounds N] [--program FILE] [--library FILE]
 
-A ratio of 1.05 at most is the aim. Nothing is asserted: machines are noisy, and a reader judges.
+Starting Python is part of its figure. A ratio of 1.05 at most is the aim. Nothing is asserted: machines are noisy, and a reader judges.
 """
 
 import argparse
