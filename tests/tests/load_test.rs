@@ -187,6 +187,7 @@ impl Nginx {
             ])
             .args(["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"])
             .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
             .current_dir(folder)
             .output()
             .unwrap();

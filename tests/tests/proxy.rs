@@ -29,6 +29,13 @@ fn live(web: &WebLab) -> PathBuf {
     web.lab.path("etc/seaworthy/current")
 }
 
+/// A certificate that the lab makes by itself, or that nobody made.
+fn certificate(name: &str) -> String {
+    format!(
+        "[ca.own]\ntype = \"self-signed\"\n[certificate.{name}]\nnames = [\"{name}.example\"]\nca = [\"own\"]\n"
+    )
+}
+
 #[test]
 fn sites_are_compared_installed_served_and_kept() {
     let web = WebLab::new();
@@ -101,7 +108,7 @@ fn what_nginx_does_not_take_leaves_the_old_files_at_work() {
 fn one_bad_site_is_left_out_when_asked_and_never_silently() {
     let web = WebLab::new();
     let bad = site("b", "b", "snippet = \"no_such_directive on;\"");
-    let lacking = site("c", "c", "certificate = \"none\"") + "[certificate.none]\n";
+    let lacking = site("c", "c", "certificate = \"none\"") + &certificate("none");
     web.configure("", &(site("a", "one", "") + &bad + &lacking));
     let run = web.lab.run(&["proxy", "apply"]).expect_code(2);
     assert!(run.stderr.contains("seaworthy.toml:"), "{}", run.stderr);
@@ -127,7 +134,7 @@ fn one_bad_site_is_left_out_when_asked_and_never_silently() {
 fn certificates_are_shown_as_they_lie_on_disk() {
     let web = WebLab::new();
     web.certify("c", "a.example");
-    let tls = site("a", "one", "certificate = \"c\"") + "[certificate.c]\n";
+    let tls = site("a", "one", "certificate = \"c\"") + &certificate("c");
     web.configure("acme_webroot = \"www\"", &tls);
     web.lab.ok(&["proxy", "apply"]);
     assert_eq!(web.ask_tls("c", "a.example"), "one");
@@ -241,7 +248,7 @@ fn each_bad_input_ends_with_2_and_its_line() {
     web.lab.run(&["config", "check"]).expect_code(2).says(&[&place, "there are two defaults"]);
 
     // What only this machine shows.
-    let sites = good.replace("[[site.b", "certificate = \"c\"\n[[site.b") + "[certificate.c]\n";
+    let sites = good.replace("[[site.b", "certificate = \"c\"\n[[site.b") + &certificate("c");
     web.configure("", &sites);
     web.lab.ok(&["config", "check"]);
     let place = format!("seaworthy.toml:{}:", lines + 13);

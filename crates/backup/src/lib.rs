@@ -34,6 +34,7 @@ pub mod payload;
 pub mod postgres;
 mod prune;
 mod replica;
+mod report;
 mod repository;
 pub mod restore;
 pub mod retention;
@@ -53,12 +54,13 @@ mod workers;
 pub use archive::TarScanner;
 pub use prune::{Locked, Prune, PruneReport};
 pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
+pub use report::BackupReport;
 pub use repository::Repository;
 #[cfg(feature = "files")]
 pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
-pub use run::{BackupJob, BackupReport, JobLock, RunOptions, VerifyAfter};
+pub use run::{BackupJob, JobLock, RunOptions, VerifyAfter};
 pub use signing::Keys;
 #[cfg(any(feature = "local", feature = "s3"))]
 pub use sink::ObjectStoreSink;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     BackupSinkExt, Repository,
     replica::Holds,
-    repository::{Remnant, Survey},
+    repository::Survey,
     retention::{RetentionPlan, RetentionPolicy, decide},
     snapshot::{MANIFEST, SnapshotId},
     state::{JobState, StateFolder},
@@ -259,8 +259,12 @@ impl<'a> Prune<'a> {
         cx: &Context,
     ) -> Result<()> {
         let limit = cx.now().minus(Span::hours(REMNANT_HOURS), &TimeZone::utc());
-        let old = |r: &&Remnant| r.objects.iter().all(|object| object.modified < limit);
-        for remnant in survey.remnants.iter().filter(old) {
+        for remnant in &survey.remnants {
+            // Where runs only add, a trace of a manifest tells at any age that somebody hid it.
+            let is_old = remnant.objects.iter().all(|object| object.modified < limit);
+            if !is_old && !self.append_only {
+                continue;
+            }
             let manifest = self.repository.folder_of(&remnant.id)?.join(MANIFEST)?;
             if !self.repository.sink().history(&manifest).await?.is_blank() {
                 let (job, id, sink) = (self.repository.job(), &remnant.id, self.repository.sink());
@@ -269,6 +273,9 @@ impl<'a> Prune<'a> {
                      at who hid it"
                 )));
                 report.tampered.push(remnant.id.clone());
+                continue;
+            }
+            if !is_old {
                 continue;
             }
             if !self.dry_run {

@@ -11,17 +11,18 @@ use crate::{
     encryption::Recipients,
     history::History,
     payload::{Compression, writer::PayloadWriter},
-    prune::{Prune, PruneReport},
-    replica::{Holds, Replica, ReplicaReport},
+    prune::Prune,
+    replica::{Holds, Replica},
+    report::BackupReport,
     retention::RetentionPolicy,
     signing::{Keys, put_manifest},
     snapshot::{
         CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource,
-        SnapshotId, SnapshotKind, Suspicion, index::LossRecord, index_file::IndexWriter,
+        SnapshotId, SnapshotKind, index_file::IndexWriter,
     },
     state::{JobState, StateFolder},
     suspicion,
-    verify::{self, VerifyOptions, VerifyReport},
+    verify::{self, VerifyOptions},
 };
 
 /// The most threads that work for a run at a time: each holds files open and memory.
@@ -102,60 +103,6 @@ pub enum VerifyAfter {
     Read,
     /// Each object is there with its right size.
     Stat,
-}
-
-/// What a run did.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct BackupReport {
-    /// The job.
-    pub job: Name,
-    /// The snapshot's name.
-    pub id: SnapshotId,
-    /// The sink, for people.
-    pub sink: String,
-    /// The snapshot's folder in the sink.
-    pub folder: ObjectKey,
-    /// What each source gave.
-    pub sources: Vec<ManifestSource>,
-    /// The data before compression, in bytes.
-    pub plain: u64,
-    /// What is stored, in bytes.
-    pub stored: u64,
-    /// How long reading and storing took, in seconds, without verification and retention.
-    pub seconds: f64,
-    /// Why it may not be what the user wants.
-    pub suspicions: Vec<Suspicion>,
-    /// Whether these were overruled.
-    pub accepted: bool,
-    /// The first hundred items that are missing or a mixture.
-    pub losses: Vec<LossRecord>,
-    /// What verification found; `None` when it looked at sizes only.
-    pub verified: Option<VerifyReport>,
-    /// What became of each replica.
-    pub replicas: Vec<ReplicaReport>,
-    /// What retention did; `None` where it was not applied.
-    pub prune: Option<PruneReport>,
-    /// Why retention could not be applied to the end; the snapshot itself is stored all the same.
-    pub prune_error: Option<String>,
-}
-
-impl BackupReport {
-    /// Whether the snapshot is whole and plausible.
-    pub fn is_good(&self) -> bool {
-        (self.suspicions.is_empty() || self.accepted)
-            && self.verified.as_ref().is_none_or(VerifyReport::is_good)
-    }
-
-    /// Whether each replica holds what it should.
-    pub fn replicas_are_good(&self) -> bool {
-        self.replicas.iter().all(ReplicaReport::is_good)
-    }
-
-    /// Whether something that should be in the snapshot is missing from it.
-    pub fn has_losses(&self) -> bool {
-        self.sources.iter().any(|source| source.summary.unreadable > 0)
-    }
 }
 
 impl BackupJob {

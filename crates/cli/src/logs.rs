@@ -92,7 +92,7 @@ pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &C
                 Clean::older_than(age).dry_run(logs.dry_run).run(&logs.files, &cx),
             );
         }
-        let view = match view(&logs, json || colour, &cx) {
+        let view = match view(&logs, json, colour, &cx) {
             Ok(view) => view,
             Err(error) => return Done::Read(Err(error)),
         };
@@ -150,7 +150,7 @@ enum Done {
     Cleaned(Result<CleanReport>),
 }
 
-fn view(logs: &Logs, facts: bool, cx: &Context) -> Result<View> {
+fn view(logs: &Logs, json: bool, colour: bool, cx: &Context) -> Result<View> {
     let zone = TimeZone::system();
     let mut filter = Filter::new();
     let level = match (logs.errors, logs.warnings, logs.info) {
@@ -175,7 +175,11 @@ fn view(logs: &Logs, facts: bool, cx: &Context) -> Result<View> {
     if let Some(count) = logs.lines {
         view = view.last(count);
     }
-    Ok(if facts { view.with_facts() } else { view })
+    Ok(match (json, colour) {
+        (true, _) => view.with_facts().with_times(),
+        (false, true) => view.with_facts(),
+        (false, false) => view,
+    })
 }
 
 fn sources(logs: &Logs) -> Result<Vec<Source>> {

@@ -41,6 +41,7 @@ pub struct View {
     pub(crate) last: Option<usize>,
     pub(crate) zone: TimeZone,
     facts: bool,
+    times: bool,
 }
 
 /// What a [`View`] came to.
@@ -56,7 +57,8 @@ pub struct Summary {
 impl View {
     /// All lines of `sources`; times without a zone are those of UTC.
     pub fn new(sources: Vec<Source>) -> Self {
-        Self { sources, filter: Filter::new(), last: None, zone: TimeZone::utc(), facts: false }
+        let (filter, zone) = (Filter::new(), TimeZone::utc());
+        Self { sources, filter, last: None, zone, facts: false, times: false }
     }
 
     /// Only what `filter` lets through.
@@ -85,6 +87,14 @@ impl View {
     #[must_use]
     pub fn with_facts(mut self) -> Self {
         self.facts = true;
+        self
+    }
+
+    /// Reads the times of all records; without this only where several sources are merged or a filter
+    /// asks for them.
+    #[must_use]
+    pub fn with_times(mut self) -> Self {
+        self.times = true;
         self
     }
 
@@ -128,8 +138,8 @@ impl View {
     }
 
     pub(crate) fn scanner(&self, cx: &Context) -> Scanner {
-        let merges = self.sources.len() > 1;
-        Scanner::new(&self.filter, &self.zone, cx.now(), merges, self.facts)
+        let timed = self.times || self.sources.len() > 1;
+        Scanner::new(&self.filter, &self.zone, cx.now(), timed, self.facts)
     }
 
     /// The last `count` wanted lines of all sources.

@@ -287,7 +287,7 @@ impl ObjectStoreSink {
     /// ```
     /// # use seaworthy_backup::sink::{ObjectStoreSink, s3::{S3Credentials, S3Options}};
     /// # use seaworthy_core::Secret;
-    /// let keys = S3Credentials::key("AKIA0EXAMPLE", Secret::new("not so secret"));
+    /// let keys = S3Credentials::key("AKIA0EXAMPLE", Secret::new("not-so-secret"));
     /// let mut options = S3Options::s3("backups", keys);
     /// options.region = "eu-central-1".into();
     /// let sink = ObjectStoreSink::s3(options)?;
