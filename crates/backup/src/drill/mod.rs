@@ -5,6 +5,7 @@ mod files;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod read_back;
+#[cfg(any(feature = "files", feature = "sqlite", feature = "postgres"))]
 mod scratch;
 #[cfg(feature = "sqlite")]
 mod sqlite;
