@@ -101,7 +101,7 @@ impl Lab {
             ],
         );
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        for name in ["flotteq", "gw2", "c"] {
+        for name in ["api", "app", "partner", "driver", "admin", "gw2", "c"] {
             let live = lab.path("tls/live").join(name);
             fs::create_dir_all(&live).unwrap();
             fs::copy(&chain, live.join("fullchain.pem")).unwrap();
