@@ -136,6 +136,13 @@ impl Error {
         Self::new(kind_of_io(&source), operation, message).caused_by(source)
     }
 
+    /// `text`, as somebody wrote it, is not `what`, such as "a size such as 64MiB", and why.
+    pub fn invalid_text(operation: &'static str, text: &str, what: &str, why: &str) -> Self {
+        let short: String = text.chars().take(80).collect();
+        let message = format!("{short:?} is not {what}: {why}");
+        Self::new(ErrorKind::InvalidInput, operation, message)
+    }
+
     /// The caller cancelled `operation`.
     pub fn cancelled(operation: &'static str) -> Self {
         Self::new(ErrorKind::Cancelled, operation, "interrupted")
@@ -211,6 +218,14 @@ impl Error {
             next = cause.source();
         }
         text
+    }
+
+    /// The message and, after a semicolon, the remedy: for places that carry one line only.
+    pub fn in_one_line(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}; {remedy}"),
+            None => self.to_string(),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod secret;
 mod size;
 mod tagged;
 mod text;
+mod text_type;
 mod time;
 
 pub use apply::{Applied, apply};
@@ -47,9 +48,10 @@ pub use secret::{Secret, SecretRef};
 pub use size::{ByteRate, ByteSize};
 pub use time::{Civil, Span, TimeZone, Timestamp};
 
-/// What the code written by [`tagged!`] calls.
+/// What the code written by [`tagged!`], [`text_type!`] and [`written_as_string!`] calls.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::tagged::{Tagged, deserialize_tagged};
-    pub use serde::{Deserialize, Deserializer};
+    pub use crate::text::deserialize_from_str;
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 }

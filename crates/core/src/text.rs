@@ -7,7 +7,8 @@ use serde::{Deserializer, de};
 use crate::Error;
 
 /// Reads a type that is written as a string, through its [`FromStr`].
-pub(crate) fn deserialize_from_str<'de, T, D>(
+#[doc(hidden)]
+pub fn deserialize_from_str<'de, T, D>(
     deserializer: D,
     expected: &'static str,
 ) -> Result<T, D::Error>
@@ -25,19 +26,11 @@ where
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-            text.parse().map_err(|error: Error| E::custom(with_remedy(&error)))
+            text.parse().map_err(|error: Error| E::custom(error.in_one_line()))
         }
     }
 
     deserializer.deserialize_str(Visitor(expected, PhantomData))
-}
-
-/// The message and, after a semicolon, the remedy: for places that carry one line only.
-pub(crate) fn with_remedy(error: &Error) -> String {
-    match error.remedy() {
-        Some(remedy) => format!("{error}; {remedy}"),
-        None => error.to_string(),
-    }
 }
 
 /// Implements [`schemars::JsonSchema`] for a type that is written as a string.

@@ -200,7 +200,7 @@ impl Serialize for TimeZone {
 impl<'de> Deserialize<'de> for TimeZone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::named(&name).map_err(|error| de::Error::custom(crate::text::with_remedy(&error)))
+        Self::named(&name).map_err(|error| de::Error::custom(error.in_one_line()))
     }
 }
 

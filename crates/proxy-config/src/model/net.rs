@@ -6,9 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, Result, written_as_string};
 
-use super::text::{Host, from_string};
+use super::text::Host;
 
 /// A network such as `203.0.113.0/24`, or a single IP address. Bits beyond the prefix are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,16 +17,13 @@ pub struct Cidr {
     prefix: u8,
 }
 
-fn refused(text: &str, what: &str, why: &str) -> Error {
-    let short: String = text.chars().take(80).collect();
-    Error::new(ErrorKind::InvalidInput, "proxy.model", format!("{short:?} is not {what}: {why}"))
-}
-
 impl FromStr for Cidr {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fail = |why: &str| refused(text, "a network such as 203.0.113.0/24", why);
+        let fail = |why: &str| {
+            Error::invalid_text("proxy.model", text, "a network such as 203.0.113.0/24", why)
+        };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
@@ -67,7 +64,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-from_string!(Cidr, "a network such as 203.0.113.0/24");
+written_as_string!(Cidr, "Cidr", "a network such as 203.0.113.0/24");
 
 /// Where a server listens: `127.0.0.1:3000`, `[::1]:3000`, `backend:3000` or `unix:/run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +82,9 @@ impl FromStr for Address {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fail = |why: &str| refused(text, "an address such as 127.0.0.1:3000", why);
+        let fail = |why: &str| {
+            Error::invalid_text("proxy.model", text, "an address such as 127.0.0.1:3000", why)
+        };
         if let Some(path) = text.strip_prefix("unix:") {
             let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
             if !path.starts_with('/') || !path.chars().all(plain) || path.len() > 107 {
@@ -124,7 +123,7 @@ impl fmt::Display for Address {
     }
 }
 
-from_string!(Address, "an address such as 127.0.0.1:3000");
+written_as_string!(Address, "Address", "an address such as 127.0.0.1:3000");
 
 /// A number of requests in a second or a minute: `10r/s`, `0.5r/s`, `30r/m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +147,8 @@ impl FromStr for RequestRate {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fail = |why: &str| refused(text, "a rate such as 10r/s", why);
+        let fail =
+            |why: &str| Error::invalid_text("proxy.model", text, "a rate such as 10r/s", why);
         let (number, unit) = match (text.strip_suffix("r/s"), text.strip_suffix("r/m")) {
             (Some(number), _) => (number, 60.0),
             (_, Some(number)) => (number, 1.0),
@@ -180,7 +180,7 @@ impl fmt::Display for RequestRate {
     }
 }
 
-from_string!(RequestRate, "a rate such as 10r/s");
+written_as_string!(RequestRate, "RequestRate", "a rate such as 10r/s");
 
 /// An HTTP status code from 300 to 599, as error pages and redirects have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,7 +199,12 @@ impl FromStr for ErrorStatus {
     fn from_str(text: &str) -> Result<Self> {
         let number = text.parse::<u16>().ok().filter(|n| (400..=599).contains(n) && *n != 499);
         number.map(Self).ok_or_else(|| {
-            refused(text, "the status of an error", "write a number from 400 to 599")
+            Error::invalid_text(
+                "proxy.model",
+                text,
+                "the status of an error",
+                "write a number from 400 to 599",
+            )
         })
     }
 }
@@ -210,7 +215,7 @@ impl fmt::Display for ErrorStatus {
     }
 }
 
-from_string!(ErrorStatus, "the status of an error, such as \"404\"");
+written_as_string!(ErrorStatus, "ErrorStatus", "the status of an error, such as \"404\"");
 
 #[cfg(test)]
 mod tests {

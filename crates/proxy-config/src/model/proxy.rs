@@ -225,7 +225,7 @@ impl std::str::FromStr for Trusted {
     }
 }
 
-super::text::from_string!(Trusted, "a network, cloudflare or fastly");
+seaworthy_core::written_as_string!(Trusted, "Trusted", "a network, cloudflare or fastly");
 
 /// How logs are rotated.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -32,7 +32,7 @@ impl FromStr for Snippet {
     }
 }
 
-super::text::from_string!(Snippet, "directives of nginx");
+seaworthy_core::written_as_string!(Snippet, "Snippet", "directives of nginx");
 
 #[cfg(test)]
 mod tests {

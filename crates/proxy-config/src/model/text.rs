@@ -6,109 +6,25 @@ use std::{
     path::{Component, Path},
 };
 
-use seaworthy_core::{Error, ErrorKind};
-
 /// The longest value, in bytes: nginx reads no word of 4,096.
 const LONGEST: usize = 3_500;
 
 /// Defines a type that is written as a string and checked when it is made.
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        seaworthy_core::text_type!(
+            $(#[$doc])* $name, stringify!($name), $what, "proxy.model", $check
+        );
 
         impl $name {
-            #[doc = concat!("Reads ", $what, ".")]
-            #[allow(rustdoc::bare_urls, reason = "the form is shown as it is typed")]
-            pub fn new(text: impl Into<String>) -> seaworthy_core::Result<Self> {
-                let text = text.into();
-                match $check(&text) {
-                    Ok(()) => Ok(Self(text)),
-                    Err(why) => Err($crate::model::text::refused(&text, $what, why)),
-                }
-            }
-
             /// A value of our own.
             #[allow(dead_code, reason = "not every kind has a default")]
             pub(crate) fn constant(text: &'static str) -> Self {
                 debug_assert!($check(text).is_ok());
                 Self(text.to_owned())
             }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = seaworthy_core::Error;
-
-            fn from_str(text: &str) -> seaworthy_core::Result<Self> {
-                Self::new(text)
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        $crate::model::text::from_string!($name, $what);
-    };
-}
-
-/// Reads a type that is written as a string through its `FromStr`.
-macro_rules! from_string {
-    ($name:ident, $what:literal) => {
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                struct Visitor;
-
-                impl serde::de::Visitor<'_> for Visitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str($what)
-                    }
-
-                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err($crate::model::text::in_one_line)
-                    }
-                }
-
-                d.deserialize_str(Visitor)
-            }
-        }
-
-        #[cfg(feature = "schema")]
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "description": $what })
-            }
         }
     };
-}
-pub(crate) use from_string;
-
-/// The message and the remedy, for serde, which carries one line only.
-pub(crate) fn in_one_line<E: serde::de::Error>(error: Error) -> E {
-    E::custom(match error.remedy() {
-        Some(remedy) => format!("{error}; {remedy}"),
-        None => error.to_string(),
-    })
-}
-
-pub(crate) fn refused(text: &str, what: &str, why: &'static str) -> Error {
-    let short: String = text.chars().take(80).collect();
-    let message = format!("{short:?} is not {what}: {why}");
-    Error::new(ErrorKind::InvalidInput, "proxy.model", message)
 }
 
 text_type!(

@@ -76,7 +76,8 @@ impl<'de> Deserialize<'de> for Server {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Server, E> {
-                text.parse::<Address>().map(Server::from).map_err(super::text::in_one_line)
+                let address = text.parse::<Address>();
+                address.map(Server::from).map_err(|error| E::custom(error.in_one_line()))
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Server, A::Error> {

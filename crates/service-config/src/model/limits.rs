@@ -2,10 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use seaworthy_core::{Error, Result, Span};
+use seaworthy_core::{Error, Result, Span, written_as_string};
 use serde::{Deserialize, Serialize};
-
-use super::text::{from_string, refused};
 
 /// When a service that has ended is started again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +92,12 @@ impl FromStr for Percent {
         let digits = text.strip_suffix('%').filter(|t| t.bytes().all(|c| c.is_ascii_digit()));
         match digits.and_then(|digits| digits.parse().ok()) {
             Some(number @ 1..=100_000) => Ok(Self(number)),
-            _ => Err(refused(text, "a part of processors", "write it like 50% or 200%")),
+            _ => Err(Error::invalid_text(
+                "service.model",
+                text,
+                "a part of processors",
+                "write it like 50% or 200%",
+            )),
         }
     }
 }
@@ -111,4 +114,4 @@ impl Serialize for Percent {
     }
 }
 
-from_string!(Percent, "a part of processors such as 200%");
+written_as_string!(Percent, "ServicePercent", "a part of processors such as 200%");
