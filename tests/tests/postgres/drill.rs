@@ -198,6 +198,48 @@ fn interrupted_it_drops_what_it_made() {
     assert!(records(&shop.lab).is_empty());
 }
 
+#[test]
+fn what_a_killed_drill_left_goes_with_the_next_one_and_what_is_in_use_stays() {
+    let slow = "CREATE FUNCTION slow() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1 FROM pg_sleep(600)';";
+    let shop = Shop::new(&format!("{SHOP} {slow}"), "application_name = \"a drill to kill\"")
+        .with("[backup.nightly.drill]\nchecks = [\"select slow()\"]\n");
+    shop.ok(&["backup"]);
+    let asking = |but: &str| {
+        let asked = format!(
+            "SELECT coalesce(min(datname), '') FROM pg_stat_activity WHERE datname <> '{but}'
+             AND application_name = 'a drill to kill' AND query LIKE 'select slow()%'"
+        );
+        let mut scratch = String::new();
+        while scratch.is_empty() {
+            scratch = server().sql("postgres", &asked);
+        }
+        scratch
+    };
+    let start = || {
+        let mut command = shop.command(&["drill", "nightly"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut first = start();
+    let left = asking("");
+    let mut second = start();
+    let used = asking(&left);
+    assert_eq!(databases(&left), [left.as_str()], "the second drill dropped the first one's");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The server notices within seconds.
+    let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{left}'");
+    while server().sql("postgres", &busy) != "0" {}
+    let mut third = start();
+    let other = asking(&used);
+    assert!(databases(&left).is_empty(), "{left} is left");
+    assert_eq!(databases(&used), [used.as_str()]);
+    for (child, scratch) in [(&mut second, &used), (&mut third, &other)] {
+        kill_process(Pid::from_child(child), Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(databases(scratch).is_empty(), "{scratch} is left");
+    }
+}
+
 /// What a program says of `input`.
 fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);

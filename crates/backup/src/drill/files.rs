@@ -108,7 +108,7 @@ impl Comparison {
         let at = record.at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
         let entry = at.and_then(|at| plain.get(at..)).ok_or_else(|| damaged(&record))?;
         let parsed = parse_entry(entry)?.ok_or_else(|| damaged(&record))?;
-        self.found.compared += 1;
+        self.found.compared += u64::from(record.file_type != FileType::Directory);
         let (is_root, findings) = (self.is_root, &mut self.found.findings);
         let mut wrong = |what: String| findings.push(format!("/{}: {what}", record.path));
         let (folder, name) = self.folders.parent(&record.path.0)?;

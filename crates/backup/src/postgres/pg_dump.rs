@@ -23,20 +23,28 @@ const CHUNKS: usize = 64;
 /// Finds `name` (or takes `program`), whose major version must be at least the server's.
 ///
 /// Without a `program`, the folders of Debian's and of PostgreSQL's own packages are looked at
-/// too, where several versions lie side by side.
+/// too, where several versions lie side by side. The server's own version there comes first: what
+/// Debian has in the `PATH` is a script that takes a while to choose one.
 pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Result<PathBuf> {
     let wanted = server / 10_000;
     let remedy = format!(
         "install it (`apt-get install postgresql-client-{wanted}`) or say where it is with \
          `{name} = \"/path/to/{name}\"`"
     );
-    let mut candidates = vec![program.map_or_else(|| PathBuf::from(name), Path::to_owned)];
-    if program.is_none() {
-        for major in wanted..wanted + 8 {
-            candidates.push(format!("/usr/lib/postgresql/{major}/bin/{name}").into());
-            candidates.push(format!("/usr/pgsql-{major}/bin/{name}").into());
-        }
-    }
+    let packaged = |major: u32| {
+        [
+            PathBuf::from(format!("/usr/lib/postgresql/{major}/bin/{name}")),
+            PathBuf::from(format!("/usr/pgsql-{major}/bin/{name}")),
+        ]
+    };
+    let candidates: Vec<PathBuf> = match program {
+        Some(program) => vec![program.to_owned()],
+        None => packaged(wanted)
+            .into_iter()
+            .chain([PathBuf::from(name)])
+            .chain((wanted + 1..wanted + 8).flat_map(packaged))
+            .collect(),
+    };
     let mut oldest: Option<(PathBuf, u32)> = None;
     for candidate in candidates {
         match major_version(&candidate).await {

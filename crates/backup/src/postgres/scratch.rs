@@ -19,10 +19,12 @@ const PREFIX: &str = "seaworthy_drill_";
 const LONGEST_PART: usize = 30;
 
 /// An empty database of its own, like the one that was backed up. Dropped by
-/// [`drop_it`](Self::drop_it) alone.
+/// [`drop_it`](Self::drop_it), or by a later drill where this one was killed.
 #[derive(Debug)]
 pub(crate) struct ScratchDatabase {
     options: ConnectOptions,
+    /// A connection that says that it is in use: it ends when we do, however that comes.
+    _owner: Session,
     /// The database from which it is made and dropped.
     maintenance: ConnectOptions,
     version: u32,
@@ -48,6 +50,7 @@ impl ScratchDatabase {
         }
         let name = format!("{PREFIX}{}_{}", &record.database[..end], random_suffix()?);
         let version = session.version();
+        sweep(&session).await?;
         session.run(&server::create(record, &name, version)).await.map_err(|error| {
             let kind = match error.kind() {
                 ErrorKind::Source => ErrorKind::Unsupported,
@@ -58,7 +61,8 @@ impl ScratchDatabase {
         })?;
         session.close().await;
         let options = server.clone().with_database(name);
-        Ok(Self { options, maintenance: server.clone(), version })
+        let owner = Session::open(&options, "drill").await?;
+        Ok(Self { options, _owner: owner, maintenance: server.clone(), version })
     }
 
     pub(crate) fn options(&self) -> &ConnectOptions {
@@ -108,6 +112,7 @@ impl ScratchDatabase {
     /// The first value of the first row that `sql` gives, as text.
     pub(crate) async fn ask(&self, sql: &str) -> Result<Option<String>> {
         let session = Session::open(&self.options, "drill").await?;
+        session.notice_our_end().await;
         let answer = session.client().simple_query(sql).await;
         let messages = answer.map_err(|error| session.failed(sql, error))?;
         session.close().await;
@@ -150,6 +155,21 @@ impl ScratchDatabase {
         }
         session.close().await;
     }
+}
+
+/// Drops what drills of this role left behind that were killed. One that cannot be dropped stays,
+/// and one that is used again this very moment cannot be: there is no force.
+async fn sweep(session: &Session) -> Result<()> {
+    let mine = "SELECT datname FROM pg_database
+                WHERE starts_with(datname, $1) AND datdba = current_user::regrole
+                  AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = pg_database.oid)";
+    for row in session.rows(mine, &[&PREFIX]).await? {
+        let name: String = row.get(0);
+        if let Err(error) = session.run(&format!("DROP DATABASE {}", quote(&name))).await {
+            tracing::warn!(database = name, "a scratch database is left: {}", error.chain());
+        }
+    }
+    Ok(())
 }
 
 fn random_suffix() -> Result<String> {

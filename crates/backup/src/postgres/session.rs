@@ -113,12 +113,16 @@ impl Session {
              FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
         )
         .await?;
+        self.notice_our_end().await;
+        Ok(())
+    }
+
+    /// Makes a server that waits or computes notice within seconds that we are gone, where it can.
+    pub(super) async fn notice_our_end(&self) {
         if self.version >= 14_00_00 {
-            // A server that waits or computes notices sooner that we are gone; not every platform
-            // can.
+            // Not every platform can.
             let _ = self.client.batch_execute("SET client_connection_check_interval = 5000").await;
         }
-        Ok(())
     }
 
     /// The server's version as a number: 150018 for 15.18.
