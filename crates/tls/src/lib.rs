@@ -63,4 +63,4 @@ pub use provider::{
 };
 #[cfg(feature = "acme")]
 pub use resolve::Resolver;
-pub use store::{About, Store, Version};
+pub use store::{About, Glance, Store, Version};
