@@ -9,6 +9,7 @@ mod error;
 mod hint;
 mod http;
 mod ledger;
+mod note;
 mod order;
 mod poll;
 mod provider;
