@@ -3,8 +3,11 @@
 #![cfg(all(feature = "acme", feature = "local-ca", feature = "rfc2136"))]
 
 mod challenges;
+mod disk;
 mod faults;
+mod interrupted;
 mod issue;
 mod lab;
 mod life;
+mod preflight;
 mod proxy;
