@@ -189,6 +189,26 @@ impl Seaworthy {
         Ok(authority)
     }
 
+    /// The authority at `directory`, as the file describes it, or with nothing special.
+    pub(crate) async fn authority_at(
+        &self,
+        directory: &str,
+        cx: &Context,
+    ) -> Result<AcmeAuthority> {
+        for (name, ca) in self.config.ca.iter() {
+            if let CaConfig::Acme(config) = ca
+                && directory_of(name, config, false)? == directory
+            {
+                return self.authority(name, config, false, &mut Shared::default(), cx).await;
+            }
+        }
+        let store = Store::new(self.store_folder(""));
+        let mut options = AcmeOptions::new(directory, store.account_folder(directory));
+        // Whoever has an account there has agreed.
+        options.agree_tos = true;
+        AcmeAuthority::new(options)
+    }
+
     /// What answers the challenges, and what looks first whether it can.
     async fn solver(
         &self,

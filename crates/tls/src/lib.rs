@@ -20,6 +20,7 @@ pub mod config;
 mod decide;
 mod history;
 mod identifier;
+mod jwk;
 mod key;
 mod pem;
 mod provider;

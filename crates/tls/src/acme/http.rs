@@ -115,10 +115,21 @@ impl Http {
 
     /// An unsigned GET: its status, its Retry-After and its body.
     pub(super) async fn get(&self, url: &str) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let request = Request::get(url).body(reqwest::Body::default()).map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is no URL"))
-                .caused_by(e)
-        })?;
+        let request = Request::get(url);
+        let request = request.body(reqwest::Body::default()).map_err(|e| no_url(url, e))?;
+        self.send(request).await
+    }
+
+    /// A signed POST.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        body: String,
+    ) -> Result<(StatusCode, HeaderMap, Bytes)> {
+        let request = Request::post(url)
+            .header(header::CONTENT_TYPE, "application/jose+json")
+            .body(reqwest::Body::from(body))
+            .map_err(|e| no_url(url, e))?;
         self.send(request).await
     }
 
@@ -205,6 +216,11 @@ impl Lazy {
         }
         builder.build().map_err(|e| wrong("no HTTP client").caused_by(e))
     }
+}
+
+fn no_url(url: &str, error: ::http::Error) -> Error {
+    Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is no URL"))
+        .caused_by(error)
 }
 
 fn wrong(message: &str) -> Error {

@@ -13,6 +13,7 @@ mod note;
 mod order;
 mod poll;
 mod provider;
+mod take_over;
 
 pub use authority::{AcmeAuthority, AcmeOptions, ExternalAccount};
 pub(crate) use authority::{MAX_SKEW, wrong_clock};

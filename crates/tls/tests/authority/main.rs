@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(feature = "acme", feature = "local-ca", feature = "rfc2136"))]
 
+mod certbot;
 mod challenges;
 mod disk;
 mod faults;
