@@ -183,6 +183,17 @@ impl Store {
     /// # Errors
     /// What writing fails with.
     pub fn probe(&self, name: &Name) -> Result<()> {
+        let root = self.root.display();
+        self.try_probe(name).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => error.remedy_is(format!(
+                "run it as the owner of {root}, or give that to this user with chown -R"
+            )),
+            ErrorKind::NoSpace => error.remedy_is(format!("free some space where {root} lies")),
+            _ => error,
+        })
+    }
+
+    fn try_probe(&self, name: &Name) -> Result<()> {
         let folder = self.versions(name);
         durable::create_private_folder(&folder)?;
         durable::create_private_folder(&self.root.join("live"))?;

@@ -100,6 +100,7 @@ async fn a_full_disk_is_said_before_anybody_is_asked_and_loses_nothing_afterward
     let error = report.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{error:?}");
     assert!(error.chain().contains("store/versions/api"), "{}", error.chain());
+    assert!(error.remedy().unwrap().contains("free some space"), "{error:?}");
     assert_eq!(inner.authority().requests(), 0);
     assert!(!lab.path("state/api/pending-key.pem").exists());
     fs::remove_file(disk.ballast()).unwrap();
