@@ -193,6 +193,16 @@ impl Store {
         })
     }
 
+    /// As [`probe`](Self::probe), and leaves not even an empty folder.
+    pub(crate) fn try_out(&self, name: &Name) -> Result<()> {
+        let done = self.probe(name);
+        // Those that are not empty stay.
+        for folder in [self.versions(name), self.root.join("versions"), self.root.join("live")] {
+            let _ = fs::remove_dir(folder);
+        }
+        done
+    }
+
     fn try_probe(&self, name: &Name) -> Result<()> {
         let folder = self.versions(name);
         durable::create_private_folder(&folder)?;

@@ -114,7 +114,10 @@ async fn a_full_disk_is_said_before_anybody_is_asked_and_loses_nothing_afterward
     let now = manager.store().current(&certificate.name).unwrap().unwrap();
     assert_eq!((&now.id, now.chain.leaf()), (&old.id, old.chain.leaf()));
     assert!(now.key().unwrap().expose().contains("PRIVATE KEY"));
-    assert_eq!(manager.store().version_ids(&certificate.name).unwrap(), [old.id.clone()]);
+    assert_eq!(
+        manager.store().version_ids(&certificate.name).unwrap(),
+        std::slice::from_ref(&old.id)
+    );
 
     // With room again the very same certificate is fetched: no second order.
     filling.fills.store(false, Ordering::SeqCst);
