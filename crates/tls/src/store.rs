@@ -193,13 +193,11 @@ impl Store {
         })
     }
 
-    /// As [`probe`](Self::probe), and leaves not even an empty folder.
+    /// As [`probe`](Self::probe), and leaves no empty folder of that name.
     pub(crate) fn try_out(&self, name: &Name) -> Result<()> {
         let done = self.probe(name);
-        // Those that are not empty stay.
-        for folder in [self.versions(name), self.root.join("versions"), self.root.join("live")] {
-            let _ = fs::remove_dir(folder);
-        }
+        // One that is not empty stays.
+        let _ = fs::remove_dir(self.versions(name));
         done
     }
 

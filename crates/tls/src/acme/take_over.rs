@@ -17,7 +17,7 @@ use super::{
     error,
     poll::NONCE_TRIES,
 };
-use crate::{CertificateKey, KeyType, PrivateKey, jwk::without_zeros};
+use crate::{CertificateKey, Fingerprint, KeyType, PrivateKey, jwk::without_zeros};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,15 +38,17 @@ impl AcmeAuthority {
     /// Where the authority refuses; the account then has its old key.
     pub async fn take_over_account(&self, url: &str, old: &PrivateKey) -> Result<bool> {
         let folder = &self.0.options.account_folder;
-        let (path, begun) = (folder.join("account.json"), folder.join("account-new-key.json"));
+        let path = folder.join("account.json");
+        let hash = Fingerprint::of(url.as_bytes()).to_string();
+        let begun = folder.join(format!("account-new-key-{}.json", &hash[..12]));
         durable::create_private_folder(folder)?;
         let _lock = wait_for_lock(&folder.join(".lock")).await?;
         if path.exists() {
             return Ok(false);
         }
         let saved = match Saved::load(&begun, self.directory())? {
-            Some(saved) if saved.id == url => saved,
-            _ => {
+            Some(saved) => saved,
+            None => {
                 let key = PrivateKey::generate(KeyType::P256)?;
                 let saved = Saved::new(self.directory(), url, key.pem().expose());
                 saved.write(&begun)?;
