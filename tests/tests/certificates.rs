@@ -78,6 +78,17 @@ fn config(ports: &Ports, more: &str) -> String {
     text
 }
 
+/// Tells the DNS server one more address of `host`; 127.0.0.1 takes all others away.
+fn add_address(management: u16, host: &str, address: &str) {
+    let (call, body) = match address {
+        "127.0.0.1" => ("clear-a", serde_json::json!({ "host": host })),
+        _ => ("add-a", serde_json::json!({ "host": host, "addresses": ["127.0.0.1", address] })),
+    };
+    let url = format!("http://127.0.0.1:{management}/{call}");
+    let curl = Command::new("curl").args(["-fsS", "-d", &body.to_string(), &url]).status();
+    assert!(curl.unwrap().success());
+}
+
 #[test]
 fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
     let (management, dns_management) = (free_port(), free_port());
@@ -126,7 +137,23 @@ fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
     // A dry run does everything, and stores nothing.
     let dry = lab.ok(&["cert", "issue", "--dry-run", "api"]);
     assert!(dry.stdout.contains("would be issued"), "{}", dry.stdout);
-    assert!(!lab.path("tls/live/api").exists());
+    assert!(!lab.path("tls/live/api").exists() && !lab.path("tls/versions/api").exists());
+
+    // It says of each certificate what is to be mended, and how.
+    let missing = "deploy = [[\"no-such-program\"]]\n";
+    let lab = lab.with_config(&config(&ports, missing).replacen("\"www\"", "\"nginx.conf\"", 1));
+    let dry = lab.run(&["cert", "issue", "--dry-run", "api", "app"]).expect_code(1).stdout;
+    for wanted in ["api: FAILED", "make it writable", "app: FAILED", "install no-such-program"] {
+        assert!(dry.contains(wanted), "{wanted}: {dry}");
+    }
+    // Nobody listens at the second address.
+    add_address(dns_management, "app.flotteq.example.", "127.0.0.9");
+    let lab = lab.with_config(&config(&ports, ""));
+    let dry = lab.run(&["cert", "issue", "--dry-run", "app"]).stdout;
+    let wanted =
+        format!("perhaps   app.flotteq.example: does not answer at 127.0.0.9:{}", ports.http);
+    assert!(dry.contains(&wanted) && dry.contains("help: open the port"), "{dry}");
+    add_address(dns_management, "app.flotteq.example.", "127.0.0.1");
 
     let issued = lab.ok(&["cert", "issue", "--json"]).json();
     for (i, site) in SITES.iter().enumerate() {

@@ -31,8 +31,8 @@ pub(crate) async fn run(
         CertCommand::Revoke { names, reason } => {
             finish.with(seaworthy.cert_revoke(&names, reason.into(), cx).await)
         }
-        CertCommand::ImportCertbot { names, from, dry_run } => {
-            let request = ImportRequest { from, names, dry_run };
+        CertCommand::ImportCertbot { names, from, dry_run, roll_over } => {
+            let request = ImportRequest { from, names, dry_run, roll_over };
             finish.with(seaworthy.cert_import(&request, cx).await)
         }
         CertCommand::Cleanup { dry_run, look_in } => {

@@ -51,6 +51,10 @@ pub(crate) enum CertCommand {
         /// Change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Give accounts with RSA keys a new key at the authority: they are ours then, and certbot
+        /// cannot use them any more
+        #[arg(long)]
+        roll_over: bool,
     },
     /// Remove certificates that nothing uses
     Cleanup {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
@@ -32,6 +32,7 @@ use crate::Seaworthy;
 pub(crate) struct Shared {
     authorities: HashMap<(Name, bool), AcmeAuthority>,
     listeners: Mutex<HashMap<(bool, SocketAddr), Arc<dyn ChallengeSolver>>>,
+    resolver: OnceLock<Resolver>,
 }
 
 impl Seaworthy {
@@ -188,6 +189,26 @@ impl Seaworthy {
         Ok(authority)
     }
 
+    /// The authority at `directory`, as the file describes it, or with nothing special.
+    pub(crate) async fn authority_at(
+        &self,
+        directory: &str,
+        cx: &Context,
+    ) -> Result<AcmeAuthority> {
+        for (name, ca) in self.config.ca.iter() {
+            if let CaConfig::Acme(config) = ca
+                && directory_of(name, config, false)? == directory
+            {
+                return self.authority(name, config, false, &mut Shared::default(), cx).await;
+            }
+        }
+        let store = Store::new(self.store_folder(""));
+        let mut options = AcmeOptions::new(directory, store.account_folder(directory));
+        // Whoever has an account there has agreed.
+        options.agree_tos = true;
+        AcmeAuthority::new(options)
+    }
+
     /// What answers the challenges, and what looks first whether it can.
     async fn solver(
         &self,
@@ -197,10 +218,7 @@ impl Seaworthy {
         shared: &Shared,
         cx: &Context,
     ) -> Result<(Arc<dyn ChallengeSolver>, AcmePreflight)> {
-        let resolvers = self.config.tls.clone().unwrap_or_default().resolvers;
-        let resolvers: Vec<_> = resolvers.into_iter().map(|server| server.or_port(53)).collect();
-        let resolver =
-            if resolvers.is_empty() { Resolver::system()? } else { Resolver::of(&resolvers)? };
+        let resolver = self.resolver(shared)?;
         let (mut webroot, mut hook) = (None, None);
         let solver: Arc<dyn ChallengeSolver> = match &config.challenge {
             Some(ChallengeConfig::Http01(http)) => match (&http.webroot, http.standalone) {
@@ -236,6 +254,18 @@ impl Seaworthy {
             precheck = precheck.hook(command);
         }
         Ok((solver, precheck))
+    }
+
+    /// What asks DNS, read from the machine once.
+    fn resolver(&self, shared: &Shared) -> Result<Resolver> {
+        if let Some(known) = shared.resolver.get() {
+            return Ok(known.clone());
+        }
+        let servers = self.config.tls.iter().flat_map(|tls| &tls.resolvers);
+        let servers: Vec<_> = servers.map(|server| server.or_port(53)).collect();
+        let resolver =
+            if servers.is_empty() { Resolver::system()? } else { Resolver::of(&servers)? };
+        Ok(shared.resolver.get_or_init(|| resolver).clone())
     }
 
     async fn dns_solver(

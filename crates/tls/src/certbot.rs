@@ -7,11 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use seaworthy_core::{Error, ErrorKind, Name, Result, Secret, durable};
 use serde::Deserialize;
 
-use crate::{IssuedChain, Store, pem};
+use crate::{IssuedChain, Store, jwk::Jwk};
 
 /// certbot's folder.
 #[derive(Debug, Default)]
@@ -48,9 +47,13 @@ pub struct FoundAccount {
     /// The URL of the directory.
     pub directory: String,
     /// The URL of the account.
+    pub url: String,
+    /// Its key: PKCS#8 in PEM; none for one that is neither RSA nor P-256.
+    pub key: Option<Secret>,
+    /// Whether its key is one that we can use as it is.
+    is_p256: bool,
+    /// What certbot calls it.
     id: String,
-    /// Its key: PKCS#8 in PEM; none for one of a kind that we cannot use.
-    key: Option<Secret>,
 }
 
 /// Reads certbot's folder `from`: all its certificates, or those called `names`.
@@ -88,6 +91,10 @@ pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
             .remedy_is(format!("see what lies in {}", folder.display())));
     }
     read_accounts(&from.join("accounts"), &from.join("accounts"), &mut found)?;
+    // Of several at one authority the one that is in use.
+    let used: Vec<&String> =
+        found.lineages.iter().filter_map(|lineage| lineage.settings.get("account")).collect();
+    found.accounts.sort_by_key(|account| (!used.contains(&&account.id), account.id.clone()));
     Ok(found)
 }
 
@@ -126,14 +133,6 @@ fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<()> {
     struct Registration {
         uri: String,
     }
-    #[derive(Deserialize)]
-    struct Key {
-        kty: String,
-        crv: Option<String>,
-        d: Option<String>,
-        x: Option<String>,
-        y: Option<String>,
-    }
     let fail = |e| Error::io("certbot.read", format!("cannot read {}", folder.display()), e);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -153,45 +152,33 @@ fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<()> {
             continue;
         };
         let (Ok(key), Ok(registration)) = (
-            serde_json::from_slice::<Key>(&key),
+            serde_json::from_slice::<Jwk>(&key),
             serde_json::from_slice::<Registration>(&registration),
         ) else {
             found.notes.push(format!("the account in {} cannot be read", path.display()));
             continue;
         };
         let place = folder.strip_prefix(root).unwrap_or(folder).display().to_string();
-        let decode = |part: &Option<String>| {
-            BASE64_URL_SAFE_NO_PAD.decode(part.as_deref()?).ok().filter(|b| b.len() == 32)
-        };
-        let usable = key.kty == "EC" && key.crv.as_deref() == Some("P-256");
-        let parts = (decode(&key.d), decode(&key.x), decode(&key.y));
-        let key = match parts {
-            (Some(d), Some(x), Some(y)) if usable => Some(pkcs8(&d, &x, &y)),
-            _ => None,
-        };
         found.accounts.push(FoundAccount {
             directory: format!("https://{place}"),
-            id: registration.uri,
-            key,
+            url: registration.uri,
+            key: key.pem(),
+            is_p256: key.is_p256(),
+            id: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         });
     }
     Ok(())
 }
 
-/// A P-256 key as PKCS#8 in PEM.
-fn pkcs8(d: &[u8], x: &[u8], y: &[u8]) -> Secret {
-    const BEFORE: &[u8] = &[
-        0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
-        0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30,
-        0x6b, 0x02, 0x01, 0x01, 0x04, 0x20,
-    ];
-    const BETWEEN: &[u8] = &[0xa1, 0x44, 0x03, 0x42, 0x00, 0x04];
-    let der = [BEFORE, d, BETWEEN, x, y].concat();
-    Secret::new(pem::encode("PRIVATE KEY", &der))
-}
-
 impl FoundAccount {
-    /// Makes this account ours, unless we have one at its directory. Whether it was done.
+    /// Whether the account is to get a new key before it can be ours: with
+    /// `AcmeAuthority::take_over_account`.
+    pub fn can_roll_over(&self) -> bool {
+        self.key.is_some() && !self.is_p256
+    }
+
+    /// Makes this account ours, unless we have one at its directory. Whether it was done. certbot
+    /// can go on using it.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for a key that is not P-256.
@@ -200,19 +187,22 @@ impl FoundAccount {
         if path.exists() {
             return Ok(false);
         }
-        let Some(key) = &self.key else {
-            let message = format!(
-                "certbot's account at {} has an RSA key, which is not taken over",
-                self.directory
-            );
-            return Err(Error::new(ErrorKind::Unsupported, "certbot.account", message)
-                .remedy_is("a new account is registered by itself; nothing is lost by that"));
+        let Some(key) = self.key.as_ref().filter(|_| self.is_p256) else {
+            let kind = if self.can_roll_over() { "an RSA key" } else { "a key of an odd kind" };
+            let message = format!("certbot's account at {} has {kind}", self.directory);
+            let error = Error::new(ErrorKind::Unsupported, "certbot.account", message);
+            return Err(error.remedy_is(if self.can_roll_over() {
+                "with --roll-over it gets a new key and is ours, and certbot cannot use it any \
+                 more; without, a new account is registered by itself"
+            } else {
+                "a new account is registered by itself"
+            }));
         };
         if dry_run {
             return Ok(true);
         }
         let saved = serde_json::json!({
-            "format": 1, "directory": self.directory, "id": self.id, "key": key.expose(),
+            "format": 1, "directory": self.directory, "id": self.url, "key": key.expose(),
         });
         if let Some(folder) = path.parent() {
             durable::create_private_folder(folder)?;
@@ -322,18 +312,5 @@ mod tests {
         let settings = parse(text);
         assert_eq!(settings["authenticator"], "webroot");
         assert_eq!(settings["webroot_map.a.example"], "/srv/a");
-    }
-
-    #[test]
-    #[cfg(feature = "manage")]
-    fn a_p256_account_key_becomes_pkcs8() {
-        // The pair of RFC 7515, appendix A.3.
-        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
-        let pem = pkcs8(
-            &part("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"),
-            &part("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
-            &part("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
-        );
-        crate::PrivateKey::from_pem(pem.expose()).unwrap();
     }
 }

@@ -20,6 +20,7 @@ pub mod config;
 mod decide;
 mod history;
 mod identifier;
+mod jwk;
 mod key;
 mod pem;
 mod provider;
@@ -63,4 +64,4 @@ pub use provider::{
 };
 #[cfg(feature = "acme")]
 pub use resolve::Resolver;
-pub use store::{About, Store, Version};
+pub use store::{About, Glance, Store, Version};

@@ -25,11 +25,22 @@ pub(crate) fn decode(label: &str, text: &str) -> Option<Vec<Vec<u8>>> {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(&begin) {
         let (inner, next) = after.split_once(&end)?;
-        let packed: String = inner.split_ascii_whitespace().collect();
-        blocks.push(BASE64_STANDARD.decode(packed).ok()?);
+        blocks.push(unpack(inner)?);
         rest = next;
     }
     Some(blocks)
+}
+
+/// The first block with this label.
+pub(crate) fn first(label: &str, text: &str) -> Option<Vec<u8>> {
+    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
+    let (_, after) = text.split_once(&begin)?;
+    unpack(after.split_once(&end)?.0)
+}
+
+fn unpack(inner: &str) -> Option<Vec<u8>> {
+    let packed: String = inner.split_ascii_whitespace().collect();
+    BASE64_STANDARD.decode(packed).ok()
 }
 
 #[cfg(test)]
@@ -40,6 +51,7 @@ mod tests {
     fn what_is_written_is_read() {
         let (first, second) = (vec![7; 100], b"x".to_vec());
         let text = format!("# a comment\n{}{}", encode("THING", &first), encode("THING", &second));
+        assert_eq!(super::first("THING", &text), Some(first.clone()));
         assert_eq!(decode("THING", &text), Some(vec![first, second]));
         assert_eq!(decode("THING", "-----BEGIN THING-----\n!!\n-----END THING-----"), None);
         assert_eq!(decode("THING", "-----BEGIN THING-----\nAAAA"), None);

@@ -10,7 +10,7 @@ use std::{
 use seaworthy_core::{Error, ErrorKind, Name, Result, Secret, Timestamp, durable};
 use serde::{Deserialize, Serialize};
 
-use crate::IssuedChain;
+use crate::{Certificate, IssuedChain, pem};
 
 const ABOUT: &str = "about.json";
 
@@ -49,6 +49,18 @@ impl Version {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// As much of a [`Version`] as tells whether it is to be renewed: quick to read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Glance {
+    /// The name of its folder.
+    pub id: String,
+    /// The certificate itself.
+    pub leaf: Certificate,
+    /// What is known about it.
+    pub about: About,
 }
 
 /// What is known about a certificate beside what it says itself.
@@ -112,11 +124,21 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Damaged`] where one is there that cannot be read.
     pub fn current(&self, name: &Name) -> Result<Option<Version>> {
+        match self.current_id(name)? {
+            Some(id) => self.version(name, &id),
+            None => Ok(None),
+        }
+    }
+
+    /// The id of the live version of `name`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where `live/<name>` is something that is not ours.
+    pub fn current_id(&self, name: &Name) -> Result<Option<String>> {
         let link = self.live(name);
         match fs::read_link(&link) {
             Ok(target) => {
-                let id = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                self.version(name, &id)
+                Ok(Some(target.file_name().unwrap_or_default().to_string_lossy().into_owned()))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(_) => Err(not_ours(&link)),
@@ -127,17 +149,25 @@ impl Store {
     pub fn version(&self, name: &Name, id: &str) -> Result<Option<Version>> {
         let folder = self.versions(name).join(id);
         let path = folder.join("fullchain.pem");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => {
-                return Err(Error::io("store.read", format!("cannot read {}", path.display()), e));
+        let Some(text) = read_if_there(&path)? else { return Ok(None) };
+        let chain = IssuedChain::from_pem(&text).map_err(|e| e.with("file", path.display()))?;
+        let about = about(&folder);
+        Ok(Some(Version { id: id.to_owned(), chain, about, folder }))
+    }
+
+    /// One version of `name`, without those above the certificate.
+    pub fn glance(&self, name: &Name, id: &str) -> Result<Option<Glance>> {
+        let folder = self.versions(name).join(id);
+        let path = folder.join("fullchain.pem");
+        let Some(text) = read_if_there(&path)? else { return Ok(None) };
+        let leaf = match pem::first("CERTIFICATE", &text) {
+            Some(der) => Certificate::from_der(&der).map_err(|e| e.with("file", path.display()))?,
+            None => {
+                let message = format!("there is no certificate in {}", path.display());
+                return Err(Error::new(ErrorKind::Damaged, "certificate.read", message));
             }
         };
-        let chain = IssuedChain::from_pem(&text).map_err(|e| e.with("file", path.display()))?;
-        let about = fs::read(folder.join(ABOUT)).unwrap_or_default();
-        let about = serde_json::from_slice(&about).unwrap_or_default();
-        Ok(Some(Version { id: id.to_owned(), chain, about, folder }))
+        Ok(Some(Glance { id: id.to_owned(), leaf, about: about(&folder) }))
     }
 
     /// The names of all versions of `name`, oldest first.
@@ -153,6 +183,25 @@ impl Store {
     /// # Errors
     /// What writing fails with.
     pub fn probe(&self, name: &Name) -> Result<()> {
+        let root = self.root.display();
+        self.try_probe(name).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => error.remedy_is(format!(
+                "run it as the owner of {root}, or give that to this user with chown -R"
+            )),
+            ErrorKind::NoSpace => error.remedy_is(format!("free some space where {root} lies")),
+            _ => error,
+        })
+    }
+
+    /// As [`probe`](Self::probe), and leaves no empty folder of that name.
+    pub(crate) fn try_out(&self, name: &Name) -> Result<()> {
+        let done = self.probe(name);
+        // One that is not empty stays.
+        let _ = fs::remove_dir(self.versions(name));
+        done
+    }
+
+    fn try_probe(&self, name: &Name) -> Result<()> {
         let folder = self.versions(name);
         durable::create_private_folder(&folder)?;
         durable::create_private_folder(&self.root.join("live"))?;
@@ -261,6 +310,19 @@ impl Store {
 
     fn versions(&self, name: &Name) -> PathBuf {
         self.root.join("versions").join(name.as_str())
+    }
+}
+
+fn about(folder: &Path) -> About {
+    let about = fs::read(folder.join(ABOUT)).unwrap_or_default();
+    serde_json::from_slice(&about).unwrap_or_default()
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("store.read", format!("cannot read {}", path.display()), e)),
     }
 }
 

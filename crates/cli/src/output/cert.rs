@@ -19,6 +19,9 @@ impl Report for CertResult {
         }
         for run in &self.certificates {
             write_run(run, self.dry_run, out)?;
+            if self.dry_run {
+                write_findings(run, out)?;
+            }
         }
         Ok(())
     }
@@ -64,6 +67,18 @@ fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io::Result<()
         (None, None, Some(Action::Deploy)) => writeln!(out, "{name}: deployed"),
         (None, None, _) => writeln!(out, "{name}: nothing done"),
     }
+}
+
+/// What is to be mended before it is asked for in earnest, and how. What is certain to fail stands
+/// in the error already.
+fn write_findings(run: &CertRun, out: &mut dyn Write) -> io::Result<()> {
+    let said =
+        |message: &str| run.error.as_ref().is_some_and(|error| error.message.contains(message));
+    for finding in run.findings.iter().filter(|finding| !said(&finding.message)) {
+        writeln!(out, "  perhaps   {}: {}", finding.about, one_line(&finding.message))?;
+        writeln!(out, "            help: {}", one_line(&finding.remedy))?;
+    }
+    Ok(())
 }
 
 impl Report for ListResult {

@@ -1,6 +1,6 @@
 //! The account at an authority: opened, or registered, once.
 
-use std::{fs, io};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use instant_acme::{Account, AccountBuilder, Error as AcmeError, ExternalAccountKey, NewAccount};
@@ -13,13 +13,52 @@ use crate::pem;
 
 /// The account as it lies on disk, for its owner alone.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+pub(super) struct Saved {
     format: u32,
     directory: String,
     /// The account's URL.
-    id: String,
+    pub(super) id: String,
     /// The account's key: PKCS#8 in PEM.
-    key: String,
+    pub(super) key: String,
+}
+
+impl Saved {
+    pub(super) fn new(directory: &str, id: &str, key: &str) -> Self {
+        let (directory, id, key) = (directory.to_owned(), id.to_owned(), key.to_owned());
+        Self { format: 1, directory, id, key }
+    }
+
+    /// What lies at `path`, which must be for `directory`.
+    pub(super) fn load(path: &Path, directory: &str) -> Result<Option<Self>> {
+        let damaged = |why: &str| {
+            let message = format!("the account in {} is {why}", path.display());
+            Error::new(ErrorKind::Damaged, "acme.account", message)
+                .remedy_is("restore the file, or move it away: a new account is then made")
+        };
+        let fail = |e| Error::io("acme.account", format!("cannot read {}", path.display()), e);
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(fail(e)),
+        };
+        let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            tracing::warn!("others could read the account's key in {}", path.display());
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(fail)?;
+        }
+        let saved: Self = serde_json::from_slice(&bytes).map_err(|_| damaged("damaged"))?;
+        if saved.directory != directory {
+            return Err(damaged(&format!("one at {}", saved.directory)));
+        }
+        Ok(Some(saved))
+    }
+
+    /// Writes it for its owner alone, durably.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| Error::new(ErrorKind::Internal, "acme.account", e.to_string()))?;
+        durable::write_file(path, &bytes, 0o600)
+    }
 }
 
 impl Inner {
@@ -68,28 +107,7 @@ impl Inner {
     }
 
     fn load(&self) -> Result<Option<Saved>> {
-        let path = self.path();
-        let damaged = |why: &str| {
-            let message = format!("the account in {} is {why}", path.display());
-            Error::new(ErrorKind::Damaged, "acme.account", message)
-                .remedy_is("restore the file, or move it away: a new account is then made")
-        };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => {
-                return Err(Error::io(
-                    "acme.account",
-                    format!("cannot read {}", path.display()),
-                    e,
-                ));
-            }
-        };
-        let saved: Saved = serde_json::from_slice(&bytes).map_err(|_| damaged("damaged"))?;
-        if saved.directory != self.options.directory {
-            return Err(damaged(&format!("one at {}", saved.directory)));
-        }
-        Ok(Some(saved))
+        Saved::load(&self.path(), &self.options.directory)
     }
 
     pub(super) fn saved_account_url(&self) -> Option<String> {
@@ -140,15 +158,8 @@ impl Inner {
             }
         };
         let key = credentials.private_key().secret_pkcs8_der();
-        let saved = Saved {
-            format: 1,
-            directory: options.directory.clone(),
-            id: account.id().to_owned(),
-            key: pem::encode("PRIVATE KEY", key),
-        };
-        let bytes = serde_json::to_vec_pretty(&saved)
-            .map_err(|e| Error::new(ErrorKind::Internal, "acme.account", e.to_string()))?;
-        durable::write_file(&self.path(), &bytes, 0o600)?;
+        let key = pem::encode("PRIVATE KEY", key);
+        Saved::new(&options.directory, account.id(), &key).write(&self.path())?;
         Ok(account)
     }
 
@@ -162,7 +173,7 @@ impl Inner {
 }
 
 /// The lock at `path`, once whoever has it is done.
-async fn wait_for_lock(path: &std::path::Path) -> Result<FileLock> {
+pub(super) async fn wait_for_lock(path: &Path) -> Result<FileLock> {
     loop {
         match FileLock::acquire(path, "registering an account") {
             Err(error) if error.kind() == ErrorKind::Locked => {

@@ -3,14 +3,16 @@
 use std::{
     collections::HashMap,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use ::http::{HeaderMap, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use instant_acme::{BodyWrapper, BytesResponse, Error as AcmeError, HttpClient};
+use rustls::pki_types::CertificateDer;
 use seaworthy_core::{Error, ErrorKind, Result, Secret, Timestamp};
+use webpki::anchor_from_trusted_cert;
 
 use crate::{decide::later, pem, provider::NOT_BEFORE};
 
@@ -20,8 +22,17 @@ const MAX_ANSWER: usize = 1 << 20;
 /// Speaks HTTP to one authority. Cloning shares what was noticed.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: reqwest::Client,
+    client: Arc<Lazy>,
     seen: Arc<Mutex<Seen>>,
+}
+
+/// The client, made for the first request: where nothing is due there is none, and hundreds of the
+/// machine's roots need not be read.
+struct Lazy {
+    roots: Vec<CertificateDer<'static>>,
+    proxy: Option<reqwest::Proxy>,
+    limit: Duration,
+    made: OnceLock<reqwest::Client>,
 }
 
 /// What the library above passes over.
@@ -46,37 +57,30 @@ pub(super) struct Settings<'a> {
 
 impl Http {
     pub(super) fn new(settings: &Settings<'_>) -> Result<Self> {
-        let wrong = |message: &str| Error::new(ErrorKind::Config, "acme.client", message);
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let mut roots = Vec::new();
         if let Some(text) = settings.roots {
             let blocks = pem::decode("CERTIFICATE", text).filter(|blocks| !blocks.is_empty());
             for der in blocks.ok_or_else(|| wrong("`roots` holds no certificate in PEM"))? {
-                roots.add(der.into()).map_err(|e| wrong("`roots` cannot be read").caused_by(e))?;
+                let der = CertificateDer::from(der);
+                anchor_from_trusted_cert(&der)
+                    .map_err(|e| wrong("`roots` cannot be read").caused_by(e))?;
+                roots.push(der);
             }
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| wrong("TLS cannot be set up").caused_by(e))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .tcp_nodelay(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(settings.limit.min(Duration::from_secs(15)))
-            .timeout(settings.limit)
-            .user_agent(concat!("seaworthy/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = settings.proxy {
-            let proxy = reqwest::Proxy::all(proxy.expose())
-                .map_err(|_| wrong("`proxy` is no URL of a proxy"))?;
-            builder = builder.proxy(proxy);
+        let proxy = settings.proxy.map(|proxy| {
+            reqwest::Proxy::all(proxy.expose()).map_err(|_| wrong("`proxy` is no URL of a proxy"))
+        });
+        let lazy =
+            Lazy { roots, proxy: proxy.transpose()?, limit: settings.limit, made: OnceLock::new() };
+        Ok(Self { client: Arc::new(lazy), seen: Arc::default() })
+    }
+
+    fn client(&self) -> Result<reqwest::Client> {
+        if let Some(made) = self.client.made.get() {
+            return Ok(made.clone());
         }
-        let client = builder.build().map_err(|e| wrong("no HTTP client").caused_by(e))?;
-        Ok(Self { client, seen: Arc::default() })
+        let made = self.client.make()?;
+        Ok(self.client.made.get_or_init(|| made).clone())
     }
 
     /// How far the authority's clock is ahead of ours, in seconds, as of its last answer.
@@ -111,10 +115,21 @@ impl Http {
 
     /// An unsigned GET: its status, its Retry-After and its body.
     pub(super) async fn get(&self, url: &str) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let request = Request::get(url).body(reqwest::Body::default()).map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is no URL"))
-                .caused_by(e)
-        })?;
+        let request = Request::get(url);
+        let request = request.body(reqwest::Body::default()).map_err(|e| no_url(url, e))?;
+        self.send(request).await
+    }
+
+    /// A signed POST.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        body: String,
+    ) -> Result<(StatusCode, HeaderMap, Bytes)> {
+        let request = Request::post(url)
+            .header(header::CONTENT_TYPE, "application/jose+json")
+            .body(reqwest::Body::from(body))
+            .map_err(|e| no_url(url, e))?;
         self.send(request).await
     }
 
@@ -140,7 +155,7 @@ impl Http {
         };
         self.seen().requests += 1;
         let request = reqwest::Request::try_from(request).map_err(&fail)?;
-        let mut answer = self.client.execute(request).await.map_err(&fail)?;
+        let mut answer = self.client()?.execute(request).await.map_err(&fail)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(&fail)? {
@@ -174,6 +189,42 @@ impl Http {
             *place = Some(String::from_utf8_lossy(body).into_owned());
         }
     }
+}
+
+impl Lazy {
+    fn make(&self) -> Result<reqwest::Client> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(self.roots.iter().cloned());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| wrong("TLS cannot be set up").caused_by(e))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .tcp_nodelay(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(self.limit.min(Duration::from_secs(15)))
+            .timeout(self.limit)
+            .user_agent(concat!("seaworthy/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        builder.build().map_err(|e| wrong("no HTTP client").caused_by(e))
+    }
+}
+
+fn no_url(url: &str, error: ::http::Error) -> Error {
+    Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is no URL"))
+        .caused_by(error)
+}
+
+fn wrong(message: &str) -> Error {
+    Error::new(ErrorKind::Config, "acme.client", message)
 }
 
 impl HttpClient for Http {

@@ -9,9 +9,11 @@ mod error;
 mod hint;
 mod http;
 mod ledger;
+mod note;
 mod order;
 mod poll;
 mod provider;
+mod take_over;
 
 pub use authority::{AcmeAuthority, AcmeOptions, ExternalAccount};
 pub(crate) use authority::{MAX_SKEW, wrong_clock};

@@ -11,6 +11,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Result};
 use super::{
     authority::Inner,
     error,
+    note::Note,
     poll::{Pauses, past_nonces},
     provider::Failure,
 };
@@ -135,6 +136,7 @@ impl OrderRun<'_> {
     /// Answers what is asked for each name, and waits for the verdict.
     async fn authorize(&self, order: &mut Order) -> Result<()> {
         let challenges = self.challenges(order).await?;
+        self.note(order, &challenges)?;
         let work = async {
             try_join_all(challenges.iter().map(|c| self.solver.present(c))).await?;
             try_join_all(challenges.iter().map(|c| self.solver.ready(c, self.cx))).await?;
@@ -163,7 +165,19 @@ impl OrderRun<'_> {
                 tracing::warn!("{}: cannot tidy up: {}", challenge.identifier(), error.chain());
             }
         }
+        if done.is_err()
+            && let Err(error) = self.note(order, &[])
+        {
+            tracing::warn!("the next run takes the answers away again: {}", error.chain());
+        }
         done
+    }
+
+    /// From here on a crash costs nothing: the next run goes on with this order, and takes away
+    /// the answers.
+    pub(super) fn note(&self, order: &Order, answers: &[Challenge]) -> Result<()> {
+        let directory = &self.inner.options.directory;
+        Note::new(directory, order.url(), &self.request.names, answers).write(self.request)
     }
 
     /// The challenges of the names that the authority has not yet seen to be ours.

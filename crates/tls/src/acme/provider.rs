@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use instant_acme::RevocationRequest;
 use rustls::pki_types::CertificateDer;
 use seaworthy_core::{Context, Error, ErrorKind, Result};
-use serde::{Deserialize, Serialize};
 
-use super::{authority::AcmeAuthority, error, order::OrderRun, poll::past_nonces};
+use super::{authority::AcmeAuthority, error, note::Note, order::OrderRun, poll::past_nonces};
 use crate::{
     Certificate, CertificateKey, CertificateProvider, CertificateRequest, ChallengeSolver,
     IssuedChain, RenewalHint, RevocationReason,
@@ -19,14 +18,6 @@ use crate::{
 pub struct AcmeProvider {
     authority: AcmeAuthority,
     solver: Arc<dyn ChallengeSolver>,
-}
-
-/// What is needed to go on after a crash.
-#[derive(Serialize, Deserialize)]
-struct Note {
-    directory: String,
-    order: String,
-    names: Vec<crate::Identifier>,
 }
 
 impl AcmeProvider {
@@ -40,29 +31,6 @@ impl AcmeProvider {
         &self.authority
     }
 
-    /// The order that a run before this one began for the same names, where there is one.
-    fn begun(&self, request: &CertificateRequest) -> Result<Option<String>> {
-        let Some(journal) = &request.journal else { return Ok(None) };
-        let Some(text) = journal.read()? else { return Ok(None) };
-        // A note that cannot be read is as good as none: a new order is begun.
-        let note: Option<Note> = serde_json::from_str(&text).ok();
-        Ok(note
-            .filter(|note| note.directory == self.id() && note.names == request.names)
-            .map(|note| note.order))
-    }
-
-    fn note(&self, request: &CertificateRequest, order: Option<&str>) -> Result<()> {
-        let Some(journal) = &request.journal else { return Ok(()) };
-        let note = order.map(|order| Note {
-            directory: self.id().to_owned(),
-            order: order.to_owned(),
-            names: request.names.clone(),
-        });
-        let text = note.map(|note| serde_json::to_string(&note)).transpose();
-        let text = text.map_err(|e| Error::new(ErrorKind::Internal, "acme.note", e.to_string()))?;
-        journal.write(text.as_deref())
-    }
-
     async fn issue_once(
         &self,
         account: &instant_acme::Account,
@@ -72,15 +40,21 @@ impl AcmeProvider {
     ) -> std::result::Result<IssuedChain, Failure> {
         let run =
             OrderRun { inner: &self.authority.0, account, solver: &*self.solver, request, cx };
-        if let Some(url) = self.begun(request)? {
-            match run.resume(&url, key).await {
+        let before = Note::read(request)?;
+        if let Some(note) = &before {
+            note.tidy(&*self.solver).await;
+        }
+        if let Some(url) =
+            before.as_ref().and_then(|note| note.order_for(self.id(), &request.names))
+        {
+            match run.resume(url, key).await {
                 Ok(chain) => return Ok(chain),
                 // What may pass is tried again later; the order is not lost.
                 Err(Failure::Ours(error)) if error.is_retryable() => return Err(error.into()),
                 Err(Failure::Ours(error)) if error.kind() == ErrorKind::Cancelled => {
                     return Err(error.into());
                 }
-                Err(_) => self.note(request, None)?,
+                Err(_) => Note::remove(request)?,
             }
         }
         if let Some(ledger) = &self.authority.0.options.ledger {
@@ -90,8 +64,7 @@ impl AcmeProvider {
         if let Some(ledger) = &self.authority.0.options.ledger {
             ledger.ordered(self.id(), cx.now())?;
         }
-        // From here on a crash costs nothing: the next run goes on with this order.
-        self.note(request, Some(order.url()))?;
+        run.note(&order, &[])?;
         Ok(run.complete(&mut order, key).await?)
     }
 }
@@ -125,7 +98,7 @@ impl CertificateProvider for AcmeProvider {
         let issued = match self.issue_once(&account, request, key, cx).await {
             Err(Failure::Acme(e, _)) if error::account_is_gone(&e) => {
                 let account = inner.replace_account(&account, cx.now()).await?;
-                self.note(request, None)?;
+                Note::remove(request)?;
                 self.issue_once(&account, request, key, cx).await
             }
             other => other,

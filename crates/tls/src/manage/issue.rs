@@ -177,6 +177,9 @@ impl Manager {
                 }
             }
         }
+        if options.dry_run {
+            findings.extend(self.look_at_store(certificate));
+        }
         let looks = certificate.prechecks.iter().map(|precheck| precheck.look(cx));
         findings.extend(futures_util::future::join_all(looks).await.into_iter().flatten());
         let blocks = |finding: &&Finding| options.strict || finding.weight == Weight::Certain;
@@ -192,6 +195,13 @@ impl Manager {
         }
         Err(Error::new(ErrorKind::Unsupported, "certificate.precheck", message)
             .remedy_is(first.remedy.clone()))
+    }
+
+    /// Whether there is room and the right to store a certificate, without leaving anything.
+    fn look_at_store(&self, certificate: &ManagedCertificate) -> Option<Finding> {
+        let error = self.store.try_out(&certificate.name).err()?;
+        let remedy = error.remedy().unwrap_or("mend what is named").to_owned();
+        Some(Finding::certain(self.store.root().display().to_string(), error.chain(), remedy))
     }
 
     /// The key for the next certificate: made first, and kept until the certificate is stored.

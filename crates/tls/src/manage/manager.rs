@@ -7,8 +7,8 @@ use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Secret};
 
 use super::{ManagedCertificate, Origin, report::Report};
 use crate::{
-    About, Action, CertificateProvider, History, IssuedChain, KnownHint, PrivateKey, Reason, Store,
-    Version,
+    About, Action, Certificate, CertificateProvider, Glance, History, IssuedChain, KnownHint,
+    PrivateKey, Reason, Store, Version,
     decide::{decide, later},
 };
 
@@ -93,9 +93,12 @@ impl Manager {
     ) -> Result<()> {
         // Looked at without the lock: a thousand that are not due cost nothing.
         let mut history = self.history(&certificate.name)?;
-        report.action = self.action(certificate, options, &history, cx)?;
+        let newest = self.glance(&certificate.name, &history)?;
+        report.action = self.decide(certificate, newest.as_ref(), options, &history, cx)?;
         report.deployed = history.deployed;
-        let hint_is_old = self.hint_is_old(&history, cx) && !options.dry_run;
+        let hint_is_old = !options.dry_run
+            && hint_is_old(&history, cx)
+            && newest.is_some_and(|newest| issuer_of(&certificate.origin, &newest.about).is_some());
         if report.is_unchanged() && !hint_is_old {
             return Ok(());
         }
@@ -128,12 +131,24 @@ impl Manager {
         history: &History,
         cx: &Context,
     ) -> Result<Action> {
-        let newest = self.newest(&certificate.name, history)?;
+        let newest = self.glance(&certificate.name, history)?;
+        self.decide(certificate, newest.as_ref(), options, history, cx)
+    }
+
+    /// What is due, where `newest` is the newest certificate that there is.
+    fn decide(
+        &self,
+        certificate: &ManagedCertificate,
+        newest: Option<&Glance>,
+        options: &RunOptions,
+        history: &History,
+        cx: &Context,
+    ) -> Result<Action> {
         let providers = match &certificate.origin {
             Origin::Managed(providers) => providers,
             Origin::External { chain, .. } => {
                 let theirs = super::issue::read_chain(chain)?;
-                let same = newest.as_ref().is_some_and(|ours| ours.chain.leaf() == theirs.leaf());
+                let same = newest.is_some_and(|ours| ours.leaf == *theirs.leaf());
                 return Ok(match (same, history.deployed) {
                     (false, _) => Action::Renew { reason: Reason::Changed },
                     (true, false) => Action::Deploy,
@@ -144,13 +159,13 @@ impl Manager {
         if options.force || options.dry_run {
             return Ok(Action::Renew { reason: Reason::Forced });
         }
-        let validity = newest.as_ref().map(|version| version.chain.leaf().validity());
-        let hint = newest.as_ref().and_then(|version| hint_for(version, history));
+        let validity = newest.map(|newest| newest.leaf.validity());
+        let hint = newest.and_then(|newest| hint_for(&newest.leaf, history));
         let mut action = decide(cx.now(), validity, hint, history);
-        let changed = newest.as_ref().is_some_and(|version| {
-            let was_trial = is_trial(&version.about.provider);
+        let changed = newest.is_some_and(|newest| {
+            let was_trial = is_trial(&newest.about.provider);
             let now_real = providers.first().is_some_and(|p| !is_trial(p.id()));
-            !version.chain.leaf().is_for(&certificate.names) || (was_trial && now_real)
+            !newest.leaf.is_for(&certificate.names) || (was_trial && now_real)
         });
         if changed && matches!(action, Action::Rest { .. } | Action::Deploy) {
             // As if there were none: pauses after failures hold.
@@ -175,6 +190,19 @@ impl Manager {
             return Ok(Some(version));
         }
         self.store.current(name)
+    }
+
+    /// What matters of the newest certificate.
+    fn glance(&self, name: &Name, history: &History) -> Result<Option<Glance>> {
+        if let Some(id) = &history.waiting
+            && let Some(newest) = self.store.glance(name, id)?
+        {
+            return Ok(Some(newest));
+        }
+        match self.store.current_id(name)? {
+            Some(id) => self.store.glance(name, &id),
+            None => Ok(None),
+        }
     }
 
     /// Remembers that the live certificate of `name` is revoked: a new one is due, with a new key.
@@ -247,15 +275,6 @@ impl Manager {
         }
     }
 
-    fn hint_is_old(&self, history: &History, cx: &Context) -> bool {
-        let again = match (&history.hint, history.hint_asked) {
-            (Some(known), Some(asked)) => known.hint.ask_again.min(later(asked, ASK_HINTS * 2)),
-            (None, Some(asked)) => later(asked, ASK_HINTS),
-            (_, None) => return true,
-        };
-        cx.now() >= again
-    }
-
     /// Asks the authority that issued the certificate. Its silence is no failure.
     async fn ask_hint(
         &self,
@@ -263,10 +282,9 @@ impl Manager {
         history: &mut History,
         cx: &Context,
     ) -> Result<()> {
-        let Origin::Managed(providers) = &certificate.origin else { return Ok(()) };
-        let Some(version) = self.newest(&certificate.name, history)? else { return Ok(()) };
-        let Some(provider) = issuer_of(providers, &version) else { return Ok(()) };
-        let leaf = version.chain.leaf();
+        let Some(newest) = self.glance(&certificate.name, history)? else { return Ok(()) };
+        let Some(provider) = issuer_of(&certificate.origin, &newest.about) else { return Ok(()) };
+        let leaf = &newest.leaf;
         let asked = tokio::time::timeout(HINT_LIMIT, provider.renewal_hint(leaf)).await;
         history.hint_asked = Some(cx.now());
         match asked {
@@ -294,16 +312,22 @@ impl Manager {
     }
 }
 
-pub(super) fn hint_for<'a>(version: &Version, history: &'a History) -> Option<&'a KnownHint> {
-    let about = version.chain.leaf().fingerprint().to_string();
-    history.hint.as_ref().filter(|known| known.about == about)
+fn hint_for<'a>(leaf: &Certificate, history: &'a History) -> Option<&'a KnownHint> {
+    history.hint.as_ref().filter(|known| known.about == leaf.fingerprint().to_string())
 }
 
-fn issuer_of<'a>(
-    providers: &'a [std::sync::Arc<dyn CertificateProvider>],
-    version: &Version,
-) -> Option<&'a dyn CertificateProvider> {
-    providers.iter().find(|p| p.id() == version.about.provider).map(|p| &**p)
+fn hint_is_old(history: &History, cx: &Context) -> bool {
+    let again = match (&history.hint, history.hint_asked) {
+        (Some(known), Some(asked)) => known.hint.ask_again.min(later(asked, ASK_HINTS * 2)),
+        (None, Some(asked)) => later(asked, ASK_HINTS),
+        (_, None) => return true,
+    };
+    cx.now() >= again
+}
+
+fn issuer_of<'a>(origin: &'a Origin, about: &About) -> Option<&'a dyn CertificateProvider> {
+    let Origin::Managed(providers) = origin else { return None };
+    providers.iter().find(|p| p.id() == about.provider).map(|p| &**p)
 }
 
 /// Whether nobody trusts what this provider issues, because it is for trying things out.

@@ -12,7 +12,7 @@ use seaworthy_core::{Context, ErrorKind, ManualClock, Span};
 use seaworthy_tls::{
     Action, CertificateProvider, CertificateRequest, KeyType, NOT_BEFORE, PrivateKey, RenewalHint,
     acme::{AcmeAuthority, AcmeProvider},
-    manage::{Origin, RunOptions, Weight},
+    manage::{Origin, RunOptions},
     preflight::AcmePreflight,
     solver::Webroot,
 };
@@ -22,7 +22,7 @@ use crate::{
     proxy::{Asked, Fate, Proxy},
 };
 
-fn provider_at(lab: &Lab, directory: &str, solver: Arc<Webroot>) -> Arc<AcmeProvider> {
+pub(crate) fn provider_at(lab: &Lab, directory: &str, solver: Arc<Webroot>) -> Arc<AcmeProvider> {
     let mut options = lab.options(directory);
     options.request_limit = Duration::from_secs(3);
     Arc::new(AcmeProvider::new(AcmeAuthority::new(options).unwrap(), solver))
@@ -141,22 +141,18 @@ async fn nine_of_ten_nonces_refused_are_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_orders_at_once_with_refused_nonces_finish() {
     let lab = Lab::with(Pebble { nonce_reject: 5, ..Pebble::default() }).await;
-    let provider = lab.provider();
+    // Pebble alone may lock itself under so many: see the proxy's `Turns`.
+    let proxy = Proxy::start(&lab, |_| Fate::Pass).await;
+    let options = lab.options(&proxy.directory());
+    let authority = AcmeAuthority::new(options).unwrap();
+    let provider = Arc::new(AcmeProvider::new(authority, lab.webroot()));
     let names: Vec<String> = (0..200).map(|i| format!("n{i}.test.example")).collect();
     let orders = names.iter().map(|name| {
         let provider = provider.clone();
         async move {
             let key = PrivateKey::generate(KeyType::P256).unwrap();
             let request = CertificateRequest::new(ids(&[name]));
-            // Now and then the authority leaves one of so many connections without an answer until the
-            // limit of a request: a later run tries again, and so does this.
-            let mut issued = provider.issue(&request, &key, &Context::new()).await;
-            for _ in 0..2 {
-                if issued.as_ref().is_err_and(seaworthy_core::Error::is_retryable) {
-                    issued = provider.issue(&request, &key, &Context::new()).await;
-                }
-            }
-            issued
+            provider.issue(&request, &key, &Context::new()).await
         }
     });
     let all = futures_util::future::join_all(orders);
@@ -322,7 +318,7 @@ async fn hints_are_followed_and_what_is_replaced_is_named_once() {
     assert_ne!(manager.store().current(&certificate.name).unwrap().unwrap().id, first.id);
 }
 
-fn with_renewal_info(body: String) -> String {
+pub(crate) fn with_renewal_info(body: String) -> String {
     let mut directory: serde_json::Value = serde_json::from_str(&body).unwrap();
     let base = directory["newOrder"].as_str().unwrap().replace("order-plz", "renewal-info");
     directory["renewalInfo"] = base.into();
@@ -377,57 +373,4 @@ fn with_odd_tokens(body: String) -> String {
         challenge["token"] = "../../../evil".into();
     }
     state.to_string()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_certain_blocks_and_what_is_likely_warns() {
-    let lab = Lab::new().await;
-    // Pebble does not say what it is called in CAA records.
-    let proxy = Proxy::start(&lab, |asked| match asked.path.as_str() {
-        "/dir" => Fate::Change(vec![], Some(with_renewal_info)),
-        _ => Fate::Pass,
-    })
-    .await;
-    let provider = provider_at(&lab, &proxy.directory(), lab.webroot());
-    lab.dns("add-caa", &serde_json::json!({ "host": "test.example.", "policies": [{ "tag": "issue", "value": "other.example" }] }));
-    let check = |names: &[&str], port: u16| {
-        AcmePreflight::new(
-            ids(names),
-            provider.authority().clone(),
-            lab.resolver(),
-            Arc::new(Webroot::new(lab.path("www"))),
-        )
-        .http_port(port)
-        .webroot(lab.path("www"))
-    };
-    let look = |check: AcmePreflight| async move {
-        seaworthy_tls::manage::Precheck::look(&check, &Context::new()).await
-    };
-    assert_eq!(look(check(&["fine.example"], lab.http_port)).await, []);
-    let caa = look(check(&["deep.a.test.example"], lab.http_port)).await;
-    assert_eq!(caa[0].weight, Weight::Certain);
-    assert!(caa[0].message.contains("other.example"), "{caa:?}");
-    assert!(caa[0].remedy.contains("CAA 0 issue \"pebble"), "{caa:?}");
-    // Each address is asked: one of these two is another's.
-    lab.dns(
-        "add-a",
-        &serde_json::json!({ "host": "two.example.", "addresses": ["127.0.0.1", "127.0.0.9"] }),
-    );
-    let silent = look(check(&["two.example"], lab.http_port)).await;
-    assert_eq!((silent.len(), silent[0].weight), (1, Weight::Likely), "{silent:?}");
-    assert!(silent[0].message.contains("127.0.0.9"), "{silent:?}");
-    assert_eq!(std::fs::read_dir(lab.path("www/.well-known/acme-challenge")).unwrap().count(), 0);
-
-    std::fs::write(lab.path("file"), "").unwrap();
-    let blocked = look(check(&["fine.example"], lab.http_port).webroot(lab.path("file"))).await;
-    assert_eq!(blocked[0].weight, Weight::Certain, "{blocked:?}");
-
-    // What blocks is said before anybody is asked for a certificate, and --skip-checks skips it.
-    let mut certificate = lab.certificate("two", &["two.example"], provider.clone());
-    certificate.prechecks = vec![Arc::new(check(&["two.example"], lab.http_port))];
-    let mut strict = RunOptions::default();
-    strict.strict = true;
-    let report = lab.manager().run(&certificate, &strict, &Context::new()).await;
-    assert_eq!(report.error.unwrap().operation(), "certificate.precheck");
-    assert!(!lab.path("state/two/pending-key.pem").exists());
 }

@@ -209,3 +209,30 @@ async fn terms_that_are_not_agreed_to_are_not_agreed_to() {
     let key = PrivateKey::generate(KeyType::P256).unwrap();
     assert_eq!(key.key_type(), KeyType::P256);
 }
+
+/// The example in the repository is run as a reader would run it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_gets_a_certificate_in_under_forty_lines() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let source = std::fs::read_to_string(root.join("examples/issue_certificate.rs")).unwrap();
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    assert!(source.lines().filter(code).count() < 40);
+
+    let mut build = std::process::Command::new(env!("CARGO"));
+    build.args(["build", "-q", "--workspace", "--all-features", "--example", "issue_certificate"]);
+    assert!(build.current_dir(&root).status().unwrap().success());
+    // This test lies in <target>/debug/deps.
+    let here = std::env::current_exe().unwrap();
+    let example = here.parent().unwrap().with_file_name("examples").join("issue_certificate");
+    let lab = Lab::new().await;
+    let run = std::process::Command::new(example)
+        .args([&lab.directory(), lab.path("lab-ca/root.pem").to_str().unwrap()])
+        .args(["a.test.example", &lab.http_port.to_string()])
+        .current_dir(lab.path(""))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let chain =
+        seaworthy_tls::IssuedChain::from_pem(&String::from_utf8_lossy(&run.stdout)).unwrap();
+    assert!(chain.leaf().is_for(&ids(&["a.test.example"])));
+}

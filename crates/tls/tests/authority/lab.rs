@@ -249,7 +249,10 @@ pub(crate) fn wait_for(port: u16) {
 
 /// A web server for `folder`. It ends with the test.
 pub(crate) fn serve_files(port: u16, folder: PathBuf) {
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    serve_files_at(TcpListener::bind(("127.0.0.1", port)).unwrap(), folder);
+}
+
+pub(crate) fn serve_files_at(listener: TcpListener, folder: PathBuf) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let folder = folder.clone();

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
+    sync::RwLock,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -39,6 +40,15 @@ pub(crate) enum Fate {
 }
 
 type Rule = Arc<Mutex<Box<dyn FnMut(&Asked) -> Fate + Send>>>;
+
+/// Lets Pebble work on a new order alone, and on everything else side by side.
+///
+/// Pebble 2.4 can lock itself for ever, whatever its client does: a new order locks its store and
+/// then each authorization, a look at an authorization locks that one and then the store; where a
+/// write to the store waits between the two, neither goes on, and no later request is answered.
+/// Of 200 orders at once one round in seven ended so; a dump of Pebble's threads shows the three.
+/// Refused nonces have no part in it.
+type Turns = Arc<RwLock<()>>;
 
 pub(crate) struct Proxy {
     pub(crate) port: u16,
@@ -86,14 +96,15 @@ impl Proxy {
         let rule: Rule = Arc::new(Mutex::new(Box::new(rule)));
         let requests = Arc::new(AtomicU64::new(0));
         let counter = requests.clone();
+        let turns = Turns::default();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
                 let (acceptor, client, behind) = (acceptor.clone(), client.clone(), behind.clone());
-                let (rule, counter) = (rule.clone(), counter.clone());
+                let (rule, counter, turns) = (rule.clone(), counter.clone(), turns.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, port, client, &behind, &rule, &counter).await;
+                        serve(stream, port, client, &behind, &rule, &counter, &turns).await;
                     }
                 });
             }
@@ -117,6 +128,7 @@ async fn serve(
     behind: &str,
     rule: &Rule,
     counter: &AtomicU64,
+    turns: &Turns,
 ) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
@@ -155,7 +167,13 @@ async fn serve(
                 if let Some(kind) = header("content-type") {
                     request = request.header("content-type", kind);
                 }
-                let answer = request.send().await.ok()?;
+                let answer = if path == "/order-plz" {
+                    let _alone = turns.write().await;
+                    request.send().await.ok()?
+                } else {
+                    let _with_others = turns.read().await;
+                    request.send().await.ok()?
+                };
                 let status = answer.status().as_u16();
                 let skip = ["content-length", "transfer-encoding", "connection"];
                 let mut headers: Vec<(String, String)> = answer

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use seaworthy_core::{Context, Name, Result};
-use seaworthy_tls::certbot;
+use seaworthy_tls::{
+    PrivateKey,
+    certbot::{self, FoundAccount},
+};
 use serde::Serialize;
 
 use crate::{Outcome, Reply, Seaworthy};
@@ -17,6 +20,9 @@ pub struct ImportRequest {
     pub names: Vec<Name>,
     /// Change nothing, and say what would be taken over.
     pub dry_run: bool,
+    /// Give accounts with RSA keys a new key at the authority, and so make them ours. certbot can
+    /// not use them any more.
+    pub roll_over: bool,
 }
 
 /// What was taken over.
@@ -48,7 +54,7 @@ pub struct Imported {
 impl Seaworthy {
     /// Takes over certbot's certificates and accounts, and says which settings do the same here.
     pub async fn cert_import(&self, request: &ImportRequest, cx: &Context) -> Reply<ImportResult> {
-        match self.try_import(request, cx) {
+        match self.try_import(request, cx).await {
             Ok(result) => {
                 let whole = result.notes.is_empty();
                 Reply::new(result, if whole { Outcome::Done } else { Outcome::Losses })
@@ -57,7 +63,7 @@ impl Seaworthy {
         }
     }
 
-    fn try_import(&self, request: &ImportRequest, cx: &Context) -> Result<ImportResult> {
+    async fn try_import(&self, request: &ImportRequest, cx: &Context) -> Result<ImportResult> {
         let manager = self.certificate_manager();
         let found = certbot::read(&request.from, &request.names)?;
         let mut notes = found.notes.clone();
@@ -77,13 +83,32 @@ impl Seaworthy {
         }
         let mut accounts = Vec::new();
         for account in &found.accounts {
-            match account.install(manager.store(), request.dry_run) {
+            let taken = if request.roll_over && account.can_roll_over() {
+                self.roll_over(account, request.dry_run, cx).await
+            } else {
+                account.install(manager.store(), request.dry_run)
+            };
+            match taken {
                 Ok(true) => accounts.push(account.directory.clone()),
                 Ok(false) => {}
-                Err(error) => notes.push(error.chain()),
+                Err(error) => {
+                    let remedy = error.remedy().map(|remedy| format!("; {remedy}"));
+                    notes.push(error.chain() + &remedy.unwrap_or_default());
+                }
             }
         }
         let settings = found.settings();
         Ok(ImportResult { certificates, accounts, settings, notes, dry_run: request.dry_run })
+    }
+
+    /// Gives certbot's account a new key, which is ours. Whether it was done.
+    async fn roll_over(&self, account: &FoundAccount, dry_run: bool, cx: &Context) -> Result<bool> {
+        let Some(key) = &account.key else { return Ok(false) };
+        let key = PrivateKey::from_pem(key.expose())?;
+        let authority = self.authority_at(&account.directory, cx).await?;
+        if dry_run {
+            return Ok(authority.account_url().is_none());
+        }
+        authority.take_over_account(&account.url, &key).await
     }
 }

@@ -6,6 +6,8 @@ mod import;
 mod list;
 mod revoke;
 
+use std::collections::HashMap;
+
 use seaworthy_core::{Context, Error, Name, Result};
 use seaworthy_tls::{
     Action,
@@ -133,8 +135,8 @@ impl Seaworthy {
             });
             first_error = first_error.or(Some(error));
         }
-        let position = |run: &CertRun| names.iter().position(|name| *name == run.name);
-        runs.sort_by_key(position);
+        let places: HashMap<&Name, usize> = names.iter().zip(0..).collect();
+        runs.sort_by_key(|run| places.get(&run.name).copied());
         let mut reply =
             Reply::new(CertResult { certificates: runs, dry_run: request.dry_run }, outcome);
         reply.error = first_error;
