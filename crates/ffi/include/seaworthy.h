@@ -528,7 +528,8 @@ int32_t sw_snapshots(const struct sw_ctx *ctx,
 /**
  * Shows what one snapshot holds.
  *
- * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, and `files` and `tables`, which list what is in it. The document is
+ * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
+ * `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none. The document is
  * that of `seaworthy show --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -546,7 +547,7 @@ int32_t sw_show(const struct sw_ctx *ctx,
  *
  * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
  * `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
- * `rebuild_index`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
+ * `rebuild_index`; and `identity`, as with `sw_show`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
  * those of `sw_backup`; SW_E_FINDINGS where something is damaged.
  *
  * The contract:
@@ -569,6 +570,27 @@ int32_t sw_verify(const struct sw_ctx *ctx,
  * That of `sw_backup`.
  */
 int32_t sw_sync(const struct sw_ctx *ctx,
+                const char *request,
+                size_t request_len,
+                const struct sw_call *call,
+                struct sw_string **document,
+                struct sw_error **error);
+
+/**
+ * Issues, renews, lists and checks certificates.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
+ * `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
+ * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
+ * `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names` and `dry_run`;
+ * `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's `outcome` is
+ * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
+ * certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_cert(const struct sw_ctx *ctx,
                 const char *request,
                 size_t request_len,
                 const struct sw_call *call,
@@ -605,6 +627,25 @@ int32_t sw_config_check(const char *path,
 int32_t sw_schema(uint32_t which,
                   struct sw_string **schema,
                   struct sw_error **error);
+
+/**
+ * Restores snapshots into a place that is thrown away, compares it with what was backed up, and records
+ * what came of it.
+ *
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty; `sink`,
+ * to take them from that one; and `identity`, files with private keys, those that SEAWORTHY_IDENTITY
+ * names where there are none. The document is that of `seaworthy drill --json`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS where something differs.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_drill(const struct sw_ctx *ctx,
+                 const char *request,
+                 size_t request_len,
+                 const struct sw_call *call,
+                 struct sw_string **document,
+                 struct sw_error **error);
 
 /**
  * Applies the retention policy of jobs, in each of their sinks, with a reason for each decision.
@@ -675,10 +716,49 @@ int32_t sw_plan_retention(const char *request,
                           struct sw_error **error);
 
 /**
+ * Makes a key pair. Needs no context.
+ *
+ * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
+ * new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
+ * half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
+ * `error` may be NULL; what is put there is the caller's to free.
+ *
+ * Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
+ * cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_keygen(const char *request,
+                  size_t request_len,
+                  struct sw_string **document,
+                  struct sw_error **error);
+
+/**
+ * Renders, checks, compares and installs nginx's configuration.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy proxy COMMAND --json`:
+ * `render` with `out`, a folder that the files are written to, too; `check`, which lints and lets nginx
+ * try; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with `site` and `to`, a pool of servers.
+ * Where nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS where what is installed differs.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_proxy(const struct sw_ctx *ctx,
+                 const char *request,
+                 size_t request_len,
+                 const struct sw_call *call,
+                 struct sw_string **document,
+                 struct sw_error **error);
+
+/**
  * Restores a snapshot, or a part of it, to a new or empty folder or in place.
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
- * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted. A restore in place also needs
+ * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
+ * `identity`, as with `sw_show`. A restore in place also needs
  * `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
  * and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
  * errors are those of `sw_backup`.
@@ -687,6 +767,29 @@ int32_t sw_plan_retention(const char *request,
  * That of `sw_backup`.
  */
 int32_t sw_restore(const struct sw_ctx *ctx,
+                   const char *request,
+                   size_t request_len,
+                   const struct sw_call *call,
+                   struct sw_string **document,
+                   struct sw_error **error);
+
+/**
+ * Renders, checks, compares, installs and runs services, and brings new versions of them into use.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy service COMMAND --json`:
+ * `render` with `type` (`"systemd"`, which is the usual one, `"pm2"`, `"cron"` or `"github-actions"`) and
+ * `out`, a folder that the files are written to; `check` with `type` and `folder`, where systemd or cron
+ * looks; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and `folder`; `start`, `stop`
+ * and `restart` with `name`; `status` with `names`, all of them where it is empty; and `deploy`, as
+ * `seaworthy deploy`, with `service` and `from`, a folder or an archive, the release before this one
+ * where nothing is said. Where nothing had to be done the document's `outcome` is `nothing_to_do`.
+ * Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where something differs, or is
+ * not well.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_service(const struct sw_ctx *ctx,
                    const char *request,
                    size_t request_len,
                    const struct sw_call *call,
