@@ -186,6 +186,21 @@
 #define SW_SINK_IF_ABSENT 2
 
 /**
+ * In `sw_solver.kind`: a file on port 80.
+ */
+#define SW_CHALLENGE_HTTP_01 1
+
+/**
+ * In `sw_solver.kind`: a TXT record.
+ */
+#define SW_CHALLENGE_DNS_01 2
+
+/**
+ * In `sw_solver.kind`: a special certificate on port 443.
+ */
+#define SW_CHALLENGE_TLS_ALPN_01 3
+
+/**
  * The version of this header. It grows when something that was there changes; what is only added leaves
  * it as it is. A library fits a program when `sw_abi_version()` gives this number.
  */
@@ -436,6 +451,61 @@ typedef struct sw_sink {
                                 uint64_t *discarded,
                                 struct sw_error **error);
 } sw_sink;
+
+/**
+ * What answers an authority's challenges, implemented by the host.
+ *
+ * Every function is given a challenge as NUL-terminated JSON: `{"kind","identifier","token",
+ * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must show
+ * `key_authorization`, `dns_name` (without a dot at its end) is where a TXT record must have the value
+ * `dns_value`, and `dns_value` is the base64url of the SHA-256 that a certificate for tls-alpn-01 carries.
+ * It answers 0 or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where
+ * `error` points to; the library frees it. Several challenges may be open at once, also for one name.
+ *
+ * Functions are called on a thread that is inside a call of the library, so on several at once where several
+ * calls run; they may block. What they are given is borrowed until they return. Inside them only
+ * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
+ */
+typedef struct sw_solver {
+  /**
+   * The size of this struct, in bytes.
+   */
+  uint32_t size;
+  /**
+   * What it answers: one of SW_CHALLENGE_*.
+   */
+  uint32_t kind;
+  /**
+   * What the functions are given back.
+   */
+  void *user_data;
+  /**
+   * Called once with `user_data` when the solver is used no more: when its context is freed, also if it was
+   * replaced before, or when it was not taken. May be NULL.
+   */
+  void (*finalizer)(void *user_data);
+  /**
+   * Makes the answer available. Twice for one challenge is no failure.
+   */
+  int32_t (*present)(void *user_data,
+                     const char *challenge,
+                     size_t challenge_len,
+                     struct sw_error **error);
+  /**
+   * Returns when the authority can see the answer, such as when DNS has spread. NULL: at once.
+   */
+  int32_t (*ready)(void *user_data,
+                   const char *challenge,
+                   size_t challenge_len,
+                   struct sw_error **error);
+  /**
+   * Takes the answer away. What is not there is no failure.
+   */
+  int32_t (*cleanup)(void *user_data,
+                     const char *challenge,
+                     size_t challenge_len,
+                     struct sw_error **error);
+} sw_solver;
 
 #ifdef __cplusplus
 extern "C" {
@@ -835,7 +905,8 @@ int32_t sw_ctx_open_text(const char *toml,
                          struct sw_error **error);
 
 /**
- * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks.
+ * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks
+ * and solvers.
  * NULL does nothing.
  *
  * Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
@@ -981,6 +1052,26 @@ int32_t sw_sink_conformance(const struct sw_sink *sink,
                             const struct sw_call *call,
                             struct sw_string **document,
                             struct sw_error **error);
+
+/**
+ * Answers challenges of certificates whose `challenge` has `custom` with `name` (UTF-8, `name_len` bytes),
+ * such as `challenge = { type = "dns-01", custom = "zone" }`, with the functions of `solver`. One that was
+ * there is replaced.
+ *
+ * `*solver` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
+ * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
+ * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
+ * where the file names no such solver, or for another kind of challenge, SW_E_NULL for a function
+ * that is missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_ctx_add_solver(struct sw_ctx *ctx,
+                          const char *name,
+                          size_t name_len,
+                          const struct sw_solver *solver,
+                          struct sw_error **error);
 
 /**
  * Makes a string, for a callback to answer with.
