@@ -130,10 +130,11 @@ fn iso(text: &[u8]) -> Option<(Written, usize)> {
     let digits = fraction.iter().take_while(|c| c.is_ascii_digit());
     let digits = if has_fraction { digits.count() } else { 0 };
     if digits > 0 {
-        for place in 0..9 {
-            let digit = if place < digits { i64::from(fraction[place] - b'0') } else { 0 };
-            nanos = nanos * 10 + digit;
-        }
+        let digits_then_zeros = fraction[..digits].iter().map(|digit| i64::from(digit - b'0'));
+        nanos = digits_then_zeros
+            .chain(std::iter::repeat(0))
+            .take(9)
+            .fold(0, |nanos, digit| nanos * 10 + digit);
         length += 1 + digits;
     }
     let mut zone = None;
