@@ -67,21 +67,36 @@ def main():
             nginx.wait()
 
 
+def spend(command):
+    """Runs `command`: what it printed, and how many seconds of processor time it took."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return text, usage.ru_utime, usage.ru_stime
+
+
 def race(seaworthy, url, options):
     """Runs both in turn and prints the medians."""
     ours, others = [], []
     for _ in range(options.rounds):
         command = [seaworthy, "--json", "load-test", url, "-c", str(options.connections), "--duration", f"{options.seconds}s"]
-        report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["result"]
-        assert report["total"]["bad"] == 0, report["total"]["errors"]
-        ours.append(report["total"]["rate"])
+        text, user, system = spend(command)
+        total = json.loads(text)["result"]["total"]
+        assert total["bad"] == 0, total["errors"]
+        ours.append((total["rate"], user / total["requests"], system / total["requests"]))
         command = ["wrk", "-t2", f"-c{options.connections}", f"-d{options.seconds}s", url]
-        text = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-        others.append(float(re.search(r"Requests/sec:\s+([0-9.]+)", text)[1]))
-    mine, wrk = statistics.median(ours), statistics.median(others)
-    print(f"seaworthy load-test {mine:10.0f} requests/s   {[round(rate) for rate in ours]}")
-    print(f"wrk -t2             {wrk:10.0f} requests/s   {[round(rate) for rate in others]}")
-    print(f"ratio               {mine / wrk:10.2f}   (aim: 0.70)")
+        text, user, system = spend(command)
+        requests = int(re.search(r"(\d+) requests in", text)[1])
+        others.append((float(re.search(r"Requests/sec:\s+([0-9.]+)", text)[1]), user / requests, system / requests))
+    medians = []
+    for name, rounds in [("seaworthy load-test", ours), ("wrk -t2", others)]:
+        rate, user, system = (statistics.median(column) for column in zip(*rounds))
+        print(f"{name:20}{rate:10.0f} requests/s   {user * 1e6:5.2f} µs user and {system * 1e6:5.2f} µs system for each   "
+              f"{[round(rate) for rate, _, _ in rounds]}")
+        medians.append(rate)
+    print(f"ratio               {medians[0] / medians[1]:10.2f}   (aim: 0.70)")
 
 
 main()

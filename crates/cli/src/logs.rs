@@ -77,9 +77,20 @@ pub(crate) struct Logs {
     dry_run: bool,
 }
 
+impl Logs {
+    /// Whether the journal is read, and nothing but its emptiness is a reason to show nothing.
+    fn is_everything_of_the_journal(&self) -> bool {
+        let all_levels = !(self.errors || self.warnings || self.info);
+        let all_times = self.since.is_none() && self.until.is_none() && self.lines != Some(0);
+        let all = all_levels && all_times && self.grep.is_none() && self.unit.is_empty();
+        self.files.is_empty() && all && !self.follow && self.top.is_none()
+    }
+}
+
 /// Does what the command line asks for.
 pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &Context) -> Outcome {
     let (json, colour) = (global.json, colours(global.color));
+    let everything_of_the_journal = logs.is_everything_of_the_journal();
     if json && logs.follow {
         let message = "--json prints one document, and what is followed has no end";
         let error = Error::new(ErrorKind::InvalidInput, "logs", message);
@@ -133,7 +144,15 @@ pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &C
             finish.with(with_losses(counted.map(|(top, s)| (TopReport(top), s))))
         }
         Ok(Done::Listed(listed)) => finish.with(with_losses(listed)),
-        Ok(Done::Read(Ok(summary))) => outcome(&summary),
+        Ok(Done::Read(Ok(summary))) => {
+            let terminal = finish.terminal();
+            if summary.records == 0 && everything_of_the_journal && !terminal.quiet {
+                terminal.warning(
+                    "the journal is empty, or only root and the group systemd-journal may read it",
+                );
+            }
+            outcome(&summary)
+        }
         Ok(Done::Read(Err(error))) => finish.with(Reply::<TopReport>::from(error)),
         Err(source) => {
             let error =
@@ -301,6 +320,9 @@ impl Report for TopReport {
         writeln!(out, "{} requests, {} sent", top.requests, ByteSize::new(top.bytes))?;
         if top.other_lines > 0 {
             writeln!(out, "{} lines are no requests", top.other_lines)?;
+        }
+        if top.requests == 0 {
+            return Ok(());
         }
         writeln!(out, "\nstatus   requests")?;
         for one in &top.statuses {

@@ -186,6 +186,21 @@
 #define SW_SINK_IF_ABSENT 2
 
 /**
+ * In `sw_solver.kind`: a file on port 80.
+ */
+#define SW_CHALLENGE_HTTP_01 1
+
+/**
+ * In `sw_solver.kind`: a TXT record.
+ */
+#define SW_CHALLENGE_DNS_01 2
+
+/**
+ * In `sw_solver.kind`: a special certificate on port 443.
+ */
+#define SW_CHALLENGE_TLS_ALPN_01 3
+
+/**
  * The version of this header. It grows when something that was there changes; what is only added leaves
  * it as it is. A library fits a program when `sw_abi_version()` gives this number.
  */
@@ -437,6 +452,61 @@ typedef struct sw_sink {
                                 struct sw_error **error);
 } sw_sink;
 
+/**
+ * What answers an authority's challenges, implemented by the host.
+ *
+ * Every function is given a challenge as NUL-terminated JSON: `{"kind","identifier","token",
+ * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must show
+ * `key_authorization`, `dns_name` (without a dot at its end) is where a TXT record must have the value
+ * `dns_value`, and `dns_value` is the base64url of the SHA-256 that a certificate for tls-alpn-01 carries.
+ * It answers 0 or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where
+ * `error` points to; the library frees it. Several challenges may be open at once, also for one name.
+ *
+ * Functions are called on a thread that is inside a call of the library, so on several at once where several
+ * calls run; they may block. What they are given is borrowed until they return. Inside them only
+ * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
+ */
+typedef struct sw_solver {
+  /**
+   * The size of this struct, in bytes.
+   */
+  uint32_t size;
+  /**
+   * What it answers: one of SW_CHALLENGE_*.
+   */
+  uint32_t kind;
+  /**
+   * What the functions are given back.
+   */
+  void *user_data;
+  /**
+   * Called once with `user_data` when the solver is used no more: when its context is freed, also if it was
+   * replaced before, or when it was not taken. May be NULL.
+   */
+  void (*finalizer)(void *user_data);
+  /**
+   * Makes the answer available. Twice for one challenge is no failure.
+   */
+  int32_t (*present)(void *user_data,
+                     const char *challenge,
+                     size_t challenge_len,
+                     struct sw_error **error);
+  /**
+   * Returns when the authority can see the answer, such as when DNS has spread. NULL: at once.
+   */
+  int32_t (*ready)(void *user_data,
+                   const char *challenge,
+                   size_t challenge_len,
+                   struct sw_error **error);
+  /**
+   * Takes the answer away. What is not there is no failure.
+   */
+  int32_t (*cleanup)(void *user_data,
+                     const char *challenge,
+                     size_t challenge_len,
+                     struct sw_error **error);
+} sw_solver;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -528,7 +598,8 @@ int32_t sw_snapshots(const struct sw_ctx *ctx,
 /**
  * Shows what one snapshot holds.
  *
- * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, and `files` and `tables`, which list what is in it. The document is
+ * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
+ * `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none. The document is
  * that of `seaworthy show --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -546,7 +617,7 @@ int32_t sw_show(const struct sw_ctx *ctx,
  *
  * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
  * `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
- * `rebuild_index`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
+ * `rebuild_index`; and `identity`, as with `sw_show`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
  * those of `sw_backup`; SW_E_FINDINGS where something is damaged.
  *
  * The contract:
@@ -569,6 +640,27 @@ int32_t sw_verify(const struct sw_ctx *ctx,
  * That of `sw_backup`.
  */
 int32_t sw_sync(const struct sw_ctx *ctx,
+                const char *request,
+                size_t request_len,
+                const struct sw_call *call,
+                struct sw_string **document,
+                struct sw_error **error);
+
+/**
+ * Issues, renews, lists and checks certificates.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
+ * `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
+ * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
+ * `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names` and `dry_run`;
+ * `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's `outcome` is
+ * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
+ * certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_cert(const struct sw_ctx *ctx,
                 const char *request,
                 size_t request_len,
                 const struct sw_call *call,
@@ -605,6 +697,25 @@ int32_t sw_config_check(const char *path,
 int32_t sw_schema(uint32_t which,
                   struct sw_string **schema,
                   struct sw_error **error);
+
+/**
+ * Restores snapshots into a place that is thrown away, compares it with what was backed up, and records
+ * what came of it.
+ *
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty; `sink`,
+ * to take them from that one; and `identity`, files with private keys, those that SEAWORTHY_IDENTITY
+ * names where there are none. The document is that of `seaworthy drill --json`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS where something differs.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_drill(const struct sw_ctx *ctx,
+                 const char *request,
+                 size_t request_len,
+                 const struct sw_call *call,
+                 struct sw_string **document,
+                 struct sw_error **error);
 
 /**
  * Applies the retention policy of jobs, in each of their sinks, with a reason for each decision.
@@ -675,10 +786,49 @@ int32_t sw_plan_retention(const char *request,
                           struct sw_error **error);
 
 /**
+ * Makes a key pair. Needs no context.
+ *
+ * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
+ * new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
+ * half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
+ * `error` may be NULL; what is put there is the caller's to free.
+ *
+ * Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
+ * cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_keygen(const char *request,
+                  size_t request_len,
+                  struct sw_string **document,
+                  struct sw_error **error);
+
+/**
+ * Renders, checks, compares and installs nginx's configuration.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy proxy COMMAND --json`:
+ * `render` with `out`, a folder that the files are written to, too; `check`, which lints and lets nginx
+ * try; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with `site` and `to`, a pool of servers.
+ * Where nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS where what is installed differs.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_proxy(const struct sw_ctx *ctx,
+                 const char *request,
+                 size_t request_len,
+                 const struct sw_call *call,
+                 struct sw_string **document,
+                 struct sw_error **error);
+
+/**
  * Restores a snapshot, or a part of it, to a new or empty folder or in place.
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
- * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted. A restore in place also needs
+ * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
+ * `identity`, as with `sw_show`. A restore in place also needs
  * `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
  * and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
  * errors are those of `sw_backup`.
@@ -687,6 +837,29 @@ int32_t sw_plan_retention(const char *request,
  * That of `sw_backup`.
  */
 int32_t sw_restore(const struct sw_ctx *ctx,
+                   const char *request,
+                   size_t request_len,
+                   const struct sw_call *call,
+                   struct sw_string **document,
+                   struct sw_error **error);
+
+/**
+ * Renders, checks, compares, installs and runs services, and brings new versions of them into use.
+ *
+ * `request` has `command` and what belongs to it; the document is that of `seaworthy service COMMAND --json`:
+ * `render` with `type` (`"systemd"`, which is the usual one, `"pm2"`, `"cron"` or `"github-actions"`) and
+ * `out`, a folder that the files are written to; `check` with `type` and `folder`, where systemd or cron
+ * looks; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and `folder`; `start`, `stop`
+ * and `restart` with `name`; `status` with `names`, all of them where it is empty; and `deploy`, as
+ * `seaworthy deploy`, with `service` and `from`, a folder or an archive, the release before this one
+ * where nothing is said. Where nothing had to be done the document's `outcome` is `nothing_to_do`.
+ * Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where something differs, or is
+ * not well.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_service(const struct sw_ctx *ctx,
                    const char *request,
                    size_t request_len,
                    const struct sw_call *call,
@@ -732,7 +905,8 @@ int32_t sw_ctx_open_text(const char *toml,
                          struct sw_error **error);
 
 /**
- * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks.
+ * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks
+ * and solvers.
  * NULL does nothing.
  *
  * Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
@@ -878,6 +1052,26 @@ int32_t sw_sink_conformance(const struct sw_sink *sink,
                             const struct sw_call *call,
                             struct sw_string **document,
                             struct sw_error **error);
+
+/**
+ * Answers challenges of certificates whose `challenge` has `custom` with `name` (UTF-8, `name_len` bytes),
+ * such as `challenge = { type = "dns-01", custom = "zone" }`, with the functions of `solver`. One that was
+ * there is replaced.
+ *
+ * `*solver` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
+ * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
+ * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
+ * where the file names no such solver, or for another kind of challenge, SW_E_NULL for a function
+ * that is missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_ctx_add_solver(struct sw_ctx *ctx,
+                          const char *name,
+                          size_t name_len,
+                          const struct sw_solver *solver,
+                          struct sw_error **error);
 
 /**
  * Makes a string, for a callback to answer with.

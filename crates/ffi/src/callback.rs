@@ -2,13 +2,13 @@
 
 use std::ffi::{c_char, c_void};
 
-use seaworthy::core::Cancel;
+use seaworthy::core::{Cancel, Error};
 
 use crate::{
     boundary::InsideCallback,
     cancel::CancelHandle,
     code,
-    error::Failure,
+    error::{ErrorHandle, Failure},
     input::{self, Table},
 };
 
@@ -104,6 +104,30 @@ impl Drop for Callback {
             unsafe { finalizer(self.0.user_data) };
         }
     }
+}
+
+/// Calls a function of the host, which belongs to `whom`, and makes its code, and the error that it may
+/// put, a result.
+pub(crate) fn host_answer(
+    operation: &'static str,
+    whom: impl FnOnce() -> String,
+    call: impl FnOnce(*mut *mut ErrorHandle) -> i32,
+) -> Result<(), Error> {
+    let mut error = std::ptr::null_mut();
+    let code = {
+        let _inside = InsideCallback::enter();
+        call(&mut error)
+    };
+    // SAFETY: the host made it with `sw_error_new` and hands it over.
+    let error = unsafe { ErrorHandle::take(error) };
+    if code == code::SW_OK {
+        return Ok(());
+    }
+    let message = match &error {
+        Some(error) => error.message().to_owned(),
+        None => format!("{} answered {code}", whom()),
+    };
+    Err(Failure::new(code, operation, message).into_error(operation))
 }
 
 /// How much is logged, from 1 (errors) to 5 (everything).

@@ -25,6 +25,7 @@ use crate::{
     queue::Queue,
     signals,
     sink::{BoundSink, HostSink},
+    solver::{BoundSolver, HostSolver},
 };
 
 /// How long `sw_ctx_free` waits for threads that do not end.
@@ -38,6 +39,7 @@ pub struct ContextHandle {
     seaworthy: Arc<Seaworthy>,
     /// A later one takes the place of an earlier one with its name, which calls may still use.
     sinks: RwLock<Vec<(Name, Arc<HostSink>)>>,
+    solvers: RwLock<Vec<(Name, Arc<HostSolver>)>>,
     calls: AtomicUsize,
     panicked: AtomicBool,
 }
@@ -72,6 +74,7 @@ impl ContextHandle {
         Ok(Self {
             seaworthy: Arc::new(seaworthy),
             sinks: RwLock::default(),
+            solvers: RwLock::default(),
             runtime: OwnRuntime::new(threads as usize)?,
             calls: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
@@ -99,16 +102,21 @@ impl ContextHandle {
         &self.runtime
     }
 
-    /// What works with the configuration, with the sinks of the host bound to the call of `queue`.
+    /// What works with the configuration, with what the host implements bound to the call of `queue`.
     pub(crate) fn seaworthy(&self, queue: &Arc<Queue>) -> Result<Arc<Seaworthy>, Failure> {
         let sinks = self.sinks.read().unwrap_or_else(PoisonError::into_inner);
-        if sinks.is_empty() {
+        let solvers = self.solvers.read().unwrap_or_else(PoisonError::into_inner);
+        if sinks.is_empty() && solvers.is_empty() {
             return Ok(self.seaworthy.clone());
         }
         let mut seaworthy = Seaworthy::clone(&self.seaworthy);
         for (name, sink) in sinks.iter() {
             let bound = BoundSink::new(name.as_str(), sink.clone(), queue.clone());
             seaworthy.add_sink(name, Arc::new(bound))?;
+        }
+        for (name, solver) in solvers.iter() {
+            let bound = BoundSolver::new(solver.clone(), queue.clone());
+            seaworthy.add_solver(name, Arc::new(bound))?;
         }
         Ok(Arc::new(seaworthy))
     }
@@ -121,6 +129,16 @@ impl ContextHandle {
         Seaworthy::clone(&self.seaworthy).add_sink(&name, Arc::new(probe))?;
         let mut sinks = self.sinks.write().unwrap_or_else(PoisonError::into_inner);
         sinks.push((name, sink));
+        Ok(())
+    }
+
+    /// Adds a solver of the host, or puts it in the place of the one with this name.
+    pub(crate) fn add_solver(&self, name: Name, solver: HostSolver) -> Result<(), Failure> {
+        let solver = Arc::new(solver);
+        let probe = BoundSolver::new(solver.clone(), Arc::default());
+        Seaworthy::clone(&self.seaworthy).add_solver(&name, Arc::new(probe))?;
+        let mut solvers = self.solvers.write().unwrap_or_else(PoisonError::into_inner);
+        solvers.push((name, solver));
         Ok(())
     }
 }
@@ -286,7 +304,8 @@ pub(crate) fn find(path: Option<&str>) -> Result<PathBuf> {
     seaworthy::config::find(path.map(Path::new), variable.as_deref().map(Path::new))
 }
 
-/// Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks.
+/// Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks
+/// and solvers.
 /// NULL does nothing.
 ///
 /// Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on

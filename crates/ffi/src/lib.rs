@@ -11,7 +11,7 @@
 //! - `string`, `error`, `cancel`, `context`: the handles
 //! - `callback`, `queue`, `run`: how a call runs
 //! - `log`, `signals`: what a library must leave to its host
-//! - `sink`: sinks that the host implements
+//! - `sink`, `solver`: what the host implements
 //! - `command`: the commands
 //!
 //! This is the only crate with `unsafe` code. Each such block says why it is sound.
@@ -29,6 +29,7 @@ mod queue;
 mod run;
 mod signals;
 mod sink;
+mod solver;
 mod string;
 mod version;
 
@@ -46,6 +47,10 @@ pub use error::{
 pub use sink::{
     InfoTable, PutTable, SW_SINK_DELETE, SW_SINK_IF_ABSENT, SinkTable, sw_ctx_add_sink,
     sw_sink_conformance,
+};
+pub use solver::{
+    SW_CHALLENGE_DNS_01, SW_CHALLENGE_HTTP_01, SW_CHALLENGE_TLS_ALPN_01, SolverTable,
+    sw_ctx_add_solver,
 };
 pub use string::{StringHandle, sw_string_data, sw_string_free, sw_string_new};
 pub use version::{SW_ABI_VERSION, sw_abi_version, sw_version};

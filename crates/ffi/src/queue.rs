@@ -8,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use seaworthy::core::{Event, Progress};
+use seaworthy::core::{Error, Event, Progress};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 /// How far apart reports of how much was done are, at least.
 const PACE: Duration = Duration::from_millis(50);
@@ -74,6 +75,23 @@ impl Queue {
         state.items.push_back(Item::Work(work));
         self.ready.notify_one();
         Ok(())
+    }
+
+    /// Has the calling thread do `work`, unless nobody waits for it any more by then.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (send, receive) = oneshot::channel();
+        let asked = self.push_work(Box::new(move || {
+            if !send.is_closed() {
+                // An answer that nobody takes is dropped, with all that hangs on it.
+                drop(send.send(work()));
+            }
+        }));
+        asked.map_err(|_| Error::cancelled(operation))?;
+        receive.await.map_err(|_| Error::cancelled(operation))?
     }
 
     /// Adds a log record, unless too many wait.

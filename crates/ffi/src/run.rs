@@ -10,7 +10,7 @@ use std::{
 use futures_util::FutureExt;
 use seaworthy::{
     Outcome, Reply, Seaworthy,
-    core::{Cancel, Context},
+    core::{Cancel, Context, Error},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -36,6 +36,22 @@ pub(crate) struct Arguments {
     pub(crate) error: *mut *mut ErrorHandle,
 }
 
+/// How a command ended, with its document written down: so do results of all types look alike.
+pub(crate) struct Finished {
+    name: &'static str,
+    document: Result<String, serde_json::Error>,
+    outcome: Outcome,
+    error: Option<Error>,
+}
+
+impl Finished {
+    /// The command `name` gave `reply`.
+    pub(crate) fn new<T: Serialize>(name: &'static str, reply: Reply<T>) -> Self {
+        let document = serde_json::to_string(&reply.document(name));
+        Self { name, document, outcome: reply.outcome, error: reply.error }
+    }
+}
+
 /// Reads the request, runs `work` with it, and answers with the document about the command `name`.
 ///
 /// # Safety
@@ -49,6 +65,26 @@ where
     R: DeserializeOwned,
     T: Serialize + Send + 'static,
     F: Future<Output = Reply<T>> + Send + 'static,
+{
+    let named = |seaworthy, request, cx| {
+        let work = work(seaworthy, request, cx);
+        async move { Finished::new(name, work.await) }
+    };
+    // SAFETY: as this function's.
+    unsafe { commands(arguments, named) }
+}
+
+/// The same for several commands, of which the request says which one is meant.
+///
+/// # Safety
+/// That of [`command`].
+pub(crate) unsafe fn commands<R, F>(
+    arguments: Arguments,
+    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F,
+) -> i32
+where
+    R: DeserializeOwned,
+    F: Future<Output = Finished> + Send + 'static,
 {
     let Arguments { ctx, request, request_len, call, document, error } = arguments;
     // SAFETY: as this function's.
@@ -64,15 +100,15 @@ where
         let entered = ctx.enter()?;
         let queue = Arc::new(Queue::default());
         let seaworthy = ctx.seaworthy(&queue)?;
-        let reply = run_on(ctx.runtime(), &queue, call, |cx| work(seaworthy, request, cx));
+        let finished = run_on(ctx.runtime(), &queue, call, |cx| work(seaworthy, request, cx));
         drop(entered);
-        let reply = reply.inspect_err(|failure| {
+        let finished = finished.inspect_err(|failure| {
             if failure.code == code::SW_E_PANIC {
                 ctx.has_panicked();
             }
         })?;
         // SAFETY: as this function's.
-        unsafe { answer(&reply, name, document) }
+        unsafe { answer(finished, document) }
     };
     // SAFETY: as this function's.
     unsafe { enter(error, run) }
@@ -82,34 +118,34 @@ where
 ///
 /// # Safety
 /// `document` is NULL or may be written to.
-pub(crate) unsafe fn answer<T: Serialize>(
-    reply: &Reply<T>,
-    name: &str,
+pub(crate) unsafe fn answer(
+    finished: Finished,
     document: *mut *mut StringHandle,
 ) -> Result<(), Failure> {
+    let name = finished.name;
     if !document.is_null() {
-        let text = serde_json::to_string(&reply.document(name)).map_err(|error| {
+        let text = finished.document.map_err(|error| {
             Failure::new(code::SW_E_INTERNAL, "document", format!("no document: {error}"))
         })?;
         // SAFETY: as this function's.
         unsafe { document.write(StringHandle::give(text)) };
     }
-    if let Some(error) = &reply.error {
+    if let Some(error) = &finished.error {
         return Err(error.into());
     }
-    match reply.outcome {
-        Outcome::Done | Outcome::Losses => Ok(()),
+    let (code, message) = match finished.outcome {
+        Outcome::Done | Outcome::Losses | Outcome::Inconclusive | Outcome::NothingToDo => {
+            return Ok(());
+        }
         Outcome::Findings => {
-            let message = format!("{name}: not everything is as it should be");
-            Err(Failure::new(code::SW_E_FINDINGS, "document", message)
-                .remedy("the document says what"))
+            (code::SW_E_FINDINGS, format!("{name}: not everything is as it should be"))
         }
-        _ => {
-            let message = format!("{name} did not succeed");
-            Err(Failure::new(code::SW_E_FAILED, "document", message)
-                .remedy("the document says why"))
+        Outcome::NotDeployed => {
+            (code::SW_E_FAILED, format!("{name}: issued, but it is not being served"))
         }
-    }
+        _ => (code::SW_E_FAILED, format!("{name} did not succeed")),
+    };
+    Err(Failure::new(code, "document", message).remedy("the document says why"))
 }
 
 /// Runs what `work` gives on `runtime`, and serves `queue` on this thread until it is done.
@@ -239,13 +275,22 @@ mod tests {
 
     #[test]
     fn what_is_wrong_without_an_error_is_no_success() {
-        let codes =
-            [Outcome::Done, Outcome::Losses, Outcome::Findings, Outcome::Failed].map(|end| {
-                // SAFETY: NULL is allowed.
-                let answered = unsafe { answer(&Reply::new(1, end), "x", std::ptr::null_mut()) };
-                answered.map_or_else(|failure| failure.code, |()| code::SW_OK)
-            });
-        assert_eq!(codes, [code::SW_OK, code::SW_OK, code::SW_E_FINDINGS, code::SW_E_FAILED]);
+        let outcomes = [
+            (Outcome::Done, code::SW_OK),
+            (Outcome::NothingToDo, code::SW_OK),
+            (Outcome::Losses, code::SW_OK),
+            (Outcome::Inconclusive, code::SW_OK),
+            (Outcome::Findings, code::SW_E_FINDINGS),
+            (Outcome::NotDeployed, code::SW_E_FAILED),
+            (Outcome::Failed, code::SW_E_FAILED),
+        ];
+        for (outcome, should) in outcomes {
+            let finished = Finished::new("x", Reply::new(1, outcome));
+            // SAFETY: NULL is allowed.
+            let answered = unsafe { answer(finished, std::ptr::null_mut()) };
+            let code = answered.map_or_else(|failure| failure.code, |()| code::SW_OK);
+            assert_eq!(code, should, "{outcome:?}");
+        }
     }
 
     /// Keeps what it is told in the `Vec<String>` that it is given.

@@ -3,24 +3,9 @@
 
 mod support;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
-use support::{built, ok, ok_with_library, package, pkg_config, prefix};
-
-/// Builds tests/c/`source` with `compiler` and what pkg-config says, into `folder`.
-fn build(compiler: &str, flags: &[&str], source: &str, libs: &[&str], folder: &Path) -> PathBuf {
-    let program = folder.join("program");
-    let mut command = Command::new(compiler);
-    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]).args(flags);
-    command.args(pkg_config(&["--cflags"]));
-    command.arg(package().join("tests/c").join(source)).arg("-o").arg(&program);
-    command.args(pkg_config(libs)).arg("-pthread");
-    ok(&mut command);
-    program
-}
+use support::{build, built, ok, ok_with_library, package, pkg_config, prefix};
 
 #[test]
 fn the_header_compiles_in_every_dialect_under_gcc_and_clang() {

@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 /// What C calls the types.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("ContextHandle", "sw_ctx"),
     ("CancelHandle", "sw_cancel"),
     ("ErrorHandle", "sw_error"),
@@ -14,6 +14,7 @@ const NAMES: [(&str, &str); 10] = [
     ("CallTable", "sw_call"),
     ("OptionsTable", "sw_options"),
     ("SinkTable", "sw_sink"),
+    ("SolverTable", "sw_solver"),
     ("PutTable", "sw_put_options"),
     ("InfoTable", "sw_object_info"),
 ];

@@ -1,30 +1,19 @@
-//! One connection's side of HTTP.
+//! Sending requests over connections that are made when they are needed.
 
-use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-};
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response,
-    body::Incoming,
-    client::conn::{http1, http2},
-};
+use hyper::{Response, body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::{
     config::HttpVersion,
     dial::{Dial, Stream},
+    http1::Connection as Http1,
+    prepare::Endpoint,
     tally::Answer,
 };
-
-type Body = Full<Bytes>;
-type Io = TokioIo<Box<dyn Stream>>;
 
 /// Sends requests, one at a time, over connections that it makes as it needs them.
 pub(crate) struct Client {
@@ -32,19 +21,14 @@ pub(crate) struct Client {
     connection: Connection,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there are few of them, and each lives for the whole test"
-)]
 enum Connection {
-    /// The connection is driven by whoever waits for an answer: no other task has to wake up.
     Http1(Option<Http1>),
     /// Shared with other clients, each of which has its own stream.
     Http2(Shared),
 }
 
 /// An HTTP/2 connection that several clients use.
-pub(crate) type Shared = Arc<tokio::sync::Mutex<Option<http2::SendRequest<Body>>>>;
+pub(crate) type Shared = Arc<tokio::sync::Mutex<Option<http2::SendRequest<Full<Bytes>>>>>;
 
 impl Client {
     pub(crate) fn new(dial: Arc<dyn Dial>, http: HttpVersion, shared: &Shared) -> Self {
@@ -59,34 +43,31 @@ impl Client {
     /// connection is not used again after an error. A request that a server did not take because it
     /// was just closing the connection, as servers do with those that were used often or stood idle,
     /// is sent again on a new one.
-    pub(crate) async fn send(
-        &mut self,
-        request: &(dyn Fn() -> Request<Body> + Sync),
-    ) -> Result<Answer, &'static str> {
+    pub(crate) async fn send(&mut self, endpoint: &Endpoint) -> Result<Answer, &'static str> {
         match &mut self.connection {
             Connection::Http1(open) => {
-                if let Some((sender, connection)) = open.take() {
-                    match exchange(sender, connection, request()).await {
-                        Ok((answer, again)) => {
-                            *open = again;
-                            return Ok(answer);
+                // Whoever gives up meanwhile gives the connection up, too.
+                if let Some(mut connection) = open.take() {
+                    match connection.exchange(&endpoint.wire).await {
+                        Ok(whole) => {
+                            *open = whole.again.then_some(connection);
+                            return Ok(whole.answer);
                         }
-                        Err(error) if was_not_taken(&error) => {}
-                        Err(error) => return Err(kind_of(&error)),
+                        Err(failure) if failure.may_be_sent_again(&endpoint.wire) => {}
+                        Err(failure) => return Err(failure.kind),
                     }
                 }
-                let io = TokioIo::new(self.dial.dial().await.map_err(|e| kind_of_io(&e))?);
-                let (sender, connection) = http1::handshake(io).await.map_err(|e| kind_of(&e))?;
-                let (answer, again) =
-                    exchange(sender, connection, request()).await.map_err(|e| kind_of(&e))?;
-                *open = again;
-                Ok(answer)
+                let mut connection = Http1::new(dial(&self.dial).await?);
+                let whole = connection.exchange(&endpoint.wire).await.map_err(|e| e.kind)?;
+                *open = whole.again.then_some(connection);
+                Ok(whole.answer)
             }
             Connection::Http2(shared) => {
                 let mut tries = 0;
                 loop {
                     let mut sender = connected(&self.dial, shared).await?;
-                    let answered = async { read(sender.send_request(request()).await?).await };
+                    let request = endpoint.request();
+                    let answered = async { read(sender.send_request(request).await?).await };
                     tries += 1;
                     match answered.await {
                         Ok(answer) => return Ok(answer),
@@ -97,63 +78,21 @@ impl Client {
             }
         }
     }
-
-    /// Gives the connection up, such as after an answer that came too late.
-    pub(crate) fn forget(&mut self) {
-        if let Connection::Http1(open) = &mut self.connection {
-            *open = None;
-        }
-    }
 }
 
-type Http1 = (http1::SendRequest<Body>, http1::Connection<Io, Body>);
-
-/// Sends one request; gives the connection back where it can be used again.
-async fn exchange(
-    mut sender: http1::SendRequest<Body>,
-    mut connection: http1::Connection<Io, Body>,
-    request: Request<Body>,
-) -> hyper::Result<(Answer, Option<Http1>)> {
-    let exchange = async {
-        sender.ready().await?;
-        let answer = read(sender.send_request(request).await?).await?;
-        // The connection is free again, or it is over.
-        let again = sender.ready().await.is_ok();
-        Ok::<_, hyper::Error>((answer, again))
-    };
-    let (answer, again) = drive(exchange, &mut connection).await?;
-    Ok((answer, again.then_some((sender, connection))))
-}
-
-/// Polls `exchange`, and `connection` whenever that waits.
-async fn drive<T, E>(
-    exchange: impl Future<Output = Result<T, E>>,
-    connection: &mut http1::Connection<Io, Body>,
-) -> Result<T, E> {
-    let mut exchange = pin!(exchange);
-    let mut over = false;
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
-            return Poll::Ready(done);
-        }
-        if !over {
-            // How it ended is told to the exchange.
-            over = Pin::new(&mut *connection).poll(cx).is_ready();
-        }
-        exchange.as_mut().poll(cx)
-    })
-    .await
+async fn dial(dial: &Arc<dyn Dial>) -> Result<Box<dyn Stream>, &'static str> {
+    dial.dial().await.map_err(|error| kind_of_io(&error))
 }
 
 async fn connected(
-    dial: &Arc<dyn Dial>,
+    dialer: &Arc<dyn Dial>,
     shared: &Shared,
-) -> Result<http2::SendRequest<Body>, &'static str> {
+) -> Result<http2::SendRequest<Full<Bytes>>, &'static str> {
     let mut open = shared.lock().await;
     if let Some(sender) = open.as_ref().filter(|sender| !sender.is_closed()) {
         return Ok(sender.clone());
     }
-    let io = dial.dial().await.map_err(|e| kind_of_io(&e))?;
+    let io = dial(dialer).await?;
     let handshake = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(io));
     let (sender, connection) = handshake.await.map_err(|e| kind_of(&e))?;
     // It ends when the last sender is gone; how it failed is told to the requests.
@@ -195,7 +134,7 @@ fn kind_of(error: &hyper::Error) -> &'static str {
     }
 }
 
-fn kind_of_io(error: &io::Error) -> &'static str {
+pub(crate) fn kind_of_io(error: &io::Error) -> &'static str {
     if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
         return "TLS";
     }

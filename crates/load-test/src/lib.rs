@@ -24,15 +24,19 @@
 //! # }
 //! ```
 
+mod answer;
+mod body;
 mod client;
 mod config;
 mod dial;
 mod html;
+mod http1;
 mod pace;
 mod prepare;
 mod report;
 mod run;
 mod tally;
+mod wire;
 
 #[cfg(test)]
 mod model_tests;

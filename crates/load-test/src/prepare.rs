@@ -13,6 +13,7 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret, SecretRef};
 use crate::{
     config::{EndpointConfig, HeaderConfig, HttpVersion, LoadConfig},
     pace::Pace,
+    wire::{FRAMING, Wire},
 };
 
 /// Finds the secret that is kept in a place.
@@ -60,6 +61,8 @@ pub(crate) struct Endpoint {
     version: Version,
     headers: HeaderMap,
     body: Bytes,
+    /// The same for HTTP/1.1, written down.
+    pub(crate) wire: Wire,
     expect: Vec<u16>,
     weight: u32,
 }
@@ -140,6 +143,9 @@ impl Endpoint {
         for (key, value) in all {
             let name: HeaderName =
                 key.parse().map_err(|_| wrong(format!("{key:?} is no name of a header")))?;
+            if FRAMING.contains(&name) {
+                return Err(wrong(format!("the header {key} follows from the body")));
+            }
             let value = match value {
                 HeaderConfig::Text(text) => HeaderValue::from_str(text).map_err(|_| {
                     wrong(format!("the header {key} has a value that it must not have"))
@@ -148,8 +154,10 @@ impl Endpoint {
             };
             headers.insert(name, value);
         }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let wire = Wire::new(&method, path, &headers, &body);
         let (expect, weight) = (one.expect.clone(), one.weight.unwrap_or(1));
-        Ok(Self { name, method, uri, version, headers, body, expect, weight })
+        Ok(Self { name, method, uri, version, headers, body, wire, expect, weight })
     }
 }
 
@@ -321,6 +329,10 @@ mod tests {
             (
                 "base = \"http://127.0.0.1\"\n[[endpoints]]\npath = \"/\"\nheaders = { A = \"x\\n\" }",
                 "header A",
+            ),
+            (
+                "base = \"http://127.0.0.1\"\nheaders = { Content-Length = \"9\" }\n[[endpoints]]\npath = \"/\"",
+                "follows from the body",
             ),
         ] {
             let error = prepared(text).unwrap_err().to_string();

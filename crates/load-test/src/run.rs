@@ -1,19 +1,21 @@
 //! Sending requests and measuring.
 
 use std::{
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use futures_util::future::{Either, select};
-use seaworthy_core::{Cancel, Context, Error, ErrorKind, Result, Secret, SecretRef};
+use seaworthy_core::{Context, Error, ErrorKind, Result, Secret, SecretRef};
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use crate::{
@@ -143,9 +145,12 @@ impl LoadTest {
         } else {
             vec![(0..self.groups.len()).collect()]
         };
+        let mut stopped = pin!(cx.cancel().triggered());
         let mut origin = None;
         for round in rounds {
-            self.barrier.wait().await;
+            if unless(stopped.as_mut(), self.barrier.wait()).await.is_none() {
+                return Ok(());
+            }
             let start = Instant::now();
             let origin = *origin.get_or_insert(start);
             let mut workers = JoinSet::new();
@@ -155,15 +160,15 @@ impl LoadTest {
                     if index as usize % self.shards() == number {
                         let client = Client::new(self.dial.clone(), self.http, &shared);
                         let test = self.clone();
-                        let cancel = cx.cancel().clone();
-                        workers.spawn(
-                            Worker { test, shard: number, group, index, start, origin, client }
-                                .run(cancel),
-                        );
+                        let worker =
+                            Worker { test, shard: number, group, index, start, origin, client };
+                        workers.spawn(worker.run());
                     }
                 }
             }
-            while let Some(ended) = workers.join_next().await {
+            // The workers do not look whether they should stop: here they are dropped.
+            while let Some(ended) = unless(stopped.as_mut(), workers.join_next()).await {
+                let Some(ended) = ended else { break };
                 ended.map_err(|source| {
                     let message = "a worker of the load test has failed";
                     Error::new(ErrorKind::Internal, "load_test.run", message).caused_by(source)
@@ -228,81 +233,66 @@ struct Due {
 }
 
 impl Worker {
-    async fn run(mut self, cancel: Cancel) {
+    async fn run(mut self) {
         let test = self.test.clone();
         let group = &test.groups[self.group];
-        let mut stopped = pin!(cancel.triggered());
         if group.pace.is_none() && !group.ramp.is_zero() {
             let part = f64::from(self.index) / f64::from(group.concurrency);
-            let begin = self.start + group.ramp.mul_f64(part);
-            if unless(stopped.as_mut(), sleep_until(begin)).await.is_none() {
-                return;
-            }
+            sleep_until(self.start + group.ramp.mul_f64(part)).await;
         }
-        while let Some(due) = self.next(group) {
-            let begun = Instant::now();
-            if let Some(at) = due.at
-                && at > begun
-                && unless(stopped.as_mut(), sleep_until(at)).await.is_none()
-            {
-                return;
+        let mut alarm = Alarm::new();
+        // The clock is read once for each request: the end of one is the beginning of the next.
+        let mut now = Instant::now();
+        while let Some(due) = self.next(group, now) {
+            let waits = due.at.filter(|at| *at > now);
+            if let Some(at) = waits {
+                sleep_until(at).await;
+                now = Instant::now();
             }
-            let endpoint =
-                group.order[usize::try_from(due.number).unwrap_or(0) % group.order.len()];
-            let sent = Instant::now();
+            let sent = now;
             // From when it was due; what the timer alone is late is not the server's.
             let from = match due.at {
-                Some(at) if at > begun && sent < at + TIMER => sent,
+                Some(at) if waits.is_some() && sent < at + TIMER => sent,
                 Some(at) => at,
                 None => sent,
             };
-            let request = || test.endpoints[endpoint].request();
-            let answer = {
-                let exchange = timeout(test.timeout, self.client.send(&request));
-                match unless(stopped.as_mut(), exchange).await {
-                    None => return,
-                    Some(Ok(answer)) => answer,
-                    Some(Err(_)) => Err("timed out"),
-                }
-            };
-            if answer.is_err() {
-                self.client.forget();
-            }
+            let number = group.order[usize::try_from(due.number).unwrap_or(0) % group.order.len()];
+            let endpoint = &test.endpoints[number];
+            let answer = alarm.before(sent + test.timeout, self.client.send(endpoint)).await;
+            let answer = answer.unwrap_or(Err("timed out"));
+            now = Instant::now();
             if due.measured {
-                let ended = Instant::now();
-                let good =
-                    answer.is_ok_and(|answer| test.endpoints[endpoint].is_good(answer.status));
                 let ended = Ended {
-                    response: ended - from,
-                    service: ended - sent,
-                    at: ended.saturating_duration_since(self.origin + group.warm_up),
+                    response: now - from,
+                    service: now - sent,
+                    at: now.saturating_duration_since(self.origin + group.warm_up),
                     answer,
-                    good,
+                    good: answer.is_ok_and(|answer| endpoint.is_good(answer.status)),
                 };
-                lock(&test.tallies[self.shard])[endpoint].add(&ended);
+                lock(&test.tallies[self.shard])[number].add(&ended);
             }
             if answer.is_err() {
                 // A server that is down is not asked as fast as the processor can.
                 tokio::task::yield_now().await;
+                now = Instant::now();
             }
         }
     }
 
     /// The next request of this group; none when there is no more.
-    fn next(&self, group: &Group) -> Option<Due> {
+    fn next(&self, group: &Group, now: Instant) -> Option<Due> {
         let progress = &self.test.progress[self.group];
         let end = group.duration.map(|duration| group.warm_up + duration);
         let Some(pace) = &group.pace else {
-            let now = self.start.elapsed();
+            let now = now - self.start;
             if end.is_some_and(|end| now >= end) {
                 return None;
             }
             let measured = now >= group.warm_up;
-            if measured {
-                let count = progress.measured.fetch_add(1, Ordering::Relaxed);
-                if group.requests.is_some_and(|most| count >= most) {
-                    return None;
-                }
+            if let Some(most) = group.requests.filter(|_| measured)
+                && progress.measured.fetch_add(1, Ordering::Relaxed) >= most
+            {
+                return None;
             }
             let number = progress.begun.fetch_add(1, Ordering::Relaxed);
             return Some(Due { number, at: None, measured });
@@ -314,6 +304,35 @@ impl Worker {
             return None;
         }
         Some(Due { number, at: Some(self.start + due), measured: due >= group.warm_up })
+    }
+}
+
+/// A timer that is set once for many requests: it goes off at the end of the first one's time, looks whether
+/// the request that is then under way has had its own, and is set anew where it has not.
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    fn new() -> Self {
+        Self(None)
+    }
+
+    /// What `work` gives, unless `deadline` comes first.
+    async fn before<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(done));
+            }
+            let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            while sleep.as_mut().poll(cx).is_ready() {
+                if sleep.deadline() >= deadline {
+                    return Poll::Ready(None);
+                }
+                sleep.as_mut().reset(deadline);
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 

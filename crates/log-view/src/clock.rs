@@ -120,18 +120,22 @@ fn iso(text: &[u8]) -> Option<(Written, usize)> {
         return None;
     }
     let days = days(number(head, 0, 4)?, number(head, 5, 2)?, number(head, 8, 2)?)?;
-    let wall = days * 86_400 + clock(head, 11)?;
-    let mut length = 19;
+    // apt writes two spaces.
+    let begin = if head[10] == b' ' && head[11] == b' ' { 12 } else { 11 };
+    let wall = days * 86_400 + clock(text, begin)?;
+    let mut length = begin + 8;
     let mut nanos = 0;
-    let has_fraction = matches!(text.get(19), Some(b'.' | b','));
-    let digits = text.get(20..).unwrap_or_default().iter().take_while(|c| c.is_ascii_digit());
+    let has_fraction = matches!(text.get(length), Some(b'.' | b','));
+    let fraction = text.get(length + 1..).unwrap_or_default();
+    let digits = fraction.iter().take_while(|c| c.is_ascii_digit());
     let digits = if has_fraction { digits.count() } else { 0 };
     if digits > 0 {
-        for place in 0..9 {
-            let digit = if place < digits { i64::from(text[20 + place] - b'0') } else { 0 };
-            nanos = nanos * 10 + digit;
-        }
-        length = 20 + digits;
+        let digits_then_zeros = fraction[..digits].iter().map(|digit| i64::from(digit - b'0'));
+        nanos = digits_then_zeros
+            .chain(std::iter::repeat(0))
+            .take(9)
+            .fold(0, |nanos, digit| nanos * 10 + digit);
+        length += 1 + digits;
     }
     let mut zone = None;
     let rest = &text[length..];

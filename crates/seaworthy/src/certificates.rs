@@ -220,8 +220,10 @@ impl Seaworthy {
     ) -> Result<(Arc<dyn ChallengeSolver>, AcmePreflight)> {
         let resolver = self.resolver(shared)?;
         let (mut webroot, mut hook) = (None, None);
-        let solver: Arc<dyn ChallengeSolver> = match &config.challenge {
-            Some(ChallengeConfig::Http01(http)) => match (&http.webroot, http.standalone) {
+        let custom = config.challenge.as_ref().and_then(ChallengeConfig::custom);
+        let solver: Arc<dyn ChallengeSolver> = match (custom, &config.challenge) {
+            (Some(name), _) => self.custom_solver(name)?,
+            (None, Some(ChallengeConfig::Http01(http))) => match (&http.webroot, http.standalone) {
                 (Some(folder), _) => {
                     webroot = Some(folder.clone());
                     Arc::new(Webroot::new(folder))
@@ -231,11 +233,11 @@ impl Seaworthy {
                     shared.listener(false, address)
                 }
             },
-            Some(ChallengeConfig::TlsAlpn01(tls)) => {
+            (None, Some(ChallengeConfig::TlsAlpn01(tls))) => {
                 let address = tls.standalone.unwrap_or(SocketAddr::from(([0; 8], 443)));
                 shared.listener(true, address)
             }
-            Some(ChallengeConfig::Dns01(dns)) => {
+            (None, Some(ChallengeConfig::Dns01(dns))) => {
                 hook.clone_from(&dns.exec);
                 self.dns_solver(dns, resolver.clone(), cx).await?
             }

@@ -12,6 +12,7 @@ use seaworthy_backup::{
     BackupSink, HostId, StateFolder, config::SinkConfig, encryption::Identities,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret, SecretRef};
+use seaworthy_tls::ChallengeSolver;
 
 use crate::{Config, StateVariables, default_state_folder, find_secret, machine};
 
@@ -37,6 +38,7 @@ pub struct Seaworthy {
     /// This program with its file, as timers call it.
     pub(crate) program: Option<CommandLine>,
     custom_sinks: HashMap<Name, Arc<dyn BackupSink>>,
+    custom_solvers: HashMap<Name, Arc<dyn ChallengeSolver>>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -82,6 +84,7 @@ impl Seaworthy {
             identities: Identities::new(),
             program: None,
             custom_sinks: HashMap::new(),
+            custom_solvers: HashMap::new(),
         })
     }
 
@@ -135,6 +138,38 @@ impl Seaworthy {
         self.custom_sinks.get(name).cloned().ok_or_else(|| {
             let message = format!("nobody has filled the custom sink {:?}", name.as_str());
             Error::new(ErrorKind::Unsupported, "sink.open", message)
+                .remedy_is("use this file from the program that embeds Seaworthy and brings it")
+        })
+    }
+
+    /// Answers with `solver` where the file has a `challenge` with `custom = "NAME"`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where the file names no such solver, or for another kind of challenge.
+    pub fn add_solver(&mut self, name: &Name, solver: Arc<dyn ChallengeSolver>) -> Result<()> {
+        let kind = solver.kind();
+        let challenges =
+            self.config.certificate.iter().filter_map(|(_, one)| one.challenge.as_ref());
+        let mut named = challenges.filter(|one| one.custom() == Some(name)).peekable();
+        let wrong = |message| {
+            Err(Error::new(ErrorKind::InvalidInput, "challenge.add", message).remedy_is(format!(
+                "write challenge = {{ type = \"{kind}\", custom = \"{name}\" }}"
+            )))
+        };
+        if named.peek().is_none() {
+            return wrong(format!("the file has no challenge with custom = {:?}", name.as_str()));
+        }
+        if let Some(other) = named.find(|one| one.kind() != kind) {
+            return wrong(format!("{name} answers {kind}, but the file wants {}", other.kind()));
+        }
+        self.custom_solvers.insert(name.clone(), solver);
+        Ok(())
+    }
+
+    pub(crate) fn custom_solver(&self, name: &Name) -> Result<Arc<dyn ChallengeSolver>> {
+        self.custom_solvers.get(name).cloned().ok_or_else(|| {
+            let message = format!("nobody has brought the solver {:?}", name.as_str());
+            Error::new(ErrorKind::Unsupported, "challenge.open", message)
                 .remedy_is("use this file from the program that embeds Seaworthy and brings it")
         })
     }

@@ -11,7 +11,7 @@ use std::{
 use seaworthy_core::{CommandLine, Name, SecretRef, Span, tagged};
 use serde::{Deserialize, Serialize};
 
-use crate::{Identifier, KeyType};
+use crate::{ChallengeKind, Identifier, KeyType};
 
 /// `[ca.<name>]`: who issues certificates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -193,13 +193,33 @@ pub enum ChallengeConfig {
     TlsAlpn01(TlsAlpn01Config),
 }
 
+impl ChallengeConfig {
+    /// The solver that the program that embeds Seaworthy brings, if one is named.
+    pub fn custom(&self) -> Option<&Name> {
+        match self {
+            Self::Http01(http) => http.custom.as_ref(),
+            Self::Dns01(dns) => dns.custom.as_ref(),
+            Self::TlsAlpn01(tls) => tls.custom.as_ref(),
+        }
+    }
+
+    /// Which kind of challenge is answered.
+    pub fn kind(&self) -> ChallengeKind {
+        match self {
+            Self::Http01(_) => ChallengeKind::Http01,
+            Self::Dns01(_) => ChallengeKind::Dns01,
+            Self::TlsAlpn01(_) => ChallengeKind::TlsAlpn01,
+        }
+    }
+}
+
 tagged!(ChallengeConfig, "a challenge: a table with a type", {
     "http-01" => Http01(Http01Config),
     "dns-01" => Dns01(Dns01Config),
     "tls-alpn-01" => TlsAlpn01(TlsAlpn01Config),
 });
 
-/// `challenge` with `type = "http-01"`: one of the two.
+/// `challenge` with `type = "http-01"`: one of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -211,9 +231,12 @@ pub struct Http01Config {
     /// The address of a listener of our own, such as `[::]:80`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standalone: Option<SocketAddr>,
+    /// The solver of this name, which the program that embeds Seaworthy brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Name>,
 }
 
-/// `challenge` with `type = "dns-01"`: one of `exec` and `rfc2136`.
+/// `challenge` with `type = "dns-01"`: one of `exec`, `rfc2136` and `custom`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -225,6 +248,9 @@ pub struct Dns01Config {
     /// A name server that takes signed updates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rfc2136: Option<Rfc2136Config>,
+    /// The solver of this name, which the program that embeds Seaworthy brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Name>,
     /// The servers that must show the record; those of the zone where nothing is said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<Server>,
@@ -277,6 +303,9 @@ pub struct TlsAlpn01Config {
     /// The address of our listener; `[::]:443` where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standalone: Option<SocketAddr>,
+    /// The solver of this name, which the program that embeds Seaworthy brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Name>,
 }
 
 /// A server's address, with or without a port.

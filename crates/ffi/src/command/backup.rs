@@ -1,6 +1,6 @@
 //! Backing up, and looking at what there is.
 
-use std::ffi::c_char;
+use std::{ffi::c_char, path::PathBuf};
 
 use seaworthy::{
     Reply, SnapshotName,
@@ -9,7 +9,7 @@ use seaworthy::{
 };
 use serde::Deserialize;
 
-use super::Jobs;
+use super::{Jobs, with_identities};
 use crate::{
     callback::CallTable,
     context::ContextHandle,
@@ -35,6 +35,8 @@ struct Show {
     files: bool,
     #[serde(default)]
     tables: bool,
+    #[serde(default)]
+    identity: Vec<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -44,6 +46,7 @@ struct Verify {
     sink: Option<Name>,
     sample: Option<f64>,
     rebuild_index: bool,
+    identity: Vec<PathBuf>,
 }
 
 impl Verify {
@@ -125,7 +128,8 @@ pub unsafe extern "C" fn sw_snapshots(
 
 /// Shows what one snapshot holds.
 ///
-/// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, and `files` and `tables`, which list what is in it. The document is
+/// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
+/// `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none. The document is
 /// that of `seaworthy show --json`. Ownership, threads and errors are those of `sw_backup`.
 ///
 /// # Safety
@@ -148,6 +152,10 @@ pub unsafe extern "C" fn sw_show(
                 Err(error) => return Reply::from(error),
             };
             let Show { files, tables, .. } = request;
+            let seaworthy = match with_identities(&seaworthy, &request.identity) {
+                Ok(seaworthy) => seaworthy,
+                Err(error) => return error.into(),
+            };
             seaworthy.show_whole(&ShowRequest { snapshot, files, tables }, &cx).await
         })
     }
@@ -157,7 +165,7 @@ pub unsafe extern "C" fn sw_show(
 ///
 /// `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
 /// `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
-/// `rebuild_index`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
+/// `rebuild_index`; and `identity`, as with `sw_show`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
 /// those of `sw_backup`; SW_E_FINDINGS where something is damaged.
 ///
 /// # Safety
@@ -175,6 +183,10 @@ pub unsafe extern "C" fn sw_verify(
     // SAFETY: as this function's.
     unsafe {
         command(arguments, "verify", |seaworthy, request: Verify, cx| async move {
+            let seaworthy = match with_identities(&seaworthy, &request.identity) {
+                Ok(seaworthy) => seaworthy,
+                Err(error) => return error.into(),
+            };
             match request.request() {
                 Ok(request) => seaworthy.verify(&request, &cx).await,
                 Err(error) => error.into(),

@@ -10,7 +10,7 @@ use crate::{
     context::{clear, find},
     error::{ErrorHandle, Failure},
     input,
-    run::answer,
+    run::{Finished, answer},
     string::StringHandle,
 };
 
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn sw_config_check(
             Err(error) => Reply::from(error),
         };
         // SAFETY: as this function's.
-        unsafe { answer(&reply, "config check", document) }
+        unsafe { answer(Finished::new("config check", reply), document) }
     };
     // SAFETY: as this function's.
     unsafe { enter(error, work) }

@@ -16,7 +16,7 @@ use crate::{
     context::{ContextHandle, clear},
     error::ErrorHandle,
     input,
-    run::{Arguments, answer, command},
+    run::{Arguments, Finished, answer, command},
     string::StringHandle,
 };
 
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn sw_plan_retention(
         // SAFETY: as this function's.
         let request: PlanRequest = unsafe { input::request(request, request_len) }?;
         // SAFETY: as this function's.
-        unsafe { answer(&plan_retention(request), "plan retention", document) }
+        unsafe { answer(Finished::new("plan retention", plan_retention(request)), document) }
     };
     // SAFETY: as this function's.
     unsafe { enter(error, work) }

@@ -1,18 +1,31 @@
 //! The commands: each reads its request as JSON and answers with the facade's document.
 
 mod backup;
+mod cert;
 mod config;
+mod drill;
 mod keep;
+mod keygen;
+mod proxy;
 mod restore;
+mod service;
 
 pub use backup::{sw_backup, sw_show, sw_snapshots, sw_sync, sw_verify};
+pub use cert::sw_cert;
 pub use config::{SW_SCHEMA_CONFIG, SW_SCHEMA_DOCUMENT, sw_config_check, sw_schema};
+pub use drill::sw_drill;
 pub use keep::{sw_pin, sw_plan_retention, sw_prune, sw_unpin};
+pub use keygen::sw_keygen;
+pub use proxy::sw_proxy;
 pub use restore::sw_restore;
+pub use service::sw_service;
+
+use std::path::PathBuf;
 
 use seaworthy::{
-    SnapshotName,
+    Seaworthy, SnapshotName,
     core::{Name, Result},
+    find_identities,
 };
 use serde::Deserialize;
 
@@ -24,11 +37,22 @@ struct Jobs {
     jobs: Vec<Name>,
 }
 
+/// What belongs to a command that has nothing to be said about.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
 /// A request that names one snapshot, `JOB` or `JOB@ID`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneSnapshot {
     snapshot: String,
+}
+
+/// With the private keys in `files`, else those that the environment names: for commands that decrypt.
+fn with_identities(seaworthy: &Seaworthy, files: &[PathBuf]) -> Result<Seaworthy> {
+    let variable = std::env::var_os("SEAWORTHY_IDENTITY");
+    Ok(seaworthy.clone().with_identities(find_identities(files, variable.as_deref())?))
 }
 
 impl OneSnapshot {

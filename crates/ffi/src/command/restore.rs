@@ -8,6 +8,7 @@ use seaworthy::{
 };
 use serde::Deserialize;
 
+use super::with_identities;
 use crate::{
     callback::CallTable,
     context::ContextHandle,
@@ -31,6 +32,8 @@ struct Restore {
     force: bool,
     #[serde(default)]
     yes: bool,
+    #[serde(default)]
+    identity: Vec<PathBuf>,
 }
 
 impl Restore {
@@ -74,7 +77,8 @@ fn confirm(intent: &RestoreIntent, yes: bool) -> Result<()> {
 /// Restores a snapshot, or a part of it, to a new or empty folder or in place.
 ///
 /// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
-/// that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted. A restore in place also needs
+/// that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
+/// `identity`, as with `sw_show`. A restore in place also needs
 /// `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
 /// and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
 /// errors are those of `sw_backup`.
@@ -95,6 +99,10 @@ pub unsafe extern "C" fn sw_restore(
     unsafe {
         command(arguments, "restore", |seaworthy, request: Restore, cx| async move {
             let yes = request.yes;
+            let seaworthy = match with_identities(&seaworthy, &request.identity) {
+                Ok(seaworthy) => seaworthy,
+                Err(error) => return error.into(),
+            };
             match request.request() {
                 Ok(request) => {
                     seaworthy.restore(&request, &move |intent| confirm(intent, yes), &cx).await

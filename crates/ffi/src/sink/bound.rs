@@ -16,7 +16,6 @@ use seaworthy::{
     },
     core::{Error, ErrorKind, Result, Timestamp},
 };
-use tokio::sync::oneshot;
 
 use super::host::HostSink;
 use crate::queue::Queue;
@@ -42,17 +41,9 @@ impl BoundSink {
         &self,
         work: impl FnOnce(&HostSink) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (send, receive) = oneshot::channel();
         let sink = self.sink.clone();
-        let asked = self.queue.push_work(Box::new(move || {
-            if !send.is_closed() {
-                // An answer that nobody takes is dropped, which gives up the upload that it may be.
-                drop(send.send(work(&sink)));
-            }
-        }));
-        let over = || Error::cancelled("sink");
-        asked.map_err(|_| over())?;
-        receive.await.map_err(|_| over())?
+        // An upload that nobody takes is dropped, which gives it up.
+        self.queue.ask("sink", move || work(&sink)).await
     }
 
     fn unsupported(&self, what: &str) -> Error {

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use super::table::{InfoTable, PutTable, SW_SINK_DELETE, SW_SINK_IF_ABSENT, SinkTable};
 use crate::{
     boundary::InsideCallback,
+    callback::host_answer,
     code,
     error::{ErrorHandle, Failure},
     input,
@@ -246,27 +247,13 @@ fn with_key<T>(key: &ObjectKey, work: impl FnOnce(*const c_char, usize) -> Resul
     work(text.as_ptr(), key.as_str().len())
 }
 
-/// Calls `call` and makes its code, and the error that it may put, a result.
+/// Calls `call`, which is about the object `key`.
 fn answer(
     operation: &'static str,
     key: &ObjectKey,
     call: impl FnOnce(*mut *mut ErrorHandle) -> i32,
 ) -> Result<()> {
-    let mut error = ptr::null_mut();
-    let code = {
-        let _inside = InsideCallback::enter();
-        call(&mut error)
-    };
-    // SAFETY: the host made it with `sw_error_new` and hands it over.
-    let error = unsafe { ErrorHandle::take(error) };
-    if code == code::SW_OK {
-        return Ok(());
-    }
-    let message = match &error {
-        Some(error) => error.message().to_owned(),
-        None => format!("the sink answered {code} about {:?}", key.as_str()),
-    };
-    Err(Failure::new(code, operation, message).into_error(operation))
+    host_answer(operation, || format!("the sink, about {:?}", key.as_str()), call)
 }
 
 fn function<F>(function: Option<F>) -> Result<F> {

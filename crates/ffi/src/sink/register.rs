@@ -17,7 +17,7 @@ use crate::{
     error::ErrorHandle,
     input,
     queue::Queue,
-    run::{answer, run_on},
+    run::{Finished, answer, run_on},
     string::StringHandle,
 };
 
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn sw_sink_conformance(
             }
         };
         // SAFETY: as this function's.
-        unsafe { answer(&reply, "sink conformance", document) }
+        unsafe { answer(Finished::new("sink conformance", reply), document) }
     };
     // SAFETY: as this function's.
     unsafe { enter(error, work) }

@@ -16,7 +16,14 @@ static const char *CONFIG =
     "[sink.memory]\ntype = \"custom\"\n"
     "[backup.nightly]\nsinks = [\"memory\", \"local\"]\nkeep = { last = 2 }\n"
     "[backup.nightly.sources.data]\ntype = \"files\"\npaths = [\"data\"]\n"
-    "[backup.nightly.sources.said]\ntype = \"command\"\ncommand = [\"echo\", \"hello\"]\n";
+    "[backup.nightly.sources.said]\ntype = \"command\"\ncommand = [\"echo\", \"hello\"]\n"
+    "[tls]\nstore = \"tls\"\n"
+    "[ca.own]\ntype = \"self-signed\"\n"
+    "[certificate.site]\nnames = [\"site.example\"]\nca = [\"own\"]\nprove = false\n"
+    "[proxy]\ntype = \"nginx\"\nroot = \"nginx\"\n"
+    "[site.main]\nhosts = [\"site.example\"]\n"
+    "[[site.main.routes]]\npath = \"/\"\nproxy = { to = [\"127.0.0.1:1081\"] }\n"
+    "[service.api]\ncommand = [\"/bin/sleep\", \"9\"]\n";
 
 static int finalized;
 static void count_final(void *user_data) {
@@ -305,6 +312,66 @@ static void commands(sw_ctx *ctx, memory *m) {
     CHECK(m->uploads == 0);
 }
 
+/* Certificates, the proxy and services: each function has its commands, and says what it does not know. */
+static void webs(sw_ctx *ctx) {
+    static const command all[] = {sw_cert, sw_proxy, sw_service, sw_drill};
+    sw_string *document = NULL;
+    size_t i;
+    RUN(sw_cert, ctx, "{\"command\":\"list\"}", NULL, SW_OK, "\"command\":\"cert list\"");
+    RUN(sw_cert, ctx, "{\"command\":\"issue\",\"names\":[\"site\"]}", NULL, SW_OK, "\"outcome\":\"done\"");
+    RUN(sw_cert, ctx, "{\"command\":\"renew\"}", NULL, SW_OK, "\"outcome\":\"nothing_to_do\"");
+    RUN(sw_cert, ctx, "{\"command\":\"show\",\"names\":[\"site\"]}", NULL, SW_OK, "site.example");
+    RUN(sw_cert, ctx, "{\"command\":\"show\",\"names\":[\"none\"]}", NULL, SW_E_INVALID_INPUT, "\"wrong\"");
+    RUN(sw_cert, ctx, "{\"command\":\"check\",\"targets\":[\"127.0.0.1:1\"]}", NULL, SW_E_FINDINGS,
+        "\"cert check\"");
+    RUN(sw_cert, ctx, "{\"command\":\"check\",\"targets\":[\"x:y\"]}", NULL, SW_E_INVALID_INPUT, "\"wrong\"");
+    RUN(sw_cert, ctx, "{\"command\":\"revoke\",\"names\":[\"site\"],\"reason\":\"superseded\"}", NULL,
+        SW_E_UNSUPPORTED, "cert revoke");
+    RUN(sw_cert, ctx, "{\"command\":\"import-certbot\",\"from\":\"none\"}", NULL, SW_E_NOT_FOUND,
+        "import-certbot");
+    RUN(sw_cert, ctx, "{\"command\":\"cleanup\",\"dry_run\":true,\"look_in\":[\"nginx\"]}", NULL, SW_OK,
+        "\"removed\":[]");
+    RUN(sw_proxy, ctx, "{\"command\":\"render\",\"out\":\"rendered\"}", NULL, SW_OK, "server_name");
+    RUN(sw_proxy, ctx, "{\"command\":\"diff\"}", NULL, SW_E_FINDINGS, "\"changes\":[{");
+    RUN(sw_proxy, ctx, "{\"command\":\"switch\",\"site\":\"main\",\"to\":\"blue\"}", NULL, SW_E_INVALID_INPUT,
+        "proxy switch");
+    RUN(sw_service, ctx, "{\"command\":\"render\",\"type\":\"pm2\"}", NULL, SW_OK, "ecosystem");
+    RUN(sw_service, ctx, "{\"command\":\"diff\",\"type\":\"cron\",\"folder\":\"cron\"}", NULL, SW_E_FINDINGS,
+        "service diff");
+    RUN(sw_service, ctx, "{\"command\":\"start\",\"name\":\"none\"}", NULL, SW_E_NOT_FOUND, "service start");
+    RUN(sw_service, ctx, "{\"command\":\"deploy\",\"service\":\"none\"}", NULL, SW_E_NOT_FOUND, "\"deploy\"");
+    RUN(sw_drill, ctx, "{\"snapshots\":[\"nightly\"],\"sink\":\"memory\"}", NULL, SW_OK, "\"drill\"");
+    RUN(sw_drill, ctx, "{\"snapshots\":[\"../x\"]}", NULL, SW_E_INVALID_INPUT, "\"wrong\"");
+    RUN(sw_drill, ctx, "{\"identity\":[\"none.key\"]}", NULL, SW_E_NOT_FOUND, "none.key");
+    for (i = 0; i < sizeof all / sizeof *all; i++) {
+        EXPECT(SW_E_NULL, all[i](NULL, NULL, 0, NULL, &document, &error));
+        EXPECT(SW_E_NULL, all[i](ctx, NULL, 1, NULL, &document, &error));
+        EXPECT(SW_E_UTF8, all[i](ctx, "\xc3(", 2, NULL, &document, &error));
+        EXPECT(SW_E_LENGTH, all[i](ctx, "{}", (size_t)-1, NULL, &document, &error));
+        EXPECT(SW_E_REQUEST, all[i](ctx, "{\"command\":\"fly\"}", 17, NULL, &document, &error));
+        EXPECT(SW_E_REQUEST, all[i](ctx, "{\"command\":\"diff\",\"x\":1}", 24, NULL, &document, &error));
+        CHECK(document == NULL);
+    }
+}
+
+static void keys(void) {
+    const char *to_file = "{\"kind\":\"sign\",\"out\":\"sign.key\"}";
+    sw_string *document = NULL;
+    struct stat st;
+    EXPECT(SW_OK, sw_keygen("{\"kind\":\"age\"}", 14, &document, &error));
+    CHECK(says(document, "AGE-SECRET-KEY-"));
+    EXPECT(SW_OK, sw_keygen(to_file, strlen(to_file), &document, &error));
+    CHECK(says(document, "\"secret\":null"));
+    CHECK(stat("sign.key", &st) == 0 && (st.st_mode & 077) == 0);
+    EXPECT(SW_E_ALREADY_EXISTS, sw_keygen(to_file, strlen(to_file), NULL, &error));
+    EXPECT(SW_E_REQUEST, sw_keygen(NULL, 0, &document, &error));
+    EXPECT(SW_E_REQUEST, sw_keygen("{\"kind\":\"rot13\"}", 16, &document, &error));
+    EXPECT(SW_E_NULL, sw_keygen(NULL, 1, &document, &error));
+    EXPECT(SW_E_UTF8, sw_keygen("\xff", 1, &document, &error));
+    EXPECT(SW_E_LENGTH, sw_keygen("{}", (size_t)-1, &document, &error));
+    CHECK(document == NULL);
+}
+
 static void conformance(int whole) {
     memory m;
     sw_sink sink = memory_sink(&m);
@@ -365,6 +432,8 @@ int main(int argc, char **argv) {
     RUN(sw_backup, ctx, "{}", NULL, SW_E_UNSUPPORTED, "nobody has filled");
     sinks(ctx, &m);
     commands(ctx, &m);
+    webs(ctx);
+    keys();
     if (!quick) forked(ctx);
     sw_ctx_free(ctx);
     CHECK(m.finalized == 1);

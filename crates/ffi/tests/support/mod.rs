@@ -50,6 +50,24 @@ pub(crate) fn pkg_config(arguments: &[&str]) -> Vec<String> {
     String::from_utf8(said.stdout).unwrap().split_whitespace().map(Into::into).collect()
 }
 
+/// Builds tests/c/`source` with `compiler` and what pkg-config says, into `folder`.
+pub(crate) fn build(
+    compiler: &str,
+    flags: &[&str],
+    source: &str,
+    libs: &[&str],
+    folder: &Path,
+) -> PathBuf {
+    let program = folder.join("program");
+    let mut command = Command::new(compiler);
+    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]).args(flags);
+    command.args(pkg_config(&["--cflags"]));
+    command.arg(package().join("tests/c").join(source)).arg("-o").arg(&program);
+    command.args(pkg_config(libs)).arg("-pthread");
+    ok(&mut command);
+    program
+}
+
 /// Runs `command`, which must succeed.
 #[track_caller]
 pub(crate) fn ok(command: &mut Command) -> Output {

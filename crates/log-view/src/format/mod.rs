@@ -87,7 +87,7 @@ mod tests {
     fn the_formats_of_servers_are_understood() {
         use Level::{Critical, Debug, Error, Info, Warning};
         type Case = (&'static str, Option<i64>, Option<Level>, &'static str, &'static str);
-        let cases: [Case; 34] = [
+        let cases: [Case; 40] = [
             // combined, and with a user's name, an escaped quote, a spoofed agent
             (
                 r#"203.0.113.9 - - [22/Nov/2026:10:05:00 +0000] "GET /a HTTP/1.1" 200 12 "-" "curl/8""#,
@@ -175,6 +175,19 @@ mod tests {
                 "fatal",
                 "",
             ),
+            // npm's own logs; dpkg and apt
+            ("428 verbose cwd /srv", None, Some(Debug), "verbose", ""),
+            ("433 error code ELIFECYCLE", None, Some(Error), "error", ""),
+            ("3 blind mice", None, None, "", ""),
+            (
+                "update-alternatives 2026-11-22 10:05:00: run with --install",
+                Some(605),
+                None,
+                "",
+                "",
+            ),
+            ("Start-Date: 2026-11-22  10:05:00", Some(605), None, "", ""),
+            ("since 2026-11-22 nothing", None, None, "", ""),
             // Python: logging, basicConfig, gunicorn, uvicorn, loguru
             (
                 "2026-11-22 10:05:00,123 - gw2.api - ERROR - it failed",

@@ -45,6 +45,7 @@ pub(super) fn facts(line: &[u8], clock: &mut Clock, timed: bool) -> Facts {
         .iter()
         .find_map(|key| moment.strip_prefix(key.as_bytes()))
         .unwrap_or(moment);
+    let moment = behind_name(moment).unwrap_or(moment);
     if moment.first().is_some_and(u8::is_ascii_digit) {
         if timed {
             if let Some((time, length)) = clock.iso(moment) {
@@ -87,6 +88,16 @@ fn behind_prefix(line: &[u8]) -> &[u8] {
     }
 }
 
+/// A date behind the name of who wrote it, as dpkg's `update-alternatives 2026-11-22 …` and apt's
+/// `Start-Date: 2026-11-22 …`.
+fn behind_name(line: &[u8]) -> Option<&[u8]> {
+    let length =
+        line.iter().take(32).take_while(|c| c.is_ascii_alphabetic() || **c == b'-').count();
+    let behind = &line[length..];
+    let moment = behind.strip_prefix(b":").unwrap_or(behind).strip_prefix(b" ")?;
+    (length > 0 && iso_length(moment).is_some()).then_some(moment)
+}
+
 /// The first word that is surely a level: in capitals, in brackets, before a colon, or behind
 /// `level=`.
 fn level_within(text: &[u8]) -> Option<(Level, &[u8])> {
@@ -127,6 +138,9 @@ fn is_marked(text: &[u8], at: usize, word: &[u8]) -> bool {
 /// A level at the very beginning of a line without a moment.
 fn level_first(text: &[u8]) -> Option<(Level, &[u8])> {
     let text = text.strip_prefix(b"level=").unwrap_or(text);
+    if let Some(level) = npm_level(text) {
+        return Some(level);
+    }
     let inside = text.strip_prefix(b"[").unwrap_or(text);
     let length = inside.iter().take_while(|c| c.is_ascii_alphabetic()).count();
     let (word, after) = inside.split_at(length);
@@ -141,6 +155,16 @@ fn level_first(text: &[u8]) -> Option<(Level, &[u8])> {
     let thrown = word == b"Error" && !bracketed;
     let level = Level::from_word(word).filter(|_| marked && !thrown)?;
     Some((level, word))
+}
+
+/// The level behind the number that npm writes before each line of its logs.
+fn npm_level(text: &[u8]) -> Option<(Level, &[u8])> {
+    let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
+    let words = text[digits..].strip_prefix(b" ").filter(|_| digits > 0)?;
+    let word = &words[..memchr::memchr(b' ', words)?];
+    let known = ["silly", "verbose", "http", "info", "warn", "error"];
+    let is_known = known.iter().any(|known| known.as_bytes() == word);
+    is_known.then(|| Level::from_word(word)).flatten().map(|level| (level, word))
 }
 
 /// The status behind `"GET / HTTP/1.1" `.

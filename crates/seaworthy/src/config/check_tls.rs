@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use seaworthy_core::Name;
-use seaworthy_tls::config::{CaConfig, CertificateConfig, ChallengeConfig};
+use seaworthy_tls::{
+    ChallengeKind,
+    config::{CaConfig, CertificateConfig, ChallengeConfig},
+};
 
 use super::{
     Config,
@@ -98,27 +101,37 @@ fn check_challenge(
     reader: &mut Reader<'_>,
 ) {
     let place = [at[0], at[1], "challenge"];
-    let mut one_of = |a: (&str, bool), b: (&str, bool)| {
-        if a.1 == b.1 {
-            let (message, remedy) = if a.1 {
-                (format!("`challenge` has both `{}` and `{}`", a.0, b.0), "keep one of them")
-            } else {
-                (format!("`challenge` has neither `{}` nor `{}`", a.0, b.0), "write one of them")
-            };
-            add(reader, &place, message, remedy);
-        }
+    let mut one_of = |choices: [(&str, bool); 3], needed: bool| {
+        let mut chosen = choices.iter().filter(|(_, there)| *there).map(|(name, _)| name);
+        let [(a, _), (b, _), _] = choices;
+        let (message, remedy) = match (chosen.next(), chosen.next()) {
+            (Some(a), Some(b)) => {
+                (format!("`challenge` has both `{a}` and `{b}`"), "keep one of them")
+            }
+            (None, _) if needed => {
+                (format!("`challenge` has neither `{a}` nor `{b}`"), "write one of them")
+            }
+            _ => return,
+        };
+        add(reader, &place, message, remedy);
     };
-    let is_dns = match challenge {
+    let custom = ("custom", challenge.custom().is_some());
+    match challenge {
         ChallengeConfig::Http01(http) => {
-            one_of(("webroot", http.webroot.is_some()), ("standalone", http.standalone.is_some()));
-            false
+            let webroot = ("webroot", http.webroot.is_some());
+            one_of([webroot, ("standalone", http.standalone.is_some()), custom], true);
         }
         ChallengeConfig::Dns01(dns) => {
-            one_of(("exec", dns.exec.is_some()), ("rfc2136", dns.rfc2136.is_some()));
-            true
+            let exec = ("exec", dns.exec.is_some());
+            one_of([exec, ("rfc2136", dns.rfc2136.is_some()), custom], true);
         }
-        _ => false,
-    };
+        ChallengeConfig::TlsAlpn01(tls) => {
+            let standalone = ("standalone", tls.standalone.is_some());
+            one_of([standalone, custom, ("", false)], false);
+        }
+        _ => {}
+    }
+    let is_dns = challenge.kind() == ChallengeKind::Dns01;
     for (i, name) in certificate.names.iter().enumerate() {
         let place = [at[0], at[1], "names", &i.to_string()];
         if name.is_wildcard() && !is_dns {

@@ -67,6 +67,8 @@ impl Manager {
         cx: &Context,
     ) -> Vec<Report> {
         let runs = certificates.iter().map(|certificate| self.run(certificate, options, cx));
+        // Made first: the closure within a stream would keep this future to one thread.
+        let runs: Vec<_> = runs.collect();
         stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await
     }
 
