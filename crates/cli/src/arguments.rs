@@ -173,6 +173,28 @@ pub(crate) enum Command {
     /// Configure the web server: render, check, compare, install, switch pools
     #[command(subcommand)]
     Proxy(ProxyCommand),
+    /// Bring this machine to what the file says: web server, certificates, services, timer
+    Apply {
+        /// Change nothing, and show every file and command
+        #[arg(long)]
+        dry_run: bool,
+        /// End with 4 instead of 0 when nothing had to be done
+        #[arg(long)]
+        detailed_exit_code: bool,
+        #[command(flatten)]
+        kind: ServiceType,
+        #[command(flatten)]
+        place: UnitFolder,
+    },
+    /// Do everything that is due now: what one timer calls
+    Run {
+        /// Do nothing and say what is due, and what is next
+        #[arg(long)]
+        dry_run: bool,
+        /// End with 4 instead of 0 when nothing was due
+        #[arg(long)]
+        detailed_exit_code: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -403,6 +425,8 @@ impl Command {
             Self::Proxy(ProxyCommand::Diff) => "proxy diff",
             Self::Proxy(ProxyCommand::Apply { .. }) => "proxy apply",
             Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
+            Self::Apply { .. } => "apply",
+            Self::Run { .. } => "run",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

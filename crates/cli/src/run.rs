@@ -6,9 +6,10 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy,
     command::{
-        BackupRequest, ConfigCheckResult, DeployFrom, DeployRequest, Destination, DrillRequest,
-        KeyKind, KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest, PruneRequest,
-        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, check_file, keygen,
+        ApplyRequest, BackupRequest, ConfigCheckResult, DeployFrom, DeployRequest, Destination,
+        DrillRequest, KeyKind, KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest,
+        PruneRequest, RestoreRequest, RunRequest, ShowRequest, VerifyKind, VerifyRequest,
+        check_file, keygen,
     },
     core::{CommandLine, Context, Error, Result},
     find_identities,
@@ -106,6 +107,15 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         }
         Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
         Command::Proxy(command) => proxy(&seaworthy, command, &finish, &cx).await,
+        Command::Apply { dry_run, detailed_exit_code, kind, place } => {
+            let (kind, folder) = (kind.into(), place.folder);
+            let request = ApplyRequest { dry_run, detailed_exit_code, kind, folder };
+            finish.with(seaworthy.apply(&request, &cx).await)
+        }
+        Command::Run { dry_run, detailed_exit_code } => {
+            let request = RunRequest { dry_run, detailed_exit_code };
+            finish.with(seaworthy.run(request, &cx).await)
+        }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)

@@ -31,7 +31,7 @@ mod tagged;
 mod text;
 mod time;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, undo};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{CommandLine, StderrTail};
 pub use context::{Cancel, Context};

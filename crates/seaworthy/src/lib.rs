@@ -13,6 +13,7 @@ mod certificates;
 pub mod command;
 pub mod config;
 mod database;
+mod due;
 mod keys;
 mod machine;
 mod open;
@@ -26,6 +27,7 @@ mod secrets;
 pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
 pub use config::Config;
+pub use due::Reason as DueReason;
 pub use keys::find_identities;
 pub use machine::{StateVariables, default_state_folder, host_id};
 #[cfg(feature = "schema")]

@@ -23,6 +23,8 @@ mod identifier;
 mod key;
 mod pem;
 mod provider;
+#[cfg(feature = "local-ca")]
+mod stand_in;
 mod store;
 
 #[cfg(feature = "acme")]
@@ -63,4 +65,6 @@ pub use provider::{
 };
 #[cfg(feature = "acme")]
 pub use resolve::Resolver;
+#[cfg(feature = "local-ca")]
+pub use stand_in::make_stand_in;
 pub use store::{About, Store, Version};

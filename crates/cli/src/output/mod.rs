@@ -1,5 +1,6 @@
 //! Results on standard output: for people, or as one JSON document.
 
+mod apply;
 mod backup;
 mod cert;
 mod drill;
@@ -8,6 +9,7 @@ mod load_test;
 mod proxy;
 mod restore;
 mod retention;
+mod run;
 mod service;
 mod show;
 mod snapshots;
