@@ -49,6 +49,12 @@ pub(crate) enum When {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented seaworthy.toml for what is found on this machine
+    Init {
+        /// Do not ask: everything that is found
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look at the configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -395,6 +401,7 @@ impl Command {
     /// Its name in documents.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Init { .. } => "init",
             Self::Config(ConfigCommand::Check) => "config check",
             Self::Config(ConfigCommand::Schema { .. }) => "config schema",
             Self::Backup { .. } => "backup",

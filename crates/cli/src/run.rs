@@ -13,6 +13,7 @@ use seaworthy::{
     },
     core::{CommandLine, Context, Error, Result},
     find_identities,
+    init::InitRequest,
 };
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             text.push(b'\n');
             return print_raw(&text);
         }
+        Command::Init { yes } => return init(&global, yes, &finish, &cx).await,
         Command::Config(ConfigCommand::Check) => return finish.with(check(&global)),
         Command::Keygen { kind, out } => {
             let kind = match kind {
@@ -119,6 +121,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)
+        | Command::Init { .. }
         | Command::Keygen { .. }
         | Command::Completions { .. }
         | Command::Man
@@ -205,6 +208,16 @@ fn check(global: &Global) -> Reply<ConfigCheckResult> {
         Ok(path) => check_file(&path),
         Err(error) => error.into(),
     }
+}
+
+/// The file that is named, else that of the machine for root, else one here.
+async fn init(global: &Global, yes: bool, finish: &Finish<'_>, cx: &Context) -> Outcome {
+    let named = global.config.clone();
+    let named = named.or_else(|| std::env::var_os("SEAWORTHY_CONFIG").map(Into::into));
+    let file = named.unwrap_or_else(seaworthy::init::usual_file);
+    let choose = |found: &_| ask::parts(found, &file, yes);
+    let reply = seaworthy::init::init(&InitRequest::new(&file), &choose, cx).await;
+    finish.with(reply)
 }
 
 fn find(global: &Global) -> Result<std::path::PathBuf> {

@@ -3,6 +3,7 @@
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
 //! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`init`]: a first file from what there is on a machine
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
@@ -14,6 +15,7 @@ pub mod command;
 pub mod config;
 mod database;
 mod due;
+pub mod init;
 mod keys;
 mod machine;
 mod open;

@@ -4,6 +4,7 @@ mod apply;
 mod backup;
 mod cert;
 mod drill;
+mod init;
 mod keygen;
 mod load_test;
 mod proxy;

@@ -167,12 +167,12 @@ impl Seaworthy {
             outcome: Outcome::NothingToDo,
             error: None,
         };
-        Ok(Begun::Ours(run, lock))
+        Ok(Begun::Ours(Box::new(run), lock))
     }
 }
 
 enum Begun<'a> {
-    Ours(Run<'a>, Option<FileLock>),
+    Ours(Box<Run<'a>>, Option<FileLock>),
     Theirs(String),
 }
 
