@@ -3,6 +3,7 @@
 
 pub mod postgres;
 pub mod s3;
+pub mod server;
 pub mod web;
 
 use std::{

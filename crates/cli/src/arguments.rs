@@ -49,6 +49,12 @@ pub(crate) enum When {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented seaworthy.toml for what is found on this machine
+    Init {
+        /// Do not ask: everything that is found
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look at the configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -173,6 +179,28 @@ pub(crate) enum Command {
     /// Configure the web server: render, check, compare, install, switch pools
     #[command(subcommand)]
     Proxy(ProxyCommand),
+    /// Bring this machine to what the file says: web server, certificates, services, timer
+    Apply {
+        /// Change nothing, and show every file and command
+        #[arg(long)]
+        dry_run: bool,
+        /// End with 4 instead of 0 when nothing had to be done
+        #[arg(long)]
+        detailed_exit_code: bool,
+        #[command(flatten)]
+        kind: ServiceType,
+        #[command(flatten)]
+        place: UnitFolder,
+    },
+    /// Do everything that is due now: what one timer calls
+    Run {
+        /// Do nothing and say what is due, and what is next
+        #[arg(long)]
+        dry_run: bool,
+        /// End with 4 instead of 0 when nothing was due
+        #[arg(long)]
+        detailed_exit_code: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -373,6 +401,7 @@ impl Command {
     /// Its name in documents.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Init { .. } => "init",
             Self::Config(ConfigCommand::Check) => "config check",
             Self::Config(ConfigCommand::Schema { .. }) => "config schema",
             Self::Backup { .. } => "backup",
@@ -403,6 +432,8 @@ impl Command {
             Self::Proxy(ProxyCommand::Diff) => "proxy diff",
             Self::Proxy(ProxyCommand::Apply { .. }) => "proxy apply",
             Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
+            Self::Apply { .. } => "apply",
+            Self::Run { .. } => "run",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

@@ -1,13 +1,57 @@
 //! Asking before something is replaced.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    path::Path,
+};
 
 use seaworthy::{
     command::RestoreIntent,
     core::{Error, ErrorKind, Result},
+    init::{Found, InitPart},
 };
 
 use crate::terminal::neutral;
+
+/// Asks on the terminal which parts of what was found the new file shall have; without a terminal
+/// somebody must have said that all of them are wanted.
+pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPart>> {
+    if yes {
+        return Ok(InitPart::ALL.to_vec());
+    }
+    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
+    if !stdin.is_terminal() || !stderr.is_terminal() {
+        let message = "there is no terminal to ask on";
+        return Err(Error::new(ErrorKind::InvalidInput, "init.ask", message)
+            .remedy_is("say --yes to have everything that is found"));
+    }
+    let fail = |e| Error::io("init.ask", "cannot ask on the terminal", e);
+    let mut ask = |text: &str| -> Result<String> {
+        stderr.write_all(neutral(text).as_bytes()).and_then(|()| stderr.flush()).map_err(fail)?;
+        let mut answer = String::new();
+        stdin.lock().read_line(&mut answer).map_err(fail)?;
+        Ok(answer.trim().to_lowercase())
+    };
+    let mut wanted = Vec::new();
+    for part in InitPart::ALL {
+        let Some(words) = part.in_words(found) else { continue };
+        let what = match part {
+            InitPart::Databases => "Databases to back up",
+            InitPart::Sites => "Sites of nginx",
+            InitPart::Certificates => "Certificates of certbot",
+            _ => "Programs that listen",
+        };
+        if !ask(&format!("{what}: {words}\n  into the file? [Y/n] "))?.starts_with('n') {
+            wanted.push(part);
+        }
+    }
+    match ask(&format!("Write {}? [y/N] ", file.display()))?.as_str() {
+        "y" | "yes" => Ok(wanted),
+        _ => {
+            Err(Error::new(ErrorKind::Cancelled, "init.ask", "not confirmed: nothing was written"))
+        }
+    }
+}
 
 /// Asks on the terminal whether the restore may go on; without a terminal it may not.
 pub(crate) fn confirm(intent: &RestoreIntent, yes: bool) -> Result<()> {

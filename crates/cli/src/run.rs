@@ -6,12 +6,14 @@ use clap::CommandFactory;
 use seaworthy::{
     Config, Outcome, Reply, Seaworthy,
     command::{
-        BackupRequest, ConfigCheckResult, DeployFrom, DeployRequest, Destination, DrillRequest,
-        KeyKind, KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest, PruneRequest,
-        RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, check_file, keygen,
+        ApplyRequest, BackupRequest, ConfigCheckResult, DeployFrom, DeployRequest, Destination,
+        DrillRequest, KeyKind, KeygenRequest, LintFinding, ProxyApplyRequest, ProxySwitchRequest,
+        PruneRequest, RestoreRequest, RunRequest, ShowRequest, VerifyKind, VerifyRequest,
+        check_file, keygen,
     },
     core::{CommandLine, Context, Error, Result},
     find_identities,
+    init::InitRequest,
 };
 use serde::Serialize;
 
@@ -50,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             text.push(b'\n');
             return print_raw(&text);
         }
+        Command::Init { yes } => return init(&global, yes, &finish, &cx).await,
         Command::Config(ConfigCommand::Check) => return finish.with(check(&global)),
         Command::Keygen { kind, out } => {
             let kind = match kind {
@@ -106,9 +109,19 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         }
         Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
         Command::Proxy(command) => proxy(&seaworthy, command, &finish, &cx).await,
+        Command::Apply { dry_run, detailed_exit_code, kind, place } => {
+            let (kind, folder) = (kind.into(), place.folder);
+            let request = ApplyRequest { dry_run, detailed_exit_code, kind, folder };
+            finish.with(seaworthy.apply(&request, &cx).await)
+        }
+        Command::Run { dry_run, detailed_exit_code } => {
+            let request = RunRequest { dry_run, detailed_exit_code };
+            finish.with(seaworthy.run(request, &cx).await)
+        }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)
+        | Command::Init { .. }
         | Command::Keygen { .. }
         | Command::Completions { .. }
         | Command::Man
@@ -195,6 +208,16 @@ fn check(global: &Global) -> Reply<ConfigCheckResult> {
         Ok(path) => check_file(&path),
         Err(error) => error.into(),
     }
+}
+
+/// The file that is named, else that of the machine for root, else one here.
+async fn init(global: &Global, yes: bool, finish: &Finish<'_>, cx: &Context) -> Outcome {
+    let named = global.config.clone();
+    let named = named.or_else(|| std::env::var_os("SEAWORTHY_CONFIG").map(Into::into));
+    let file = named.unwrap_or_else(seaworthy::init::usual_file);
+    let choose = |found: &_| ask::parts(found, &file, yes);
+    let reply = seaworthy::init::init(&InitRequest::new(&file), &choose, cx).await;
+    finish.with(reply)
 }
 
 fn find(global: &Global) -> Result<std::path::PathBuf> {

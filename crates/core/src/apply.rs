@@ -64,11 +64,26 @@ pub async fn apply(
     if let Err(error) = tried.await {
         return Err(roll_back(place, good, installer, cx, error).await);
     }
-    place.make_good(&staged)?;
+    place.make_good(Some(&staged))?;
     let mut keep = vec![&staged];
     keep.extend(&good);
     place.prune(&keep)?;
     Ok(Applied::Changed)
+}
+
+/// Makes `to` live again, files that were proved before, or nothing: for a caller whose later steps
+/// failed after [`apply`] went well. The program is told.
+pub async fn undo(
+    place: &Generations,
+    to: Option<&crate::StagedFiles>,
+    installer: &dyn Installer,
+    cx: &Context,
+) -> Result<()> {
+    let _lock = FileLock::acquire(&place.base().join(".lock"), "undo")?;
+    place.make_current(to)?;
+    place.make_good(to)?;
+    let nothing = crate::StagedFiles::new(place.link(), place.link(), FileSet::new());
+    installer.activate(to.unwrap_or(&nothing), cx).await
 }
 
 /// Makes `good` live again, or nothing where nothing was ever proved. Gives back `error`, with what

@@ -216,9 +216,9 @@ impl Generations {
         self.point(CURRENT, staged)
     }
 
-    /// Remembers that `staged` works.
-    pub(crate) fn make_good(&self, staged: &StagedFiles) -> Result<()> {
-        self.point(GOOD, Some(staged))
+    /// Remembers that `staged` works, or that nothing does.
+    pub(crate) fn make_good(&self, staged: Option<&StagedFiles>) -> Result<()> {
+        self.point(GOOD, staged)
     }
 
     fn point(&self, link: &str, staged: Option<&StagedFiles>) -> Result<()> {

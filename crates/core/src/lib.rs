@@ -32,7 +32,7 @@ mod text;
 mod text_type;
 mod time;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, undo};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{CommandLine, StderrTail};
 pub use context::{Cancel, Context};

@@ -13,6 +13,9 @@ use crate::{Error, ErrorKind, Result, TimeZone, Timestamp};
 /// A cron schedule of five fields: minute, hour, day of month, month, weekday, as in crontab(5).
 /// Day of month and weekday are alternatives.
 ///
+/// Each time on the clock that it names is due once: where the clock shows it twice, the first
+/// time; where the clock skips it, at the first moment after the gap.
+///
 /// ```
 /// use seaworthy_core::{Schedule, TimeZone};
 /// let nightly: Schedule = "30 2 * * *".parse()?;
@@ -32,10 +35,35 @@ impl Schedule {
     /// The first moment after `after` at which this schedule is due, by the clock of `zone`;
     /// `None` for one that never comes, such as 30 February.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let zoned = after.0.to_zoned(zone.0.clone());
-        let next = self.cron.find_next_occurrence(&zoned, false).ok()?;
-        Some(Timestamp(next.timestamp()))
+        let zone = &zone.0;
+        // The clock on the wall is walked as if it never changed. Later times on it are never
+        // earlier moments, so what lies before `after` on it is past.
+        let shown = zone.to_datetime(after.0);
+        let mut wall = shown.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        loop {
+            wall = self.cron.find_next_occurrence(&wall, false).ok()?;
+            let moment = first_moment_of(wall.datetime(), zone)?;
+            // In the second pass of a fold the times of the first one are past.
+            if moment > after.0 {
+                return Some(Timestamp(moment));
+            }
+        }
     }
+}
+
+/// When the clock of `zone` first shows `wall`, or passes it over.
+fn first_moment_of(
+    wall: jiff::civil::DateTime,
+    zone: &jiff::tz::TimeZone,
+) -> Option<jiff::Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(wall);
+    let is_skipped = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
+    let earlier = ambiguous.earlier().ok()?;
+    if !is_skipped {
+        return Some(earlier);
+    }
+    // As much before the gap as the skipped time is before its end.
+    zone.following(earlier).next().map(|change| change.timestamp())
 }
 
 impl FromStr for Schedule {
@@ -102,6 +130,24 @@ mod tests {
         let first = next("30 2 * * *", "2026-10-24T12:00:00Z", "Europe/Paris");
         assert_eq!(first, "2026-10-25T00:30:00Z");
         assert_eq!(next("30 2 * * *", &first, "Europe/Paris"), "2026-10-26T01:30:00Z");
+    }
+
+    #[test]
+    fn a_gap_loses_no_run_of_lists_and_ranges() {
+        // 29 March 2026: in Paris 3:00 follows 1:59, at 1:00 in UTC.
+        let night = "2026-03-29T00:45:00Z";
+        for schedule in ["30 2 * * *", "0 2,14 * * *", "30 1-2 * * *", "7 * * * *", "*/15 * * * *"]
+        {
+            let first = next(schedule, night, "Europe/Paris");
+            assert_eq!(first, "2026-03-29T01:00:00Z", "{schedule}");
+        }
+        let again = |schedule| next(schedule, "2026-03-29T01:00:00Z", "Europe/Paris");
+        assert_eq!(again("0 2,14 * * *"), "2026-03-29T12:00:00Z");
+        assert_eq!(again("30 1-3 * * *"), "2026-03-29T01:30:00Z");
+        assert_eq!(again("*/15 * * * *"), "2026-03-29T01:15:00Z");
+        // Apia had no 30 December 2011.
+        let day = next("0 12 30 * *", "2011-12-29T00:00:00Z", "Pacific/Apia");
+        assert_eq!(day, "2011-12-30T10:00:00Z");
     }
 
     #[test]

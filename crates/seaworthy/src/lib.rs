@@ -3,6 +3,7 @@
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
 //! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`init`]: a first file from what there is on a machine
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
@@ -13,6 +14,8 @@ mod certificates;
 pub mod command;
 pub mod config;
 mod database;
+mod due;
+pub mod init;
 mod keys;
 mod machine;
 mod open;
@@ -26,6 +29,7 @@ mod secrets;
 pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
 pub use config::Config;
+pub use due::Reason as DueReason;
 pub use keys::find_identities;
 pub use machine::{StateVariables, default_state_folder, host_id};
 #[cfg(feature = "schema")]

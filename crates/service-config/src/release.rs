@@ -23,7 +23,8 @@ const UNPACK_LIMIT: Duration = Duration::from_secs(3_600);
 const CURRENT: &str = "current";
 /// The folder of releases.
 const RELEASES: &str = "releases";
-/// What is not a release yet.
+/// How the mark of a folder begins that is not a release yet. It has its last name already: what is
+/// prepared in it, such as a Python environment, may keep its path.
 const UNFINISHED: &str = ".new-";
 
 /// The name of a release: when it was brought, as `20261122T023000Z`.
@@ -96,7 +97,7 @@ impl<'a> Releases<'a> {
         let mut all = Vec::new();
         for entry in entries {
             let name = entry.map_err(fail)?.file_name().to_string_lossy().into_owned();
-            if is_release(&name) {
+            if is_release(&name) && !folder.join(format!("{UNFINISHED}{name}")).exists() {
                 all.push(Release(name));
             }
         }
@@ -188,8 +189,12 @@ impl<'a> Releases<'a> {
         fs::create_dir_all(&folder).map_err(fail)?;
         for entry in fs::read_dir(&folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
-            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                fs::remove_dir_all(entry.path()).map_err(fail)?;
+            if let Some(name) = entry.file_name().to_string_lossy().strip_prefix(UNFINISHED) {
+                let path = folder.join(name);
+                if is_release(name) && path.exists() {
+                    fs::remove_dir_all(&path).map_err(fail)?;
+                }
+                fs::remove_file(entry.path()).map_err(fail)?;
             }
         }
         Ok(())
@@ -198,8 +203,10 @@ impl<'a> Releases<'a> {
     /// Copies or unpacks `from`, and prepares it.
     async fn bring(&self, release: &Release, from: &Path, cx: &Context) -> Result<PathBuf> {
         let releases = self.folder.join(RELEASES);
-        let staged = releases.join(format!("{UNFINISHED}{release}"));
+        let staged = releases.join(release.as_str());
+        let mark = releases.join(format!("{UNFINISHED}{release}"));
         let fail = |e| Error::io("deploy", format!("cannot create {}", staged.display()), e);
+        durable::write_file(&mark, b"", 0o600)?;
         fs::create_dir(&staged).map_err(fail)?;
         let done = async {
             self.fill(&staged, from, cx).await?;
@@ -218,17 +225,19 @@ impl<'a> Releases<'a> {
                 cx.emit(Event::Started { task: command.to_string(), total_bytes: None });
                 in_folder(&inside, command)?.run(cx, Some(limit)).await?;
             }
-            let path = releases.join(release.as_str());
-            fs::rename(&staged, &path).map_err(fail)?;
-            durable::sync_folder(&releases)?;
-            Ok(path)
+            fs::remove_file(&mark).map_err(fail)?;
+            durable::sync_folder(&releases)
         };
-        let result = done.await;
-        if result.is_err() {
-            // Best effort: the next deploy tidies up as well.
-            let _ = fs::remove_dir_all(&staged);
+        match done.await {
+            Ok(()) => Ok(staged),
+            Err(error) => {
+                // Best effort: the next deploy tidies up as well.
+                if fs::remove_dir_all(&staged).is_ok() {
+                    let _ = fs::remove_file(&mark);
+                }
+                Err(error)
+            }
         }
-        result
     }
 
     async fn fill(&self, staged: &Path, from: &Path, cx: &Context) -> Result<()> {

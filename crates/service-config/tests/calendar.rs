@@ -121,11 +121,15 @@ fn a_change_of_the_clock_neither_loses_nor_doubles_a_run() {
         let zone_name = zone;
         let zone = TimeZone::named(zone).unwrap();
         let base: Timestamp = day.parse().unwrap();
-        for text in ["30 2 * * *", "0 2 * * *", "15 2 * * 0", "30 2 1-31 * *", "0 3 * * *"] {
+        let single = ["30 2 * * *", "0 2 * * *", "15 2 * * 0", "30 2 1-31 * *", "0 3 * * *"];
+        let lists = ["0 2,14 * * *", "30 1-3 * * *", "*/15 * * * *", "7 * * * *", "0 */2 * * *"];
+        // Where summer is standard time, systemd passes over the rest of a day with a gap.
+        let lists = if zone_name == "Africa/Casablanca" { &[][..] } else { &lists[..] };
+        for text in single.iter().chain(lists) {
             let schedule: Schedule = text.parse().unwrap();
             let lines = on_calendar(&schedule, Some(&zone)).unwrap();
-            let ours = due(&schedule, &zone, base, 5);
-            let theirs = elapses(&lines, base, 5);
+            let ours = due(&schedule, &zone, base, 80);
+            let theirs = elapses(&lines, base, 80);
             assert_eq!(theirs, ours, "{text} in {zone_name} from {day} as {lines:?}");
         }
     }

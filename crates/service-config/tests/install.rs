@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use seaworthy_core::{Applied, ErrorKind, Name};
 use seaworthy_service_config::{Deployed, Releases};
@@ -208,7 +208,7 @@ async fn deploys_roll_forward_and_back_without_losing_a_request() {
     let text = api(
         port,
         2,
-        "[service.api.deploy]\nkeep = 3\nprepare = [[\"sh\", \"-c\", \"echo ready > prepared\"]]\nshared = [\"uploads\"]\n",
+        "[service.api.deploy]\nkeep = 3\nprepare = [[\"sh\", \"-c\", \"pwd -P > prepared\"]]\nshared = [\"uploads\"]\n",
     )
     .replace("/lab/app", "/lab/deployed")
     .replace("\"20s\"", "\"5s\"");
@@ -222,7 +222,16 @@ async fn deploys_roll_forward_and_back_without_losing_a_request() {
     let first = deploy(&lab, &text, "v1").await.unwrap();
     assert_eq!(first.before, None);
     assert!(get(port, "/").unwrap().1.starts_with("v1 "));
-    assert!(lab.path("deployed/current/prepared").exists());
+    // What was prepared lies where it was prepared: environments of Python know their path.
+    let prepared = fs::read_to_string(lab.path("deployed/current/prepared")).unwrap();
+    assert_eq!(
+        PathBuf::from(prepared.trim()),
+        lab.path("deployed/current").canonicalize().unwrap()
+    );
+    // One that was cut off is no release, and is gone after the next.
+    let releases = lab.path("deployed/releases");
+    fs::create_dir(releases.join("20990101T000000Z")).unwrap();
+    fs::write(releases.join(".new-20990101T000000Z"), "").unwrap();
 
     let front = lab.nginx(&[port, port + 1]);
     let clients = Clients::start(front, 4);

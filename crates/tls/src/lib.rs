@@ -24,6 +24,8 @@ mod jwk;
 mod key;
 mod pem;
 mod provider;
+#[cfg(feature = "local-ca")]
+mod stand_in;
 mod store;
 
 #[cfg(feature = "acme")]
@@ -64,4 +66,6 @@ pub use provider::{
 };
 #[cfg(feature = "acme")]
 pub use resolve::Resolver;
+#[cfg(feature = "local-ca")]
+pub use stand_in::make_stand_in;
 pub use store::{About, Glance, Store, Version};

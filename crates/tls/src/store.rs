@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Certificate, IssuedChain, pem};
 
 const ABOUT: &str = "about.json";
+/// The folder of what stands in for certificates that are not issued yet.
+pub(crate) const STAND_INS: &str = "stand-ins";
 
 /// Certificates and their keys on disk.
 ///
@@ -115,11 +117,23 @@ impl Store {
     fn names_in(&self, below: &str) -> Result<Vec<Name>> {
         let mut names: Vec<Name> =
             list(&self.root.join(below))?.into_iter().filter_map(|n| Name::new(n).ok()).collect();
+        names.retain(|name| below != "live" || !self.is_stand_in(name));
         names.sort();
         Ok(names)
     }
 
-    /// The live certificate of `name`.
+    /// Whether what is live under `name` only stands in for a certificate that is not issued yet.
+    pub fn is_stand_in(&self, name: &Name) -> bool {
+        fs::read_link(self.live(name)).is_ok_and(|target| leads_to_stand_in(&target))
+    }
+
+    /// Makes the stand-in of `name` live.
+    #[cfg(feature = "local-ca")]
+    pub(crate) fn lead_to_stand_in(&self, name: &Name) -> Result<()> {
+        self.lead_to(name, &Path::new("..").join(STAND_INS).join(name.as_str()))
+    }
+
+    /// The live certificate of `name`; none where there is only a stand-in.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] where one is there that cannot be read.
@@ -137,6 +151,7 @@ impl Store {
     pub fn current_id(&self, name: &Name) -> Result<Option<String>> {
         let link = self.live(name);
         match fs::read_link(&link) {
+            Ok(target) if leads_to_stand_in(&target) => Ok(None),
             Ok(target) => {
                 Ok(Some(target.file_name().unwrap_or_default().to_string_lossy().into_owned()))
             }
@@ -261,32 +276,49 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where `live/<name>` is something that is not ours.
     pub fn swap(&self, name: &Name, id: Option<&str>) -> Result<()> {
-        let link = self.live(name);
-        let fail = |e| Error::io("store.swap", format!("cannot set {}", link.display()), e);
-        match fs::symlink_metadata(&link) {
-            Ok(metadata) if !metadata.is_symlink() => return Err(not_ours(&link)),
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
-            _ => {}
-        }
-        let live = self.root.join("live");
-        durable::create_private_folder(&live)?;
         match id {
             Some(id) => {
-                let fresh = live.join(format!(".{name}.new"));
-                match fs::remove_file(&fresh) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
+                self.lead_to(name, &Path::new("../versions").join(name.as_str()).join(id))?;
+                // Nothing stands in for what is there.
+                remove(&self.root.join(STAND_INS).join(name.as_str()))
+            }
+            None => {
+                let link = self.own_link(name)?;
+                match fs::remove_file(&link) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                        return Err(cannot_set(&link, e));
+                    }
                     _ => {}
                 }
-                let target = Path::new("../versions").join(name.as_str()).join(id);
-                std::os::unix::fs::symlink(target, &fresh).map_err(fail)?;
-                fs::rename(&fresh, &link).map_err(fail)?;
+                durable::sync_folder(&self.root.join("live"))
             }
-            None => match fs::remove_file(&link) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
-                _ => {}
-            },
         }
+    }
+
+    /// Makes `live/<name>` a link to `target`, in one rename.
+    fn lead_to(&self, name: &Name, target: &Path) -> Result<()> {
+        let link = self.own_link(name)?;
+        let live = self.root.join("live");
+        let fresh = live.join(format!(".{name}.new"));
+        match fs::remove_file(&fresh) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_set(&link, e)),
+            _ => {}
+        }
+        std::os::unix::fs::symlink(target, &fresh).map_err(|e| cannot_set(&link, e))?;
+        fs::rename(&fresh, &link).map_err(|e| cannot_set(&link, e))?;
         durable::sync_folder(&live)
+    }
+
+    /// `live/<name>`, which is ours or not there, in a folder that is there.
+    fn own_link(&self, name: &Name) -> Result<PathBuf> {
+        let link = self.live(name);
+        match fs::symlink_metadata(&link) {
+            Ok(metadata) if !metadata.is_symlink() => return Err(not_ours(&link)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_set(&link, e)),
+            _ => {}
+        }
+        durable::create_private_folder(&self.root.join("live"))?;
+        Ok(link)
     }
 
     /// Removes old versions of `name`: all but the newest `keep`, the live one and `also`.
@@ -305,6 +337,7 @@ impl Store {
     /// Removes everything of `name`.
     pub fn remove(&self, name: &Name) -> Result<()> {
         self.swap(name, None)?;
+        remove(&self.root.join(STAND_INS).join(name.as_str()))?;
         remove(&self.versions(name))
     }
 
@@ -324,6 +357,14 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::io("store.read", format!("cannot read {}", path.display()), e)),
     }
+}
+
+fn leads_to_stand_in(target: &Path) -> bool {
+    target.starts_with(Path::new("..").join(STAND_INS))
+}
+
+fn cannot_set(link: &Path, e: io::Error) -> Error {
+    Error::io("store.swap", format!("cannot set {}", link.display()), e)
 }
 
 fn remove(folder: &Path) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_core::{Name, SecretRef};
+use seaworthy_core::{Name, Schedule, SecretRef};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -17,6 +17,9 @@ use serde::{
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct DrillConfig {
+    /// When the newest snapshot is tried out; without a schedule it never is by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// Questions in SQL to the restored database; each must answer with one true value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckConfig>,

@@ -27,7 +27,7 @@ impl Report for CertResult {
     }
 }
 
-fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
     let name = &run.name;
     let (issued, error) = (&run.issued, &run.error);
     match (issued, error, run.action) {

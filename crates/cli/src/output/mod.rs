@@ -1,13 +1,16 @@
 //! Results on standard output: for people, or as one JSON document.
 
+mod apply;
 mod backup;
 mod cert;
 mod drill;
+mod init;
 mod keygen;
 mod load_test;
 mod proxy;
 mod restore;
 mod retention;
+mod run;
 mod service;
 mod show;
 mod snapshots;

@@ -39,6 +39,8 @@ pub struct NginxInstaller {
     /// The file with the main process's number.
     pub(crate) pid: PathBuf,
     pub(crate) reload: CommandLine,
+    /// What starts it where it does not run; none where that is left to others.
+    pub(crate) start: Option<CommandLine>,
     /// Who was at work before the last reload.
     pub(crate) old_workers: Arc<Mutex<BTreeSet<String>>>,
     /// Where the proof is asked for.
@@ -97,12 +99,37 @@ impl NginxInstaller {
             own_root: *own_root,
             pid: PathBuf::from(pid.as_str()),
             reload,
+            start: None,
             old_workers: Arc::default(),
             ask: std::net::SocketAddr::new(ask, *http_port),
             #[cfg(feature = "tls")]
             ask_tls: std::net::SocketAddr::new(ask, web.proxy.https_port),
             served: served.collect(),
         })
+    }
+
+    /// Starts nginx where it does not run: through systemd where that is process 1, else by itself.
+    pub fn with_start(self) -> Result<Self> {
+        let main = self.main_file().to_string_lossy().into_owned();
+        let start = match std::path::Path::new("/run/systemd/system").exists() {
+            true => CommandLine::new(["systemctl", "start", "nginx"])?,
+            false => CommandLine::new([self.binary.as_str(), "-c", &main])?,
+        };
+        Ok(Self { start: Some(start), ..self })
+    }
+
+    /// The commands that bring new files to life: the check, and what makes nginx read them.
+    pub fn commands(&self) -> Result<Vec<CommandLine>> {
+        let main = self.main_file().to_string_lossy().into_owned();
+        let check = CommandLine::new([self.binary.as_str(), "-t", "-c", &main])?;
+        let start = self.start.as_ref().filter(|_| !self.is_running());
+        Ok(vec![check, start.unwrap_or(&self.reload).clone()])
+    }
+
+    /// Asks the nginx that runs to end, once it has answered what it was asked.
+    pub async fn quit(&self, cx: &Context) -> Result<()> {
+        let Some(process) = self.process() else { return Ok(()) };
+        CommandLine::new(["kill", "-QUIT", &process])?.run(cx, Some(LIMIT)).await.map(drop)
     }
 
     /// Where the generations of files lie: `<root>/seaworthy`.
@@ -140,6 +167,14 @@ impl Installer for NginxInstaller {
         }
         self.link_main_file()?;
         self.remember_workers();
+        let start = self.start.as_ref().filter(|_| !self.is_running());
+        if let Some(start) = start {
+            return start.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
+                Error::new(ErrorKind::Command, "proxy.start", "nginx does not start")
+                    .remedy_is("does another program hold its ports? `ss -ltnp` says which")
+                    .caused_by(error)
+            });
+        }
         self.reload.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
             Error::new(ErrorKind::Command, "proxy.reload", "nginx does not take the new files")
                 .remedy_is("is it running? `systemctl start nginx` starts it")

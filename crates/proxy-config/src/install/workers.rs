@@ -41,6 +41,19 @@ impl NginxInstaller {
         self.old_workers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// Whether the main process is there.
+    pub fn is_running(&self) -> bool {
+        self.process().is_some()
+    }
+
+    /// The number of the main process, where it is nginx's.
+    pub(super) fn process(&self) -> Option<String> {
+        let main = fs::read_to_string(&self.pid).ok()?.trim().to_owned();
+        // A number alone may be another's by now.
+        let title = fs::read_to_string(format!("/proc/{main}/cmdline")).ok()?;
+        (!main.is_empty() && title.contains("nginx")).then_some(main)
+    }
+
     /// The children of the main process; none where it cannot be found, since another nginx.conf
     /// may keep its number elsewhere.
     fn workers(&self) -> Vec<Worker> {

@@ -1,5 +1,6 @@
 //! The commands: each takes a request and gives a [`Reply`](crate::Reply).
 
+mod apply;
 mod backup;
 mod cert;
 mod check;
@@ -10,6 +11,7 @@ mod plan;
 mod proxy;
 mod prune;
 mod restore;
+mod run;
 mod service;
 mod show;
 mod snapshots;
@@ -22,6 +24,7 @@ use seaworthy_backup::{Repository, SnapshotInfo, SnapshotState};
 use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Serialize, Serializer};
 
+pub use apply::{ApplyRequest, ApplyResult, ApplyStep, StepFile, StepKind, StepState};
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
 pub use cert::{
     CertRequest, CertResult, CertRun, CertState, CheckResult, Checked, CleanupRequest,
@@ -41,6 +44,7 @@ pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{
     DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,
 };
+pub use run::{Next, RunRequest, RunResult, Task, TaskKind, TaskReport};
 pub use service::{
     DeployFrom, DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest,
     ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,

@@ -66,24 +66,33 @@ impl Seaworthy {
         result: &mut PruneResult,
         cx: &Context,
     ) -> Result<()> {
-        let first = self.first_sink(job)?;
         for sink in self.sinks_of(job, None)? {
-            let policy = self.policy(job, &sink)?;
-            // What is only explained needs no right to delete.
-            let purpose = if dry_run { Purpose::List } else { Purpose::Prune };
-            let repository = self.repository(job, &sink, purpose, cx).await?;
-            let mut prune = Prune::new(repository.clone())
-                .dry_run(dry_run)
-                .append_only(self.is_append_only(&sink));
-            if sink == first {
-                prune = prune.holds(self.holds(job, &repository, cx).await?);
-            }
-            if let Some(policy) = &policy {
-                prune = prune.policy(&**policy);
-            }
-            let report = prune.run(Some(&self.state), cx).await?;
-            result.pruned.push(Pruned { job: job.clone(), sink, report });
+            result.pruned.push(self.prune_sink(job, &sink, dry_run, cx).await?);
         }
         Ok(())
+    }
+
+    /// Applies the retention of `job` in its sink `sink`.
+    pub(super) async fn prune_sink(
+        &self,
+        job: &Name,
+        sink: &Name,
+        dry_run: bool,
+        cx: &Context,
+    ) -> Result<Pruned> {
+        let policy = self.policy(job, sink)?;
+        // What is only explained needs no right to delete.
+        let purpose = if dry_run { Purpose::List } else { Purpose::Prune };
+        let repository = self.repository(job, sink, purpose, cx).await?;
+        let mut prune =
+            Prune::new(repository.clone()).dry_run(dry_run).append_only(self.is_append_only(sink));
+        if *sink == self.first_sink(job)? {
+            prune = prune.holds(self.holds(job, &repository, cx).await?);
+        }
+        if let Some(policy) = &policy {
+            prune = prune.policy(&**policy);
+        }
+        let report = prune.run(Some(&self.state), cx).await?;
+        Ok(Pruned { job: job.clone(), sink: sink.clone(), report })
     }
 }

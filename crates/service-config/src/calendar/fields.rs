@@ -71,8 +71,6 @@ pub(super) struct Fields {
     /// Whether the day of month is a star: then it says nothing of the day.
     pub(super) star_day: bool,
     pub(super) star_weekday: bool,
-    /// Whether the hours begin with a star: then it runs all the time, not at a time.
-    star_hour: bool,
 }
 
 const MONTHS: [&str; 12] =
@@ -109,7 +107,6 @@ impl Fields {
             weekdays: week,
             star_day: day == "*",
             star_weekday: weekday == "*",
-            star_hour: hour.starts_with('*'),
         })
     }
 
@@ -128,8 +125,7 @@ impl Fields {
         let any = |wanted: &dyn Fn(u16) -> bool| {
             self.hours.iter().any(|hour| self.minutes.iter().any(|m| wanted(time(hour, m))))
         };
-        !self.star_hour
-            && !any(&|time| time == gap.to)
+        !any(&|time| time == gap.to)
             && self.months.has(gap.month)
             && any(&|time| (gap.from..gap.to).contains(&time))
     }

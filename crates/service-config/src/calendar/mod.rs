@@ -14,8 +14,8 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 /// machine's clock where none is given.
 ///
 /// Day of month and weekday are alternatives, which takes two values. systemd passes over a time
-/// that a daylight-saving change skips; where the zone is known and the schedule names its hours,
-/// more values make up for it at the first moment after the gap.
+/// that a daylight-saving change skips; where the zone is known, more values make up for it at the first
+/// moment after the gap.
 ///
 /// Fails with [`ErrorKind::Unsupported`](seaworthy_core::ErrorKind::Unsupported) for what goes
 /// beyond crontab(5), such as `L`.

@@ -3,6 +3,7 @@
 mod check;
 mod cron;
 mod links;
+mod planned;
 
 use std::{
     collections::BTreeSet,

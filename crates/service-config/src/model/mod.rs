@@ -46,12 +46,14 @@ pub struct Runner {
     pub writes: Vec<FilePath>,
     /// Files with environment variables, for secrets.
     pub environment_files: Vec<FilePath>,
+    /// Whether it answers challenges on ports below 1024.
+    pub low_ports: bool,
 }
 
 impl Runner {
     /// A timer that looks on `schedule`.
     pub fn new(schedule: Schedule) -> Self {
-        Self { schedule, writes: Vec::new(), environment_files: Vec::new() }
+        Self { schedule, writes: Vec::new(), environment_files: Vec::new(), low_ports: false }
     }
 }
 

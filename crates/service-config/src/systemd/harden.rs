@@ -3,7 +3,7 @@
 use seaworthy_core::Origin;
 
 use super::syntax::Entry;
-use crate::model::{Line, Relax};
+use crate::model::{Line, Relax, Runner};
 
 /// The protections of a service, but for those that it takes away with a reason.
 pub(super) fn of_service(relax: &Relax, root: bool, origin: &Origin) -> Vec<Entry> {
@@ -71,8 +71,15 @@ pub(super) fn of_service(relax: &Relax, root: bool, origin: &Origin) -> Vec<Entr
 
 /// The protections of the job that does what is due. It runs as root, because it reads what all
 /// users own and makes other services read new files: each step down has its reason.
-pub(super) fn of_runner(root: &Origin) -> Vec<Entry> {
+pub(super) fn of_runner(runner: &Runner, root: &Origin) -> Vec<Entry> {
     let mut guard = Guard { entries: Vec::new(), origin: root.clone() };
+    if runner.low_ports {
+        guard.with(
+            "CapabilityBoundingSet",
+            "CAP_NET_BIND_SERVICE",
+            "Certificates are asked for whose challenges are answered on ports 80 and 443.",
+        );
+    }
     guard.with(
         "CapabilityBoundingSet",
         "CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN CAP_KILL CAP_SETUID CAP_SETGID",

@@ -93,7 +93,7 @@ impl Units {
     }
 
     /// The file that describes its processes.
-    fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         match self.target {
             None => format!("{}.service", self.base),
             Some(_) => format!("{}@.service", self.base),

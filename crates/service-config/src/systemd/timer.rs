@@ -91,7 +91,7 @@ pub(super) fn runner(model: &Services, runner: &Runner, origin: &Origin) -> Resu
         let paths = runner.writes.iter().map(|path| Word::text(format!("-{path}")));
         entries.push(Entry::new("ReadWritePaths", Value::Words(paths.collect())));
     }
-    entries.extend(harden::of_runner(origin));
+    entries.extend(harden::of_runner(runner, origin));
     let unit = vec![
         Entry::new("Description", "What is due in Seaworthy: backups, copies, renewals, drills"),
         Entry::new("Wants", "network-online.target"),

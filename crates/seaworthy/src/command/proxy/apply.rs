@@ -68,7 +68,7 @@ impl Seaworthy {
         request: ProxyApplyRequest,
         cx: &Context,
     ) -> Reply<ProxyApplyResult> {
-        match self.install(request, cx).await {
+        match self.install_proxy(request, false, cx).await {
             Ok(result) => {
                 let outcome = match result.state {
                     _ if !result.left_out.is_empty() => Outcome::Losses,
@@ -81,12 +81,21 @@ impl Seaworthy {
         }
     }
 
-    async fn install(&self, request: ProxyApplyRequest, cx: &Context) -> Result<ProxyApplyResult> {
+    /// Does it; `start` starts nginx where it does not run.
+    pub(in crate::command) async fn install_proxy(
+        &self,
+        request: ProxyApplyRequest,
+        start: bool,
+        cx: &Context,
+    ) -> Result<ProxyApplyResult> {
         let _lock = match request.dry_run {
             true => None,
             false => Some(self.lock_proxy("proxy apply")?),
         };
         let mut prepared = self.prepare(cx).await?;
+        if start {
+            prepared.installer = prepared.installer.with_start()?;
+        }
         if let Some(obstacle) = prepared.installer.obstacle()? {
             return Err(obstacle);
         }

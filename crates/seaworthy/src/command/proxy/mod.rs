@@ -7,10 +7,15 @@ mod diff;
 mod render;
 mod switch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use seaworthy_core::{ConfigRenderer, Context, Error, ErrorKind, FileSet, Result, StagedFiles};
-use seaworthy_proxy_config::{Finding, NginxInstaller, NginxRenderer, Target, Web, lint};
+use seaworthy_core::{
+    ConfigRenderer, Context, Error, ErrorKind, FileSet, Name, Result, StagedFiles,
+};
+use seaworthy_proxy_config::{
+    CertificateFiles, FilePath, Finding, NginxInstaller, NginxRenderer, Target, Web, lint,
+};
+use seaworthy_tls::{Identifier, make_stand_in};
 use serde::Serialize;
 
 pub use apply::{ApplyState, LeftOut, ProxyApplyRequest, ProxyApplyResult};
@@ -60,6 +65,18 @@ impl Prepared {
         self.files = NginxRenderer::new(self.target.clone()).render(&self.web)?;
         Ok(())
     }
+}
+
+/// What installing the sites would do.
+pub(super) struct ProxyPlan {
+    /// The files that would change.
+    pub(super) changes: Vec<FileChange>,
+    /// What would be run.
+    pub(super) commands: Vec<String>,
+    /// The folder that the live files are in.
+    pub(super) live: PathBuf,
+    /// Why nginx has not looked at the files.
+    pub(super) unchecked: Option<String>,
 }
 
 /// Files in a folder that is gone when this is.
@@ -113,6 +130,55 @@ impl Seaworthy {
         let mut prepared = Prepared { web, chosen, installer, target, files: FileSet::new() };
         prepared.render()?;
         Ok(prepared)
+    }
+
+    /// What installing the sites would do, where the certificates `lacking` will be there by then;
+    /// fails where nginx would not take them.
+    pub(super) async fn plan_proxy(
+        &self,
+        lacking: &[(Name, Vec<Identifier>)],
+        cx: &Context,
+    ) -> Result<ProxyPlan> {
+        let mut prepared = self.prepare(cx).await?;
+        if let Some(obstacle) = prepared.installer.obstacle()? {
+            return Err(obstacle);
+        }
+        let installer = prepared.installer.clone().with_start()?;
+        let mut plan = ProxyPlan {
+            changes: diff::changes(&prepared)?,
+            commands: Vec::new(),
+            live: installer.generations().link(),
+            unchecked: None,
+        };
+        if !plan.changes.is_empty() {
+            plan.commands = installer.commands()?.iter().map(ToString::to_string).collect();
+        }
+        let proxy = &prepared.web.proxy;
+        let folders = [proxy.root.as_str(), proxy.logs.as_str()];
+        if let Some(missing) = folders.into_iter().find(|folder| !Path::new(folder).exists()) {
+            plan.unchecked = Some(format!("nginx looks at them once {missing} is there"));
+            return Ok(plan);
+        }
+        // In place of those that are not there yet.
+        let folder = tempfile::tempdir()
+            .map_err(|e| Error::io("proxy.check", "cannot create a temporary folder", e))?;
+        for (name, names) in lacking {
+            let folder = folder.path().join(name.as_str());
+            make_stand_in(&folder, names, cx).await?;
+            let file = |file: &str| FilePath::new(folder.join(file).to_string_lossy());
+            let files = CertificateFiles::new(file("fullchain.pem")?, file("privkey.pem")?);
+            prepared.web.certificates.insert(name.clone(), files);
+        }
+        prepared.render()?;
+        match self.try_files(&prepared, cx).await? {
+            (_, Some(error)) => Err(error),
+            (_, None) => Ok(plan),
+        }
+    }
+
+    /// The installer of the sites.
+    pub(super) fn proxy_installer(&self) -> Result<NginxInstaller> {
+        NginxInstaller::new(&self.config.web()?)
     }
 
     /// One at a time changes what nginx serves.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use seaworthy_core::{
-    Applied, Context, Error, ErrorKind, FileSet, Installer, Result, StagedFiles, apply, durable,
+    Applied, Context, Error, ErrorKind, FileSet, Installer, Result, StagedFiles, apply,
 };
 use serde::Serialize;
 
@@ -94,7 +94,33 @@ impl Seaworthy {
         }
     }
 
-    async fn install_services(
+    /// What installing would run, after the program has looked at the files.
+    pub(in crate::command) async fn plan_services(
+        &self,
+        request: &ServiceApplyRequest,
+        cx: &Context,
+    ) -> Result<(ServiceApplyResult, Vec<String>)> {
+        let request = ServiceApplyRequest { dry_run: true, ..request.clone() };
+        let planned = self.install_services(&request, cx).await?;
+        let commands = match request.kind {
+            ServiceKind::Systemd => {
+                self.systemd_installer(request.folder.as_deref())?.commands()?
+            }
+            _ => Vec::new(),
+        };
+        Ok((planned, commands))
+    }
+
+    /// The folder with the links to the files, once they are live.
+    pub(in crate::command) fn services_live(
+        &self,
+        request: &ServiceApplyRequest,
+    ) -> Result<Option<PathBuf>> {
+        let place = self.place(request.kind, request.folder.as_deref())?;
+        Ok(place.map(|place| place.link()))
+    }
+
+    pub(in crate::command) async fn install_services(
         &self,
         request: &ServiceApplyRequest,
         cx: &Context,
@@ -154,14 +180,13 @@ impl Seaworthy {
         let Some(place) = self.place(request.kind, request.folder.as_deref())? else {
             return Ok(());
         };
-        durable::create_private_folder(self.state.path())?;
-        let folder = self.state.path().join(format!(".service-check-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
+        let scratch = tempfile::Builder::new()
+            .prefix("seaworthy-service-")
+            .tempdir()
+            .map_err(|e| Error::io("service.check", "cannot create a temporary folder", e))?;
+        let folder = scratch.path().join("files");
         files.write_to(&folder)?;
         let staged = StagedFiles::new(&folder, place.link(), files.clone());
-        let checked = self.service_installer(request)?.check(&staged, cx).await;
-        // Best effort: what is left is removed by the next check of this number.
-        let _ = std::fs::remove_dir_all(&folder);
-        checked
+        self.service_installer(request)?.check(&staged, cx).await
     }
 }

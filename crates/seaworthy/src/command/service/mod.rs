@@ -8,11 +8,13 @@ mod run;
 
 use std::path::{Path, PathBuf};
 
+use seaworthy_backup::config::{JobConfig, SinkConfig};
 use seaworthy_core::{CommandLine, ConfigRenderer, Error, FileSet, Generations, Result, TimeZone};
 use seaworthy_service_config::{
     CronInstaller, CronRenderer, FilePath, Pm2Renderer, Runner, Services, SystemdInstaller,
     SystemdRenderer, WorkflowRenderer,
 };
+use seaworthy_tls::config::ChallengeConfig;
 
 pub use apply::{ServiceApplied, ServiceApplyRequest, ServiceApplyResult, ServiceCheckResult};
 pub use deploy::{DeployFrom, DeployRequest, DeployResult};
@@ -58,16 +60,33 @@ impl Seaworthy {
 
     /// The timer; none where nothing is ever due.
     fn runner(&self) -> Result<Option<Runner>> {
-        if self.config.backup.iter().all(|(_, job)| job.schedule.is_none()) {
+        let of_job = |job: &JobConfig| job.schedule.is_some() || job.drill.schedule.is_some();
+        let jobs = self.config.backup.iter().any(|(_, job)| of_job(job));
+        if !jobs && self.config.certificate.is_empty() {
             return Ok(None);
         }
         let mut runner = Runner::new(LOOK.parse()?);
         let path = |path: &Path| FilePath::new(path.to_string_lossy().into_owned());
         runner.writes.push(path(self.state.path())?);
         for (_, sink) in self.config.sink.iter() {
-            let seaworthy_backup::config::SinkConfig::Local(local) = sink else { continue };
+            let SinkConfig::Local(local) = sink else { continue };
             runner.writes.push(path(&local.path)?);
         }
+        if !self.config.certificate.is_empty() {
+            runner.writes.push(path(self.config.tls.clone().unwrap_or_default().store())?);
+        }
+        for (_, certificate) in self.config.certificate.iter() {
+            match &certificate.challenge {
+                Some(ChallengeConfig::Http01(http)) => match &http.webroot {
+                    Some(webroot) => runner.writes.push(path(webroot)?),
+                    None => runner.low_ports = true,
+                },
+                Some(ChallengeConfig::TlsAlpn01(_)) => runner.low_ports = true,
+                _ => {}
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        runner.writes.retain(|path| seen.insert(path.to_string()));
         runner.environment_files.push(FilePath::new(ENVIRONMENT)?);
         Ok(Some(runner))
     }

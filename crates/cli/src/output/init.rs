@@ -1,0 +1,22 @@
+//! What `init` wrote.
+
+use std::io::{self, Write};
+
+use seaworthy::init::InitResult;
+
+use super::Report;
+use crate::terminal::one_line;
+
+impl Report for InitResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for note in &self.found.notes {
+            writeln!(out, "not looked at: {}", one_line(note))?;
+        }
+        for part in &self.parts {
+            if let Some(words) = part.in_words(&self.found) {
+                writeln!(out, "found {}", one_line(&words))?;
+            }
+        }
+        writeln!(out, "wrote {}: read it, then `seaworthy config check`", self.file.display())
+    }
+}

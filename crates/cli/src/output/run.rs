@@ -1,0 +1,78 @@
+//! What `run` did.
+
+use std::io::{self, Write};
+
+use seaworthy::{
+    DueReason,
+    command::{RunResult, Task, TaskReport},
+    tls::Action,
+};
+
+use super::{Report, cert, retention, sync};
+use crate::terminal::one_line;
+
+impl Report for RunResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(other) = &self.other {
+            return writeln!(out, "nothing done: {}", one_line(other));
+        }
+        for task in &self.tasks {
+            write_task(task, self.dry_run, out)?;
+        }
+        if self.tasks.is_empty() {
+            writeln!(out, "nothing is due")?;
+        }
+        match &self.next {
+            Some(next) => writeln!(out, "next: {} {} at {}", next.kind.name(), next.name, next.at),
+            None => Ok(()),
+        }
+    }
+}
+
+fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+    let sink = task.sink.as_ref().map_or(String::new(), |sink| format!(" in {sink}"));
+    let what = format!("{} {}{sink}", task.kind.name(), task.name);
+    let why = why(task.reason);
+    if let Some(skipped) = &task.skipped {
+        return writeln!(out, "{what}: left alone, {}", one_line(skipped));
+    }
+    match (&task.error, &task.report) {
+        (None, _) if dry_run => writeln!(out, "{what}: due, {why}")?,
+        (None, _) => writeln!(out, "{what}: {why}")?,
+        // Those of the parts say more.
+        (Some(_), Some(TaskReport::Backup(_) | TaskReport::Certificate(_))) => {}
+        (Some(error), _) => writeln!(out, "{what}: FAILED, {}", one_line(&error.message))?,
+    }
+    match &task.report {
+        None => Ok(()),
+        Some(TaskReport::Certificate(run)) => cert::write_run(run, false, out),
+        Some(TaskReport::Backup(job)) => job.write(out),
+        Some(TaskReport::Copies(synced)) => {
+            synced.iter().try_for_each(|synced| sync::write(&synced.report, out))
+        }
+        Some(TaskReport::Prune(pruned)) => {
+            pruned.iter().try_for_each(|pruned| retention::write(&pruned.report, out))
+        }
+        Some(TaskReport::Drill(drilled)) => {
+            drilled.iter().try_for_each(|drilled| drilled.write(out))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn why(reason: DueReason) -> String {
+    match reason {
+        DueReason::Never => "never done before".to_owned(),
+        DueReason::Scheduled { at } => format!("since {at}"),
+        DueReason::CutOff { began } => format!("the one that began {began} was cut off"),
+        DueReason::Failed => "it failed before".to_owned(),
+        DueReason::Daily => "looked after daily".to_owned(),
+        DueReason::NewBackup => "there is a new backup".to_owned(),
+        DueReason::Certificate { action: Action::Renew { reason } } => {
+            let reason = serde_json::to_value(reason).ok();
+            reason.as_ref().and_then(|r| r.as_str()).unwrap_or("to be renewed").to_owned()
+        }
+        DueReason::Certificate { action: Action::Deploy } => "not deployed yet".to_owned(),
+        _ => "due".to_owned(),
+    }
+}

@@ -1,0 +1,256 @@
+//! `apply`: everything that the file says, brought to this machine in order, or taken back.
+
+mod folders;
+mod steps;
+
+use std::path::PathBuf;
+
+use seaworthy_core::{Cancel, Context, Error, Event, FileLock, Result, StagedFiles, undo};
+use serde::Serialize;
+
+use super::ServiceKind;
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
+
+/// What `apply` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ApplyRequest {
+    /// Changes nothing and says every file and command.
+    pub dry_run: bool,
+    /// Answer [`Outcome::NothingToDo`] where nothing had to be done.
+    pub detailed_exit_code: bool,
+    /// For which program services are installed.
+    pub kind: ServiceKind,
+    /// The folder where systemd, or cron, looks; the usual one where none is given.
+    pub folder: Option<PathBuf>,
+}
+
+/// What `apply` did.
+#[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ApplyResult {
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// The steps, in order; those behind a failed one are missing.
+    pub steps: Vec<ApplyStep>,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ApplyStep {
+    /// What it is about.
+    pub kind: StepKind,
+    /// What became of it.
+    pub state: StepState,
+    /// The files and folders that it changed, or would.
+    pub files: Vec<StepFile>,
+    /// The commands that it ran, or would, as people write them.
+    pub commands: Vec<String>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+    /// What went wrong.
+    pub error: Option<ErrorDocument>,
+}
+
+/// What a step is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// Folders that the others need.
+    Folders,
+    /// What the web server shows until its certificates are issued.
+    StandIns,
+    /// The web server.
+    Proxy,
+    /// Certificates: issued and deployed.
+    Certificates,
+    /// Services, and the timer that does what is due.
+    Services,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepState {
+    /// There was nothing to do.
+    Unchanged,
+    /// It is done.
+    Changed,
+    /// It would be done.
+    WouldChange,
+    /// It failed.
+    Failed,
+    /// It was done, and taken back because a later one failed.
+    Undone,
+}
+
+/// A file or folder of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StepFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// `added`, `removed`, `changed` or `kept`.
+    pub change: String,
+    /// The lines, from what is there to what would be there; none for folders and keys.
+    pub diff: String,
+}
+
+impl ApplyStep {
+    fn new(kind: StepKind, state: StepState) -> Self {
+        let (files, commands, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kind, state, files, commands, notes, error: None }
+    }
+
+    /// A step that is done, or would be, where it has files or commands.
+    fn of(kind: StepKind, files: Vec<StepFile>, commands: Vec<String>) -> Self {
+        let state = match files.is_empty() && commands.is_empty() {
+            true => StepState::Unchanged,
+            false => StepState::WouldChange,
+        };
+        Self { files, commands, ..Self::new(kind, state) }
+    }
+}
+
+impl StepFile {
+    fn added(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), change: "added".into(), diff: String::new() }
+    }
+}
+
+impl Seaworthy {
+    /// Brings this machine to what the file says, step after step: folders, the web server with
+    /// stand-ins for certificates that are not there yet, the certificates, services and the timer.
+    ///
+    /// Everything is looked at before anything is changed. Where a step fails, those before it are
+    /// taken back. A certificate that is not issued stops nothing: its stand-in stays, and every
+    /// later run asks again.
+    pub async fn apply(&self, request: &ApplyRequest, cx: &Context) -> Reply<ApplyResult> {
+        let result = ApplyResult { dry_run: request.dry_run, steps: Vec::new() };
+        let outcome = Outcome::NothingToDo;
+        let mut work = Apply {
+            seaworthy: self,
+            request,
+            cx,
+            result,
+            done: Done::default(),
+            outcome,
+            error: None,
+        };
+        let stopped = work.all().await.err();
+        if stopped.is_some() {
+            work.stopped_by().await;
+        }
+        if work.outcome == Outcome::NothingToDo && !request.detailed_exit_code {
+            work.outcome = Outcome::Done;
+        }
+        let mut reply = Reply::new(work.result, work.outcome);
+        reply.error = work.error;
+        reply.with_error(stopped.map(|error| self.config.locate(error)))
+    }
+}
+
+/// What was done and can be taken back.
+#[derive(Default)]
+struct Done {
+    /// Folders that were not there before, in order.
+    folders: Vec<PathBuf>,
+    /// Certificates that got a stand-in.
+    stand_ins: Vec<seaworthy_core::Name>,
+    /// The web server's files before, where they were changed, and whether it ran.
+    proxy: Option<(Option<StagedFiles>, bool)>,
+}
+
+/// One `apply` on its way.
+struct Apply<'a> {
+    seaworthy: &'a Seaworthy,
+    request: &'a ApplyRequest,
+    cx: &'a Context,
+    result: ApplyResult,
+    done: Done,
+    outcome: Outcome,
+    error: Option<Error>,
+}
+
+impl Apply<'_> {
+    async fn all(&mut self) -> Result<()> {
+        if self.request.dry_run {
+            self.plan_folders()?;
+            return self.plan().await;
+        }
+        self.make_folders().await?;
+        let lock = self.seaworthy.state.path().join("apply/lock");
+        let _lock = FileLock::acquire(&lock, "apply")?;
+        // Looks at everything before anything that serves is touched.
+        let made = std::mem::take(&mut self.result.steps);
+        let planned = self.plan().await;
+        let steps = std::mem::replace(&mut self.result.steps, made);
+        planned?;
+        for step in steps {
+            self.cx.check("apply")?;
+            self.take(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a step, done or planned.
+    fn add(&mut self, step: ApplyStep) {
+        let outcome = match step.state {
+            StepState::Unchanged | StepState::WouldChange => Outcome::NothingToDo,
+            StepState::Failed => Outcome::Failed,
+            StepState::Changed | StepState::Undone => Outcome::Done,
+        };
+        self.outcome = self.outcome.and(outcome);
+        self.result.steps.push(step);
+    }
+
+    /// Takes back what was done, last first.
+    async fn stopped_by(&mut self) {
+        if self.request.dry_run {
+            return;
+        }
+        // The way back is taken also when the way forth was cancelled.
+        let cx = self.cx.clone().with_cancel(Cancel::new());
+        let warn = |what: &str, error: &Error| {
+            cx.emit(Event::warning(format!("{what} could not be taken back: {}", error.chain())));
+        };
+        if let Some((before, ran)) = self.done.proxy.take() {
+            match self.undo_proxy(before, ran, &cx).await {
+                Ok(()) => self.is_undone(StepKind::Proxy),
+                Err(error) => warn("the web server's files", &error),
+            }
+        }
+        let store = self.seaworthy.certificate_manager().store().clone();
+        for name in std::mem::take(&mut self.done.stand_ins) {
+            match store.remove_stand_in(&name) {
+                Ok(()) => self.is_undone(StepKind::StandIns),
+                Err(error) => warn("a stand-in", &error),
+            }
+        }
+        for folder in std::mem::take(&mut self.done.folders).iter().rev() {
+            // One that is in use by now stays.
+            if std::fs::remove_dir(folder).is_ok() {
+                self.is_undone(StepKind::Folders);
+            }
+        }
+    }
+
+    fn is_undone(&mut self, kind: StepKind) {
+        let step = self.result.steps.iter_mut().find(|step| step.kind == kind);
+        if let Some(step) = step.filter(|step| step.state == StepState::Changed) {
+            step.state = StepState::Undone;
+        }
+    }
+
+    async fn undo_proxy(&self, before: Option<StagedFiles>, ran: bool, cx: &Context) -> Result<()> {
+        let installer = self.seaworthy.proxy_installer()?;
+        if !ran {
+            installer.quit(cx).await?;
+        }
+        let undone = undo(&installer.generations(), before.as_ref(), &installer, cx).await;
+        // What does not run cannot be told.
+        if ran { undone } else { Ok(()) }
+    }
+}

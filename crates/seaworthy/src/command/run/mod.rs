@@ -1,0 +1,240 @@
+//! `run`: everything that is due now, which is what one timer calls.
+
+mod stages;
+
+use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Timestamp, durable};
+use serde::Serialize;
+
+use super::{CertRun, Drilled, JobResult, Pruned, Synced};
+use crate::{
+    ErrorDocument, Outcome, Reply, Seaworthy,
+    due::{Memory, Reason, When},
+};
+
+/// What `run` is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunRequest {
+    /// Does nothing and says what is due.
+    pub dry_run: bool,
+    /// Answer [`Outcome::NothingToDo`] where nothing was due.
+    pub detailed_exit_code: bool,
+}
+
+/// What `run` did.
+#[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct RunResult {
+    /// What was due, in the order in which it was done.
+    pub tasks: Vec<Task>,
+    /// What is due next.
+    pub next: Option<Next>,
+    /// Who is at it already: then nothing was done.
+    pub other: Option<String>,
+    /// Whether nothing was done.
+    pub dry_run: bool,
+}
+
+/// Something that was due.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Task {
+    /// What it is.
+    pub kind: TaskKind,
+    /// The job or the certificate.
+    pub name: Name,
+    /// The sink, where it is about one.
+    pub sink: Option<Name>,
+    /// Why it was due.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// How it ended; none where it was not done.
+    pub outcome: Option<Outcome>,
+    /// Why it was left to somebody who is at it already.
+    pub skipped: Option<String>,
+    /// What went wrong.
+    pub error: Option<ErrorDocument>,
+    /// What it did.
+    pub report: Option<TaskReport>,
+}
+
+/// What can be due, in the order in which it is done: what takes seconds before what takes hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// A certificate is issued, renewed or deployed.
+    Certificate,
+    /// A job runs.
+    Backup,
+    /// What other sinks of a job still lack is copied.
+    Copies,
+    /// Retention is applied to a sink that runs only add to.
+    Prune,
+    /// A snapshot is tried out.
+    Drill,
+}
+
+impl TaskKind {
+    /// One word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Backup => "backup",
+            Self::Copies => "copies",
+            Self::Prune => "prune",
+            Self::Drill => "drill",
+        }
+    }
+}
+
+/// What a task did.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum TaskReport {
+    /// What was done about a certificate.
+    Certificate(Box<CertRun>),
+    /// What a job did.
+    Backup(Box<JobResult>),
+    /// What was copied, for each sink.
+    Copies(Vec<Synced>),
+    /// What retention did.
+    Prune(Vec<Pruned>),
+    /// What was found.
+    Drill(Vec<Drilled>),
+}
+
+/// What is due next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Next {
+    /// When.
+    pub at: Timestamp,
+    /// What it is.
+    pub kind: TaskKind,
+    /// The job or the certificate.
+    pub name: Name,
+}
+
+impl Seaworthy {
+    /// Does everything that is due now, one after another: certificates, backups, copies that other
+    /// sinks lack, retention where runs only add, drills. What fails does not stop the rest. What
+    /// was due while the machine was off is made up for once.
+    ///
+    /// Where another one is at it already, nothing is done and nothing is wrong.
+    pub async fn run(&self, request: RunRequest, cx: &Context) -> Reply<RunResult> {
+        let (mut run, _lock) = match self.begin_run(request, cx) {
+            Ok(Begun::Ours(run, lock)) => (run, lock),
+            Ok(Begun::Theirs(other)) => {
+                let result = RunResult { other: Some(other), ..RunResult::default() };
+                let detailed = request.detailed_exit_code;
+                return Reply::new(
+                    result,
+                    if detailed { Outcome::NothingToDo } else { Outcome::Done },
+                );
+            }
+            Err(error) => return error.into(),
+        };
+        let stopped = run.all_stages().await.err();
+        let mut outcome = run.outcome;
+        if outcome == Outcome::NothingToDo && !request.detailed_exit_code {
+            outcome = Outcome::Done;
+        }
+        let mut reply = Reply::new(run.result, outcome);
+        reply.error = run.error;
+        reply.with_error(stopped)
+    }
+
+    fn begin_run<'a>(&'a self, request: RunRequest, cx: &'a Context) -> Result<Begun<'a>> {
+        let state = self.state.path();
+        let lock = if request.dry_run {
+            None
+        } else {
+            durable::create_private_folder(&state.join("run"))?;
+            match FileLock::acquire(&state.join("run/lock"), "seaworthy run") {
+                Ok(lock) => Some(lock),
+                Err(error) if error.kind() == ErrorKind::Locked => {
+                    return Ok(Begun::Theirs(error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let run = Run {
+            seaworthy: self,
+            cx,
+            memory: Memory::read(state, cx)?,
+            result: RunResult { dry_run: request.dry_run, ..RunResult::default() },
+            outcome: Outcome::NothingToDo,
+            error: None,
+        };
+        Ok(Begun::Ours(Box::new(run), lock))
+    }
+}
+
+enum Begun<'a> {
+    Ours(Box<Run<'a>>, Option<FileLock>),
+    Theirs(String),
+}
+
+/// One run on its way.
+struct Run<'a> {
+    seaworthy: &'a Seaworthy,
+    cx: &'a Context,
+    memory: Memory,
+    result: RunResult,
+    outcome: Outcome,
+    error: Option<Error>,
+}
+
+impl Run<'_> {
+    /// Why this is due now; where it is not, when it will be is kept.
+    fn due(&mut self, when: When, kind: TaskKind, name: &Name) -> Option<Reason> {
+        match when {
+            When::Now(reason) => Some(reason),
+            When::At(at) => {
+                if self.result.next.as_ref().is_none_or(|next| at < next.at) {
+                    self.result.next = Some(Next { at, kind, name: name.clone() });
+                }
+                None
+            }
+            When::Never => None,
+        }
+    }
+
+    /// Adds a task that is not done yet.
+    fn add(&mut self, kind: TaskKind, name: &Name, sink: Option<&Name>, reason: Reason) {
+        self.result.tasks.push(Task {
+            kind,
+            name: name.clone(),
+            sink: sink.cloned(),
+            reason,
+            outcome: None,
+            skipped: None,
+            error: None,
+            report: None,
+        });
+    }
+
+    /// The newest task ended like this.
+    fn ended(&mut self, outcome: Outcome, error: Option<Error>, report: Option<TaskReport>) {
+        let Some(task) = self.result.tasks.last_mut() else { return };
+        task.report = report;
+        match error {
+            Some(error) if error.kind() == ErrorKind::Locked => {
+                task.skipped = Some(error.to_string());
+                return;
+            }
+            Some(error) => {
+                task.error = Some(ErrorDocument::new(&error));
+                self.error.get_or_insert(error);
+            }
+            None => {}
+        }
+        task.outcome = Some(outcome);
+        self.outcome = self.outcome.and(outcome);
+    }
+
+    fn keep_memory(&self) -> Result<()> {
+        self.memory.write(self.seaworthy.state.path())
+    }
+}

@@ -1,0 +1,130 @@
+//! What `run` remembers between runs.
+
+use std::{collections::BTreeMap, path::Path};
+
+use seaworthy_core::{Error, ErrorKind, Event, Name, Result, Timestamp, durable};
+use serde::{Deserialize, Serialize};
+
+/// Where it is kept, in the folder for state.
+const FILE: &str = "run/memory.json";
+
+/// When what ran, in the folder for state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    format: u32,
+    /// Jobs.
+    #[serde(default)]
+    pub(crate) backups: BTreeMap<Name, Ran>,
+    /// The sinks after the first one of jobs.
+    #[serde(default)]
+    pub(crate) copies: BTreeMap<Name, Ran>,
+    /// Sinks that runs only add to, by job and sink.
+    #[serde(default)]
+    pub(crate) prunes: BTreeMap<Name, BTreeMap<Name, Ran>>,
+    /// Jobs that are tried out.
+    #[serde(default)]
+    pub(crate) drills: BTreeMap<Name, Ran>,
+}
+
+/// When one thing ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ran {
+    /// When it began last.
+    pub(crate) began: Option<Timestamp>,
+    /// When it ended last, well or not.
+    pub(crate) ended: Option<Timestamp>,
+    /// When it ended well last.
+    pub(crate) well: Option<Timestamp>,
+    /// How often it failed in a row.
+    pub(crate) failures: u32,
+    /// How often it was cut off in a row.
+    pub(crate) cut_off: u32,
+}
+
+impl Ran {
+    /// It begins at `now`.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.cut_off = if self.is_cut_off() { self.cut_off.saturating_add(1) } else { 0 };
+        self.began = Some(now);
+        self.ended = None;
+    }
+
+    /// It ended at `now`.
+    pub(crate) fn end(&mut self, now: Timestamp, well: bool) {
+        self.ended = Some(now);
+        self.cut_off = 0;
+        if well {
+            self.well = Some(now);
+            self.failures = 0;
+        } else {
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    /// Whether it began and never ended.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.began.is_some() && self.ended.is_none()
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let none = BTreeMap::new;
+        let (backups, copies, drills) = (none(), none(), none());
+        Self { format: 1, backups, copies, prunes: BTreeMap::new(), drills }
+    }
+}
+
+impl Memory {
+    /// What is remembered in the folder `state`. What cannot be understood is said and forgotten: a
+    /// backup too many is better than none.
+    pub(crate) fn read(state: &Path, cx: &seaworthy_core::Context) -> Result<Self> {
+        let path = state.join(FILE);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => {
+                let message = format!("cannot read {}", path.display());
+                return Err(Error::io("run.memory", message, e));
+            }
+        };
+        match serde_json::from_slice::<Self>(&bytes) {
+            Ok(memory) if memory.format == 1 => Ok(memory),
+            _ => {
+                let message = format!("{} cannot be understood: begun anew", path.display());
+                cx.emit(Event::warning(message));
+                Ok(Self::default())
+            }
+        }
+    }
+
+    /// Keeps it in the folder `state`.
+    pub(crate) fn write(&self, state: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| Error::new(ErrorKind::Internal, "run.memory", e.to_string()))?;
+        durable::create_private_folder(&state.join("run"))?;
+        durable::write_file(&state.join(FILE), &bytes, 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seaworthy_core::Context;
+
+    #[test]
+    fn it_reads_back_and_damage_is_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let cx = Context::new();
+        assert_eq!(Memory::read(state.path(), &cx).unwrap(), Memory::default());
+        let mut memory = Memory::default();
+        memory.backups.entry(Name::new("nightly").unwrap()).or_default().begin(cx.now());
+        memory.write(state.path()).unwrap();
+        assert_eq!(Memory::read(state.path(), &cx).unwrap(), memory);
+        for bad in ["", "{}", "{\"format\":2}"] {
+            std::fs::write(state.path().join(FILE), bad).unwrap();
+            assert_eq!(Memory::read(state.path(), &cx).unwrap(), Memory::default());
+        }
+    }
+}
