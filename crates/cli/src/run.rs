@@ -99,6 +99,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
         Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),
+        Command::Status(arguments) => crate::status::run(arguments, &seaworthy, &finish, &cx).await,
         Command::Service(command) => service::run(&seaworthy, command, &finish, &cx).await,
         Command::Deploy { service, from, .. } => {
             let from = from.map_or(DeployFrom::Before, DeployFrom::Files);

@@ -22,6 +22,7 @@ mod profile;
 mod replicas;
 mod seaworthy;
 mod secrets;
+pub mod status;
 
 pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
@@ -37,3 +38,4 @@ pub use seaworthy_proxy_config as proxy_config;
 pub use seaworthy_service_config as service_config;
 pub use seaworthy_tls as tls;
 pub use secrets::find_secret;
+pub use status::{Status, StatusRequest};
