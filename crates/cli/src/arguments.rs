@@ -207,6 +207,9 @@ pub(crate) enum ConfigCommand {
         /// That of the documents that --json prints, instead
         #[arg(long)]
         output: bool,
+        /// That of the result of `status`, instead
+        #[arg(long, conflicts_with = "output")]
+        status: bool,
     },
 }
 

@@ -45,14 +45,33 @@ impl NginxInstaller {
 
     async fn look_at(&self, served: &Served) -> SiteAnswer {
         let begun = Instant::now();
+        if !self.generations().link().exists() {
+            let why = "its configuration is not installed".to_owned();
+            return self.answer(served, begun, (None, Some(why)));
+        }
         #[cfg(feature = "tls")]
-        let (address, tls, answer) = match &served.chain {
-            Some(chain) => (self.ask_tls, true, self.shake_hands(served, chain, PATIENCE).await),
-            None => (self.ask, false, self.ask(&served.host, PATIENCE).await),
+        let answer = match &served.chain {
+            Some(chain) => self.shake_hands(served, chain, PATIENCE).await,
+            None => self.ask(&served.host, PATIENCE).await,
         };
         #[cfg(not(feature = "tls"))]
-        let (address, tls, answer) = (self.ask, false, self.ask(&served.host, PATIENCE).await);
-        let (code, why) = judge(answer, served.in_maintenance);
+        let answer = self.ask(&served.host, PATIENCE).await;
+        self.answer(served, begun, judge(answer, served.in_maintenance))
+    }
+
+    fn answer(
+        &self,
+        served: &Served,
+        begun: Instant,
+        (code, why): (Option<u16>, Option<String>),
+    ) -> SiteAnswer {
+        #[cfg(feature = "tls")]
+        let (address, tls) = match &served.chain {
+            Some(_) => (self.ask_tls, true),
+            None => (self.ask, false),
+        };
+        #[cfg(not(feature = "tls"))]
+        let (address, tls) = (self.ask, false);
         SiteAnswer {
             site: served.site.clone(),
             host: served.host.clone(),

@@ -19,7 +19,7 @@ use super::{
 use crate::{ErrorDocument, Seaworthy, keys::Purpose, replicas};
 
 /// A sink that takes longer to say what it holds is not asked any further.
-const SINK_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const SINK_LIMIT: Duration = Duration::from_secs(60);
 /// How many backups the history of a sink has.
 const HISTORY: usize = 60;
 
@@ -32,7 +32,7 @@ pub(super) struct JobLooked {
 }
 
 /// What one sink of a job said.
-struct SinkLooked {
+pub(super) struct SinkLooked {
     name: Name,
     place: String,
     found: Result<Vec<SnapshotSummary>>,
@@ -99,7 +99,7 @@ impl Seaworthy {
     }
 
     /// Asks one sink, within its time.
-    async fn look(
+    pub(super) async fn look(
         &self,
         sink: &Name,
         repository: std::result::Result<&Repository, &Error>,
@@ -124,7 +124,7 @@ impl Seaworthy {
     }
 
     /// Every snapshot in `repository`. What is read of them is remembered.
-    pub(super) async fn overview(
+    async fn overview(
         &self,
         repository: &Repository,
         trust: &[String],
@@ -262,7 +262,12 @@ fn plan(
 }
 
 /// The job `name` on the machines that are not `host`.
-fn other_hosts(name: &Name, looked: &[SinkLooked], host: &HostId, cx: &Context) -> Vec<JobStatus> {
+pub(super) fn other_hosts(
+    name: &Name,
+    looked: &[SinkLooked],
+    host: &HostId,
+    cx: &Context,
+) -> Vec<JobStatus> {
     let mut names: BTreeMap<HostId, Option<String>> = BTreeMap::new();
     for summary in looked.iter().flat_map(|looked| looked.found.iter().flatten()) {
         if let Some(of) = summary.info.host.as_ref().filter(|of| *of != host) {

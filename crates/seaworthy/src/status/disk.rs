@@ -122,7 +122,7 @@ fn device_of(folder: &Path) -> Option<(u64, PathBuf)> {
 }
 
 fn judge(disk: &DiskStatus) -> Option<Finding> {
-    let subject: Vec<_> = disk.folders.iter().map(|f| f.display().to_string()).collect();
+    let subject = disk.folders.first().map(|folder| folder.display().to_string());
     let free = ByteSize::new(disk.free);
     let little = u128::from(disk.free) * 100 < u128::from(disk.total) * u128::from(LITTLE);
     let (severity, message) = match disk.full_in_days {
@@ -135,5 +135,5 @@ fn judge(disk: &DiskStatus) -> Option<Finding> {
     };
     let remedy =
         "keep fewer snapshots (`seaworthy prune --dry-run` says what goes), or a larger disk";
-    Some(Finding::new(severity, "disk.full", subject.join(", "), message).remedy(remedy))
+    Some(Finding::new(severity, "disk.full", subject.unwrap_or_default(), message).remedy(remedy))
 }

@@ -263,3 +263,10 @@ pub struct DiskStatus {
     /// In how many days it will be full, if that is within 90 days.
     pub full_in_days: Option<u64>,
 }
+
+/// The JSON Schema (draft 2020-12) of a [`Status`].
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Status>().to_value()
+}

@@ -41,8 +41,8 @@ pub(super) fn forecast(
     let (newest, stored) = *last.first()?;
     let (oldest, stored_then) = *last.last()?;
     let steps = last.len() as u64 - 1;
-    let grows = if steps == 0 { 0 } else { stored.saturating_sub(stored_then) / steps };
-    let gap = (steps > 0).then(|| newest.since(oldest).as_secs() / steps);
+    let grows = stored.saturating_sub(stored_then).checked_div(steps).unwrap_or(0);
+    let gap = newest.since(oldest).as_secs().checked_div(steps);
     let gap = match (schedule, gap) {
         (None, None | Some(0)) => return None,
         (_, gap) => u32::try_from(gap.unwrap_or(0)).unwrap_or(u32::MAX),

@@ -10,6 +10,7 @@ mod document;
 mod due;
 mod finding;
 mod forecast;
+mod hosts;
 mod html;
 mod judge;
 mod prometheus;
@@ -21,6 +22,8 @@ mod words;
 use futures_util::future::join_all;
 use seaworthy_core::{Context, Error, Name, Result};
 
+#[cfg(feature = "schema")]
+pub use document::schema;
 pub use document::{
     CertificateStatus, CheckStatus, DiskStatus, InstanceState, JobStatus, Point, ServerStatus,
     ServiceState, SinkStatus, SiteStatus, Status,
@@ -53,8 +56,11 @@ impl Seaworthy {
     async fn try_status(&self, request: &StatusRequest, cx: &Context) -> Result<Status> {
         let names: Vec<Name> = self.config.backup.names().cloned().collect();
         let jobs = join_all(names.iter().map(|job| self.job_status(job, request.all_hosts, cx)));
-        let (jobs, certificates, sites, services) = tokio::join!(
+        let others =
+            async { if request.all_hosts { self.jobs_of_others(cx).await } else { Vec::new() } };
+        let (jobs, foreign, certificates, sites, services) = tokio::join!(
             jobs,
+            others,
             self.certificate_states(cx),
             self.site_states(cx),
             self.service_states(cx),
@@ -79,7 +85,7 @@ impl Seaworthy {
             others.extend(job.others);
             forecasts.extend(job.forecasts);
         }
-        status.jobs.extend(others);
+        status.jobs.extend(others.into_iter().chain(foreign));
         let mut findings: Vec<_> =
             status.jobs.iter().flat_map(|job| judge::judge(job, status.time)).collect();
         for (certificate, found) in certificates {

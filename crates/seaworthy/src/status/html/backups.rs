@@ -23,16 +23,11 @@ pub(super) fn write(status: &Status, zone: &TimeZone, out: &mut String) -> Resul
 }
 
 fn write_job(job: &JobStatus, zone: &TimeZone, out: &mut String) -> Result {
-    let whose = match &job.host_name {
-        _ if job.ours => String::new(),
-        Some(host) => format!(" of {host}"),
-        None => format!(" of {}", job.host),
-    };
     write!(
         out,
         "<article class=\"card\"><div class=\"head\"><h3>{}{}</h3><span class=\"soft\">",
         Escaped(job.job.as_str()),
-        Escaped(&whose)
+        Escaped(&whose(job))
     )?;
     match (&job.schedule, job.next) {
         (Some(schedule), Some(next)) => {
@@ -50,11 +45,20 @@ fn write_job(job: &JobStatus, zone: &TimeZone, out: &mut String) -> Result {
     Ok(())
 }
 
+/// Whose job it is, where it is not ours.
+fn whose(job: &JobStatus) -> String {
+    match &job.host_name {
+        _ if job.ours => String::new(),
+        Some(host) => format!(" of {host}"),
+        None => format!(" of {}", job.host),
+    }
+}
+
 fn write_sink(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut String) -> Result {
     let role = if sink.replica { "copy" } else { "first sink" };
-    write!(
+    writeln!(
         out,
-        "<div class=\"sink\"><div class=\"head\"><div><h4>{}</h4><span class=\"soft\">{role} · {}</span></div>{}</div>\n",
+        "<div class=\"sink\"><div class=\"head\"><div><h4>{}</h4><span class=\"soft\">{role} · {}</span></div>{}</div>",
         Escaped(sink.sink.as_str()),
         Escaped(&sink.place),
         state(sink)
@@ -84,10 +88,8 @@ fn write_sink(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut Str
     if sink.last_verify.is_some() {
         fact("Last verified", check(&sink.last_verify))?;
     }
-    if sink.replica {
-        let lacks = sink.lacks.len() as u64;
-        let lacks = if lacks == 0 { "nothing".to_owned() } else { count(lacks, "snapshot") };
-        fact("Lacks", lacks)?;
+    if !sink.lacks.is_empty() {
+        fact("Lacks", count(sink.lacks.len() as u64, "snapshot"))?;
     }
     let prune = match sink.prune.len() as u64 {
         0 => "nothing".to_owned(),
@@ -150,13 +152,14 @@ fn write_table(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut St
     write!(
         out,
         "<details><summary>The last {} as figures</summary>\
-         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Backups of {} in {}\"><table>\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Backups of {}{} in {}\"><table>\
          <thead><tr><th scope=\"col\">Began</th><th scope=\"col\">State</th>\
          <th scope=\"col\" class=\"n\">Data</th><th scope=\"col\" class=\"n\">Stored</th>\
          <th scope=\"col\" class=\"n\">Items</th><th scope=\"col\" class=\"n\">Rows</th>\
          <th scope=\"col\" class=\"n\">Took</th></tr></thead><tbody>",
         count(sink.history.len() as u64, "backup"),
         Escaped(job.job.as_str()),
+        Escaped(&whose(job)),
         Escaped(sink.sink.as_str())
     )?;
     for point in sink.history.iter().rev() {

@@ -140,7 +140,7 @@ fn write_life(
 fn write_table(status: &Status, zone: &TimeZone, out: &mut String) -> Result {
     out.push_str(
         "<details><summary>The certificates as figures</summary>\
-         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Certificates\"><table>\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Certificates as figures\"><table>\
          <thead><tr><th scope=\"col\">Certificate</th><th scope=\"col\">From</th>\
          <th scope=\"col\">To</th><th scope=\"col\">Renewal</th><th scope=\"col\">Served</th>\
          <th scope=\"col\">Issuer</th></tr></thead><tbody>",
