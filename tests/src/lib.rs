@@ -1,6 +1,7 @@
 //! Support for end-to-end tests: the built program, and a folder with data to try it on.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod forge;
 pub mod postgres;
 pub mod s3;
 pub mod server;

@@ -25,10 +25,12 @@ mod archive;
 pub mod config;
 pub mod drill;
 pub mod encryption;
+mod examine;
 #[cfg(all(test, feature = "files"))]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod files_tests;
 mod history;
+mod overview;
 pub mod payload;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -52,6 +54,7 @@ mod workers;
 
 #[cfg(feature = "files")]
 pub use archive::TarScanner;
+pub use overview::{Remembered, SnapshotSummary, jobs_in};
 pub use prune::{Locked, Prune, PruneReport};
 pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
 pub use report::BackupReport;

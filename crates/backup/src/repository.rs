@@ -8,19 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
+    examine::Examined,
     retention::latest,
     signing::{Keys, SIGNATURE_SUFFIX, TrustedKeys, check_manifest, comment},
     sink::ObjectInfo,
     snapshot::{
-        CheckKind, CheckOutcome, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId,
-        SnapshotInfo, SnapshotKind, SnapshotState,
-        check::{CHECKS, MAX_CHECK, standing_failure},
-        manifest::MAX_MANIFEST,
+        CheckKind, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo,
+        SnapshotKind, check::CHECKS, manifest::MAX_MANIFEST,
     },
 };
 
 /// The object that marks a snapshot as pinned.
-const PIN: &str = "pin.json";
+pub(crate) const PIN: &str = "pin.json";
 
 /// How many snapshots are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -219,6 +218,21 @@ impl Repository {
 
     /// Looks at everything the job has in the sink.
     pub(crate) async fn survey(&self, cx: &Context) -> Result<Survey> {
+        let (whole, remnants) = self.folders(cx).await?;
+        let examined: Vec<Option<Examined>> = stream::iter(whole)
+            .map(|(id, objects)| self.examine(id, objects, None))
+            .buffered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        let snapshots = examined.into_iter().flatten().map(|found| found.info).collect();
+        Ok(Survey { snapshots, remnants })
+    }
+
+    /// The folders with a manifest, newest first, with what lies in them; and those without one.
+    pub(crate) async fn folders(
+        &self,
+        cx: &Context,
+    ) -> Result<(Vec<(SnapshotId, Vec<ObjectInfo>)>, Vec<Remnant>)> {
         let root = self.folder()?;
         let mut folders: BTreeMap<SnapshotId, Vec<ObjectInfo>> = BTreeMap::new();
         let mut objects = self.sink.list(&root);
@@ -230,148 +244,18 @@ impl Repository {
                 folders.entry(id).or_default().push(object);
             }
         }
-        let has_manifest = |id: &SnapshotId, objects: &[ObjectInfo]| -> Result<bool> {
-            let manifest = self.folder_of(id)?.join(MANIFEST)?;
-            Ok(objects.iter().any(|object| object.key == manifest))
-        };
         let mut remnants = Vec::new();
         let mut whole = Vec::new();
         for (id, objects) in folders.into_iter().rev() {
-            if has_manifest(&id, &objects)? {
+            let manifest = self.folder_of(&id)?.join(MANIFEST)?;
+            if objects.iter().any(|object| object.key == manifest) {
                 whole.push((id, objects));
             } else {
                 remnants.push(Remnant { id, objects });
             }
         }
-        let examined: Vec<Option<SnapshotInfo>> = stream::iter(whole)
-            .map(|(id, objects)| self.examine(id, objects))
-            .buffered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
-        let snapshots = examined.into_iter().flatten().collect();
-        Ok(Survey { snapshots, remnants })
+        Ok((whole, remnants))
     }
-
-    /// Judges the snapshot whose folder holds `objects`; nothing where it was removed meanwhile.
-    async fn examine(
-        &self,
-        id: SnapshotId,
-        objects: Vec<ObjectInfo>,
-    ) -> Result<Option<SnapshotInfo>> {
-        let folder = self.folder_of(&id)?;
-        let mut info = SnapshotInfo::new(id.clone(), self.host.clone());
-        info.pinned = objects.iter().any(|o| o.key.strip_prefix(&folder) == Some(PIN));
-        info.stored = objects.iter().map(|object| object.size).sum();
-        let manifest = match self.open(&id).await {
-            Ok(snapshot) => snapshot.manifest().clone(),
-            Err(error) => {
-                info.host = None;
-                info.state = match error.kind() {
-                    ErrorKind::NotFound => return Ok(None),
-                    ErrorKind::NewerFormat => SnapshotState::NewerFormat { why: error.chain() },
-                    ErrorKind::Untrusted => SnapshotState::Untrusted { why: error.chain() },
-                    _ if is_lasting(&error) => SnapshotState::Damaged { why: error.chain() },
-                    _ => return Err(error),
-                };
-                return Ok(Some(info));
-            }
-        };
-        info.host = Some(manifest.host.clone());
-        info.kind = manifest.kind;
-        info.plain = manifest.plain();
-        let missing = missing_object(&manifest, &folder, &objects);
-        let failed = match missing {
-            None => self.standing_failure(&folder, &objects).await?,
-            missing => missing,
-        };
-        info.state = match failed {
-            Some(why) => SnapshotState::Damaged { why },
-            None if manifest.suspicions.is_empty() || manifest.accepted => SnapshotState::Good,
-            None => SnapshotState::Suspect { suspicions: manifest.suspicions },
-        };
-        Ok(Some(info))
-    }
-
-    async fn standing_failure(
-        &self,
-        folder: &ObjectKey,
-        objects: &[ObjectInfo],
-    ) -> Result<Option<String>> {
-        let checks = folder.join(CHECKS)?;
-        let mut keys: Vec<_> = objects.iter().map(|object| &object.key).collect();
-        keys.retain(|key| key.starts_with(&checks) && !key.as_str().ends_with(SIGNATURE_SUFFIX));
-        keys.sort();
-        let mut records = Vec::new();
-        for key in keys {
-            let bytes = match self.sink.get(key, MAX_CHECK).await {
-                Ok(bytes) => bytes,
-                // Deleted since the listing.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) if is_lasting(&error) => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            match serde_json::from_slice::<CheckRecord>(&bytes) {
-                // A forged failure costs attention; a forged success would hide one.
-                Ok(record) if record.outcome == CheckOutcome::Ok => {
-                    if self.is_believed(folder, key, &bytes).await? {
-                        records.push(record);
-                    }
-                }
-                Ok(record) => records.push(record),
-                Err(_) => return Ok(Some(format!("the record {key} cannot be read"))),
-            }
-        }
-        // Names can be forged where records cannot.
-        records.sort_by_key(|record| record.time);
-        Ok(standing_failure(&records))
-    }
-
-    /// Whether somebody whom we trust signed the record `key` of the snapshot in `folder`.
-    async fn is_believed(
-        &self,
-        folder: &ObjectKey,
-        key: &ObjectKey,
-        record: &[u8],
-    ) -> Result<bool> {
-        let Some(trust) = &self.keys.trust else { return Ok(true) };
-        let signature = format!("{key}{SIGNATURE_SUFFIX}").parse()?;
-        let signature = match self.sink.get(&signature, MAX_CHECK).await {
-            Ok(signature) => signature,
-            Err(error) if error.kind() == ErrorKind::NotFound || is_lasting(&error) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        };
-        let name = key.strip_prefix(folder).unwrap_or_default();
-        Ok(trust.check(record, &signature).is_ok_and(|said| said == comment(folder, name)))
-    }
-}
-
-/// Whether `error` speaks of one object and will not pass: it makes a snapshot damaged. A store that
-/// cannot be reached says nothing about what it holds.
-fn is_lasting(error: &Error) -> bool {
-    let of_object =
-        matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io | ErrorKind::PermissionDenied);
-    of_object && !error.is_retryable()
-}
-
-/// What is wrong with the first object that is not there with its right size.
-fn missing_object(
-    manifest: &Manifest,
-    folder: &ObjectKey,
-    objects: &[ObjectInfo],
-) -> Option<String> {
-    manifest.objects.iter().find_map(|promised| {
-        let found = objects.iter().find(|o| o.key.strip_prefix(folder) == Some(&promised.name));
-        match found {
-            None => Some(format!("{} is missing", promised.name)),
-            Some(found) if found.size != promised.size => Some(format!(
-                "{} has {} bytes instead of {}",
-                promised.name, found.size, promised.size
-            )),
-            Some(_) => None,
-        }
-    })
 }
 
 /// What a job has in a sink.

@@ -75,6 +75,8 @@ pub struct RunOptions {
     pub kind: SnapshotKind,
     /// Where temporary files go.
     pub temp: PathBuf,
+    /// What this machine is called; the snapshot says so to people who watch over several.
+    pub host_name: Option<String>,
 }
 
 impl Default for RunOptions {
@@ -88,6 +90,7 @@ impl Default for RunOptions {
             accept: false,
             kind: SnapshotKind::default(),
             temp: std::env::temp_dir(),
+            host_name: None,
         }
     }
 }
@@ -339,6 +342,7 @@ impl BackupJob {
             id: id.clone(),
             kind: self.options.kind,
             host: self.repository.host().clone(),
+            host_name: self.options.host_name.clone(),
             started,
             finished: cx.now(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -154,6 +154,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// How backups, certificates, sites, services and disks do. Ends with 1 when something is wrong
+    Status(crate::status::StatusArguments),
     /// Read, follow, filter and count logs, or clean old ones
     Logs(crate::logs::Logs),
     /// Load an HTTP server and measure what its users would see
@@ -233,6 +235,9 @@ pub(crate) enum ConfigCommand {
         /// That of the documents that --json prints, instead
         #[arg(long)]
         output: bool,
+        /// That of the result of `status`, instead
+        #[arg(long, conflicts_with = "output")]
+        status: bool,
     },
 }
 
@@ -415,6 +420,7 @@ impl Command {
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
             Self::Keygen { .. } => "keygen",
+            Self::Status(_) => "status",
             Self::Logs(_) => "logs",
             Self::LoadTest(_) => "load-test",
             Self::Service(ServiceCommand::Render { .. }) => "service render",

@@ -12,6 +12,7 @@ mod progress;
 mod run;
 mod service;
 mod signals;
+mod status;
 mod terminal;
 
 use std::process::ExitCode;

@@ -45,9 +45,12 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let made = manual(&mut text);
             return if made.is_ok() { print_raw(&text) } else { Outcome::Failed };
         }
-        Command::Config(ConfigCommand::Schema { output }) => {
-            let schema =
-                if output { seaworthy::document_schema() } else { seaworthy::config::schema() };
+        Command::Config(ConfigCommand::Schema { output, status }) => {
+            let schema = match (output, status) {
+                (true, _) => seaworthy::document_schema(),
+                (_, true) => seaworthy::status::schema(),
+                _ => seaworthy::config::schema(),
+            };
             let mut text = serde_json::to_vec_pretty(&schema).unwrap_or_default();
             text.push(b'\n');
             return print_raw(&text);
@@ -102,6 +105,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
         Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),
+        Command::Status(arguments) => crate::status::run(arguments, &seaworthy, &finish, &cx).await,
         Command::Service(command) => service::run(&seaworthy, command, &finish, &cx).await,
         Command::Deploy { service, from, .. } => {
             let from = from.map_or(DeployFrom::Before, DeployFrom::Files);

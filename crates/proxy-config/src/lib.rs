@@ -20,7 +20,7 @@ mod render;
 pub mod syntax;
 mod target;
 
-pub use install::NginxInstaller;
+pub use install::{NginxInstaller, SiteAnswer};
 pub use lint::{Finding, lint};
 pub use model::*;
 pub use render::NginxRenderer;

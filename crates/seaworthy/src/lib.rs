@@ -25,6 +25,7 @@ mod profile;
 mod replicas;
 mod seaworthy;
 mod secrets;
+pub mod status;
 
 pub use self::seaworthy::{Seaworthy, Variables};
 pub use command::SnapshotName;
@@ -41,3 +42,4 @@ pub use seaworthy_proxy_config as proxy_config;
 pub use seaworthy_service_config as service_config;
 pub use seaworthy_tls as tls;
 pub use secrets::find_secret;
+pub use status::{Status, StatusRequest};

@@ -53,6 +53,13 @@ fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<Path
         .map(|folder| folder.join("seaworthy"))
 }
 
+/// What this machine is called; `None` where it does not know.
+pub(crate) fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim();
+    (!name.is_empty() && name != "(none)").then(|| name.to_owned())
+}
+
 /// How many processors this machine has for us.
 pub(crate) fn processors() -> u16 {
     std::thread::available_parallelism()

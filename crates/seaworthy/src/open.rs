@@ -16,7 +16,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
 
-use crate::{Seaworthy, bucket::Intent, keys::Purpose, replicas};
+use crate::{Seaworthy, bucket::Intent, keys::Purpose, machine, replicas};
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -129,6 +129,7 @@ impl Seaworthy {
         }
         options.verify_after = self.verify_after(config, sink);
         options.temp = self.temp_of(config);
+        options.host_name = machine::host_name();
         changes(&mut options);
         let (kind, temp) = (options.kind, options.temp.clone());
         let keys = self.keys(name, Purpose::Write, cx).await?;

@@ -59,6 +59,7 @@ pub(super) async fn try_store(source: &dyn BackupSource, workers: usize) -> Resu
         id,
         kind: SnapshotKind::Backup,
         host: HostId::from_machine_id("x"),
+        host_name: None,
         version: "0".into(),
         encryption: None,
         sources: vec![described.clone()],

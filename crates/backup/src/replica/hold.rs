@@ -55,11 +55,25 @@ impl Holds {
     ) {
         match &report.lacks {
             Some(lacks) => self.add(&replica.name, lacks, max_hold, cx),
-            None => self.add(&replica.name, &unknown_to(replica, first, state), max_hold, cx),
+            None => self.add_unreached(replica, first, max_hold, state, cx),
         }
     }
 
-    fn add(&mut self, replica: &Name, lacks: &[SnapshotId], max_hold: Span, cx: &Context) {
+    /// Holds what `replica` could not be asked about: everything of `first` that `state` does not
+    /// know to have arrived there.
+    pub fn add_unreached(
+        &mut self,
+        replica: &Replica,
+        first: &[SnapshotInfo],
+        max_hold: Span,
+        state: Option<&StateFolder>,
+        cx: &Context,
+    ) {
+        self.add(&replica.name, &unknown_to(replica, first, state), max_hold, cx);
+    }
+
+    /// Holds what the replica called `replica` lacks, as far as it is younger than `max_hold`.
+    pub fn add(&mut self, replica: &Name, lacks: &[SnapshotId], max_hold: Span, cx: &Context) {
         let limit = cx.now().minus(max_hold, &TimeZone::utc());
         for id in lacks.iter().filter(|id| id.time() > limit) {
             self.0.entry(id.clone()).or_default().push(replica.clone());

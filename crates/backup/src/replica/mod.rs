@@ -99,8 +99,8 @@ impl Replica {
         Ok(self.lacks_beside(first, held, cx))
     }
 
-    /// [`lacks`](Self::lacks) of a replica that holds the snapshots `held`.
-    fn lacks_beside(
+    /// [`lacks`](Self::lacks) of a replica that is known to hold the snapshots `held`.
+    pub fn lacks_beside(
         &self,
         first: &[SnapshotInfo],
         held: Vec<SnapshotInfo>,

@@ -33,6 +33,9 @@ pub struct Manifest {
     pub kind: SnapshotKind,
     /// The machine that made it.
     pub host: HostId,
+    /// What that machine was called then; `None` where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// When the run began.
     pub started: Timestamp,
     /// When the last object was stored.
@@ -318,6 +321,7 @@ pub(crate) mod tests {
             id,
             kind: SnapshotKind::Backup,
             host: HostId::from_machine_id("x"),
+            host_name: None,
             version: "0.1.0".into(),
             encryption: None,
             sources: Vec::new(),

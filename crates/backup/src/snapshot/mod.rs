@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod digest;
+pub(crate) mod facts;
 mod id;
 pub mod index;
 pub(crate) mod index_file;

@@ -14,6 +14,7 @@ mod run;
 mod service;
 mod show;
 mod snapshots;
+mod status;
 mod sync;
 mod verify;
 
@@ -43,6 +44,13 @@ pub(crate) fn print(result: &impl Report) -> io::Result<()> {
     result.write(&mut text)?;
     let mut out = io::stdout().lock();
     out.write_all(neutral(&String::from_utf8_lossy(&text)).as_bytes())?;
+    out.flush()
+}
+
+/// Prints `text` as it is: programs read it.
+pub(crate) fn print_text(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 

@@ -3,6 +3,7 @@
 mod check;
 #[cfg(feature = "tls")]
 mod handshake;
+mod look;
 mod modules;
 mod prove;
 mod switch;
@@ -19,8 +20,10 @@ use seaworthy_core::{
     CommandLine, Context, Error, ErrorKind, Generations, Installer, Name, Result, StagedFiles,
 };
 
+pub use look::SiteAnswer;
+
 use crate::{
-    model::{Proxy, Web},
+    model::{Host, Proxy, Site, Web},
     target::Target,
 };
 
@@ -50,6 +53,8 @@ pub struct NginxInstaller {
     pub(crate) ask_tls: std::net::SocketAddr,
     /// What must answer, one for each site.
     pub(crate) served: Vec<Served>,
+    /// Every host of every site.
+    pub(crate) hosts: Vec<Served>,
 }
 
 /// A site that must answer once it is installed.
@@ -62,6 +67,8 @@ pub(crate) struct Served {
     /// The certificate that must be shown there, where it has one.
     #[cfg(feature = "tls")]
     pub(crate) chain: Option<PathBuf>,
+    /// Whether it answers with a page of maintenance.
+    pub(crate) in_maintenance: bool,
 }
 
 impl NginxInstaller {
@@ -80,19 +87,22 @@ impl NginxInstaller {
             Some(std::net::IpAddr::V6(_)) => std::net::Ipv6Addr::LOCALHOST.into(),
             _ => std::net::Ipv4Addr::LOCALHOST.into(),
         };
-        let served = web.sites.iter().filter_map(|(name, site)| {
-            let host = site.hosts.first()?.as_str().replacen("*.", "any.", 1);
-            Some(Served {
+        let of_site = |(name, site): (&Name, &Site)| {
+            let served = |host: &Host| Served {
                 site: name.clone(),
-                host,
+                host: host.as_str().replacen("*.", "any.", 1),
                 #[cfg(feature = "tls")]
                 chain: site
                     .certificate
                     .as_ref()
                     .and_then(|name| web.certificates.get(name))
                     .map(|files| PathBuf::from(files.chain.as_str())),
-            })
-        });
+                in_maintenance: site.maintenance.is_some(),
+            };
+            site.hosts.iter().map(served).collect::<Vec<_>>()
+        };
+        let hosts: Vec<Vec<Served>> = web.sites.iter().map(of_site).collect();
+        let served = hosts.iter().filter_map(|hosts| hosts.first().cloned()).collect();
         Ok(Self {
             binary: binary.to_string(),
             root,
@@ -104,7 +114,8 @@ impl NginxInstaller {
             ask: std::net::SocketAddr::new(ask, *http_port),
             #[cfg(feature = "tls")]
             ask_tls: std::net::SocketAddr::new(ask, web.proxy.https_port),
-            served: served.collect(),
+            served,
+            hosts: hosts.into_iter().flatten().collect(),
         })
     }
 

@@ -64,7 +64,7 @@ impl NginxInstaller {
     }
 
     /// What nginx answers for `host` on plain HTTP: the beginning of it.
-    async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
+    pub(super) async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
         let work = async {
             let stream = TcpStream::connect(self.ask).await?;
             first_of_answer(stream, host).await

@@ -135,7 +135,7 @@ impl Seaworthy {
     }
 
     /// The sink that takes the stream.
-    pub(super) fn first_sink(&self, job: &Name) -> Result<Name> {
+    pub(crate) fn first_sink(&self, job: &Name) -> Result<Name> {
         self.job_config(job)?.sinks.first().cloned().ok_or_else(|| {
             let message = format!("{job} has no sink");
             Error::new(ErrorKind::Config, "job.find", message)

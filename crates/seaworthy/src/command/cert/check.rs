@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt, str::FromStr, time::Duration};
 
+use futures_util::future::join_all;
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
 use seaworthy_tls::{
     Action, Fingerprint, Identifier, PrivateKey, config::ProveConfig, manage::check_pair, served,
@@ -90,7 +91,9 @@ impl Seaworthy {
         for target in targets {
             let looked = match target {
                 Target::Certificate(name) => self.check_certificate(name, cx).await,
-                Target::Server { host, port } => check_server(host, *port, None, true, cx).await,
+                Target::Server { host, port } => {
+                    Ok(check_server(host, *port, None, true, cx).await)
+                }
             };
             match looked {
                 Ok(looked) => checked.extend(looked),
@@ -102,7 +105,11 @@ impl Seaworthy {
         Reply::new(CheckResult { checked }, outcome)
     }
 
-    async fn check_certificate(&self, name: &Name, cx: &Context) -> Result<Vec<Checked>> {
+    pub(crate) async fn check_certificate(
+        &self,
+        name: &Name,
+        cx: &Context,
+    ) -> Result<Vec<Checked>> {
         self.certificate_names(std::slice::from_ref(name))?;
         let Some(config) = self.config.certificate.get(name.as_str()) else {
             return Ok(Vec::new());
@@ -144,17 +151,17 @@ impl Seaworthy {
         let mut all = vec![on_disk];
         let served_by_us = !config.deploy.is_empty() || config.prove.is_some();
         if served_by_us && config.prove != Some(ProveConfig::Whether(false)) {
-            for host in config.names.iter().filter(|name| !name.is_wildcard()) {
+            let hosts = config.names.iter().filter(|name| !name.is_wildcard());
+            let looks = hosts.map(|host| async move {
                 match &config.prove {
                     Some(ProveConfig::At(servers)) => {
-                        for server in servers {
-                            let address = server.or_port(443);
-                            all.push(check_address(host, address, Some(wanted), false, cx).await);
-                        }
+                        let addresses = servers.iter().map(|server| server.or_port(443));
+                        check_addresses(host, addresses, Some(wanted), false, cx).await
                     }
-                    _ => all.extend(check_server(host, 443, Some(wanted), false, cx).await?),
+                    _ => check_server(host, 443, Some(wanted), false, cx).await,
                 }
-            }
+            });
+            all.extend(join_all(looks).await.into_iter().flatten());
         }
         Ok(all)
     }
@@ -203,23 +210,36 @@ async fn check_server(
     wanted: Option<Fingerprint>,
     trust: bool,
     cx: &Context,
-) -> Result<Vec<Checked>> {
-    let found = match host.ip() {
-        Some(ip) => vec![SocketAddr::new(ip, port)],
-        None => match tokio::net::lookup_host((host.base(), port)).await {
-            Ok(found) => found.collect(),
-            Err(e) => {
-                let mut checked = Checked::new(format!("{host}:{port}"), None);
-                checked.findings.push(format!("DNS does not know it: {e}"));
-                return Ok(vec![checked]);
-            }
-        },
+) -> Vec<Checked> {
+    let looked_up = async {
+        match host.ip() {
+            Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
+            None => Ok(tokio::net::lookup_host((host.base(), port)).await?.collect()),
+        }
     };
-    let mut all = Vec::new();
-    for address in found {
-        all.push(check_address(host, address, wanted, trust, cx).await);
+    let found: std::io::Result<Vec<_>> = match tokio::time::timeout(HANDSHAKE, looked_up).await {
+        Ok(found) => found,
+        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    };
+    match found {
+        Ok(found) => check_addresses(host, found.into_iter(), wanted, trust, cx).await,
+        Err(e) => {
+            let mut checked = Checked::new(format!("{host}:{port}"), None);
+            checked.findings.push(format!("DNS does not know it: {e}"));
+            vec![checked]
+        }
     }
-    Ok(all)
+}
+
+/// Each of `addresses`, side by side.
+async fn check_addresses(
+    host: &Identifier,
+    addresses: impl Iterator<Item = SocketAddr>,
+    wanted: Option<Fingerprint>,
+    trust: bool,
+    cx: &Context,
+) -> Vec<Checked> {
+    join_all(addresses.map(|address| check_address(host, address, wanted, trust, cx))).await
 }
 
 async fn check_address(

@@ -79,7 +79,7 @@ impl Seaworthy {
         Ok(ListResult { certificates: super::first(states)? })
     }
 
-    pub(super) fn cert_state(
+    pub(crate) fn cert_state(
         &self,
         manager: &Manager,
         name: &Name,

@@ -1,0 +1,203 @@
+//! What one stored snapshot is worth, by its manifest, what lies beside it, and what checks found.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BackupSinkExt, ObjectKey, Repository,
+    repository::PIN,
+    signing::{SIGNATURE_SUFFIX, comment},
+    sink::ObjectInfo,
+    snapshot::{
+        CheckOutcome, CheckRecord, MANIFEST, SnapshotId, SnapshotInfo, SnapshotState,
+        check::{CHECKS, MAX_CHECK, standing_failure},
+        facts::Facts,
+    },
+};
+
+/// What was found out about one snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct Examined {
+    pub(crate) info: SnapshotInfo,
+    /// None where the manifest cannot be read.
+    pub(crate) facts: Option<Facts>,
+    /// What checks found, oldest first: those that are believed.
+    pub(crate) checks: Vec<CheckRecord>,
+    /// What need not be read again.
+    pub(crate) known: Option<Known>,
+}
+
+/// What was read of one snapshot, and of which objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    manifest: Stamp,
+    facts: Facts,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    checks: BTreeMap<String, KnownCheck>,
+}
+
+/// A record, and whether somebody whom we trust signed it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KnownCheck {
+    stamp: Stamp,
+    record: CheckRecord,
+    believed: bool,
+}
+
+/// Tells an object from one that took its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    size: u64,
+    modified: Timestamp,
+}
+
+impl From<&ObjectInfo> for Stamp {
+    fn from(object: &ObjectInfo) -> Self {
+        Self { size: object.size, modified: object.modified }
+    }
+}
+
+impl Repository {
+    /// Judges the snapshot whose folder holds `objects`; nothing where it was removed meanwhile.
+    /// What is `known` of objects that are still the same is not read again.
+    pub(crate) async fn examine(
+        &self,
+        id: SnapshotId,
+        objects: Vec<ObjectInfo>,
+        known: Option<Known>,
+    ) -> Result<Option<Examined>> {
+        let folder = self.folder_of(&id)?;
+        let mut info = SnapshotInfo::new(id.clone(), self.host().clone());
+        info.pinned = objects.iter().any(|o| o.key.strip_prefix(&folder) == Some(PIN));
+        info.stored = objects.iter().map(|object| object.size).sum();
+        let stamp = objects.iter().find(|o| o.key.strip_prefix(&folder) == Some(MANIFEST));
+        let stamp = stamp.map(Stamp::from);
+        let (facts, known_checks) = match known {
+            Some(known) if Some(&known.manifest) == stamp.as_ref() => (known.facts, known.checks),
+            _ => match self.open(&id).await {
+                Ok(snapshot) => (Facts::from(snapshot.manifest()), BTreeMap::new()),
+                Err(error) => {
+                    info.host = None;
+                    info.state = match error.kind() {
+                        ErrorKind::NotFound => return Ok(None),
+                        ErrorKind::NewerFormat => SnapshotState::NewerFormat { why: error.chain() },
+                        ErrorKind::Untrusted => SnapshotState::Untrusted { why: error.chain() },
+                        _ if is_lasting(&error) => SnapshotState::Damaged { why: error.chain() },
+                        _ => return Err(error),
+                    };
+                    let checks = Vec::new();
+                    return Ok(Some(Examined { info, facts: None, checks, known: None }));
+                }
+            },
+        };
+        info.host = Some(facts.host.clone());
+        info.kind = facts.kind;
+        info.plain = facts.plain;
+        let missing = missing_object(&facts, &folder, &objects);
+        let (records, known_checks) = self.records(&folder, &objects, known_checks).await?;
+        let (failed, checks) = match (missing, records) {
+            (None, Ok(records)) => (standing_failure(&records), records),
+            (None, Err(why)) => (Some(why), Vec::new()),
+            (missing, records) => (missing, records.unwrap_or_default()),
+        };
+        info.state = match failed {
+            Some(why) => SnapshotState::Damaged { why },
+            None if facts.suspicions.is_empty() || facts.accepted => SnapshotState::Good,
+            None => SnapshotState::Suspect { suspicions: facts.suspicions.clone() },
+        };
+        let known =
+            stamp.map(|manifest| Known { manifest, facts: facts.clone(), checks: known_checks });
+        Ok(Some(Examined { info, facts: Some(facts), checks, known }))
+    }
+
+    /// The records of checks that are believed, oldest first, or why one cannot be read; and all
+    /// that was read.
+    async fn records(
+        &self,
+        folder: &ObjectKey,
+        objects: &[ObjectInfo],
+        mut known: BTreeMap<String, KnownCheck>,
+    ) -> Result<(std::result::Result<Vec<CheckRecord>, String>, BTreeMap<String, KnownCheck>)> {
+        let checks = folder.join(CHECKS)?;
+        let mut found: Vec<_> = objects.iter().collect();
+        found.retain(|object| {
+            let key = &object.key;
+            key.starts_with(&checks) && !key.as_str().ends_with(SIGNATURE_SUFFIX)
+        });
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut read = BTreeMap::new();
+        for object in found {
+            let (key, stamp) = (&object.key, Stamp::from(object));
+            let name = key.strip_prefix(&checks).unwrap_or_default().to_owned();
+            // A signature may still come: what is not believed is looked at again.
+            let before = known.remove(&name).filter(|known| known.stamp == stamp && known.believed);
+            if let Some(before) = before {
+                read.insert(name, before);
+                continue;
+            }
+            let bytes = match self.sink().get(key, MAX_CHECK).await {
+                Ok(bytes) => bytes,
+                // Deleted since the listing.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if is_lasting(&error) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let Ok(record) = serde_json::from_slice::<CheckRecord>(&bytes) else {
+                return Ok((Err(format!("the record {key} cannot be read")), BTreeMap::new()));
+            };
+            // A forged failure costs attention; a forged success would hide one.
+            let believed =
+                record.outcome != CheckOutcome::Ok || self.is_believed(folder, key, &bytes).await?;
+            read.insert(name, KnownCheck { stamp, record, believed });
+        }
+        let believed = read.values().filter(|check| check.believed);
+        let mut records: Vec<_> = believed.map(|check| check.record.clone()).collect();
+        // Names can be forged where records cannot.
+        records.sort_by_key(|record| record.time);
+        Ok((Ok(records), read))
+    }
+
+    /// Whether somebody whom we trust signed the record `key` of the snapshot in `folder`.
+    async fn is_believed(
+        &self,
+        folder: &ObjectKey,
+        key: &ObjectKey,
+        record: &[u8],
+    ) -> Result<bool> {
+        let Some(trust) = &self.held_keys().trust else { return Ok(true) };
+        let signature = format!("{key}{SIGNATURE_SUFFIX}").parse()?;
+        let signature = match self.sink().get(&signature, MAX_CHECK).await {
+            Ok(signature) => signature,
+            Err(error) if error.kind() == ErrorKind::NotFound || is_lasting(&error) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let name = key.strip_prefix(folder).unwrap_or_default();
+        Ok(trust.check(record, &signature).is_ok_and(|said| said == comment(folder, name)))
+    }
+}
+
+/// Whether `error` speaks of one object and will not pass: it makes a snapshot damaged. A store that
+/// cannot be reached says nothing about what it holds.
+fn is_lasting(error: &Error) -> bool {
+    let of_object =
+        matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io | ErrorKind::PermissionDenied);
+    of_object && !error.is_retryable()
+}
+
+/// What is wrong with the first object that is not there with its right size.
+fn missing_object(facts: &Facts, folder: &ObjectKey, objects: &[ObjectInfo]) -> Option<String> {
+    facts.objects.iter().find_map(|(name, size)| {
+        let found = objects.iter().find(|o| o.key.strip_prefix(folder) == Some(name));
+        match found {
+            None => Some(format!("{name} is missing")),
+            Some(found) if found.size != *size => {
+                Some(format!("{name} has {} bytes instead of {size}", found.size))
+            }
+            Some(_) => None,
+        }
+    })
+}

@@ -1,0 +1,122 @@
+//! `status`: once, or again and again, in the form that is asked for.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::Args;
+use seaworthy::{
+    Outcome, Reply, Seaworthy, Status, StatusRequest,
+    core::{Context, Error, ErrorKind, Span, durable},
+};
+
+use crate::{output, run::Finish};
+
+/// A web server reads the page as another user.
+const PAGE_MODE: u32 = 0o644;
+
+/// How everything does.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Look again and again, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["prometheus", "html"])]
+    watch: bool,
+    /// How long to wait in between
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "watch")]
+    every: Span,
+    /// Print metrics in the text format of Prometheus
+    #[arg(long, conflicts_with = "html")]
+    prometheus: bool,
+    /// Write a page to this file, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also the backups of other machines that store in the same sinks
+    #[arg(long)]
+    all_hosts: bool,
+}
+
+pub(crate) async fn run(
+    arguments: StatusArguments,
+    seaworthy: &Seaworthy,
+    finish: &Finish<'_>,
+    cx: &Context,
+) -> Outcome {
+    let request = StatusRequest { all_hosts: arguments.all_hosts };
+    if arguments.watch {
+        return watch(&arguments, seaworthy, &request, finish, cx).await;
+    }
+    if arguments.prometheus && finish.terminal().json {
+        return finish.with(refused("metrics are no JSON document"));
+    }
+    let reply = seaworthy.status(&request, cx).await;
+    let Some(status) = &reply.result else { return finish.with(reply) };
+    if arguments.prometheus {
+        return match output::print_text(&status.prometheus()) {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                finish.terminal().error(&Error::io("print", "cannot write the metrics", e));
+                Outcome::Failed
+            }
+            _ => reply.outcome,
+        };
+    }
+    if let Some(file) = &arguments.html {
+        let page = status.html(&seaworthy.config().time_zone());
+        if let Err(error) = durable::write_file(file, page.as_bytes(), PAGE_MODE) {
+            return finish.with(reply.with_error(Some(error)));
+        }
+        if !finish.terminal().json {
+            return reply.outcome;
+        }
+    }
+    finish.with(reply)
+}
+
+fn refused(why: &str) -> Reply<Status> {
+    let error = Error::new(ErrorKind::InvalidInput, "status", why);
+    error.remedy_is("leave one of the two out").into()
+}
+
+/// Looks again and again. On a terminal each look takes the place of the one before.
+async fn watch(
+    arguments: &StatusArguments,
+    seaworthy: &Seaworthy,
+    request: &StatusRequest,
+    finish: &Finish<'_>,
+    cx: &Context,
+) -> Outcome {
+    if finish.terminal().json {
+        return finish.with(refused("--json prints one document, and what is watched has no end"));
+    }
+    let every = arguments.every.as_duration().max(Duration::from_secs(1));
+    let is_terminal = std::io::stdout().is_terminal();
+    loop {
+        let reply = seaworthy.status(request, cx).await;
+        if cx.cancel().is_triggered() {
+            return Outcome::Interrupted;
+        }
+        let Some(status) = reply.result else { return finish.with(reply) };
+        let shown = show(&status, is_terminal);
+        if shown.is_err() {
+            // Nobody looks any more.
+            return status.outcome();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = cx.cancel().triggered() => return Outcome::Interrupted,
+        }
+    }
+}
+
+fn show(status: &Status, is_terminal: bool) -> std::io::Result<()> {
+    if is_terminal {
+        let mut out = std::io::stdout().lock();
+        // To the upper left corner, and everything below it gone.
+        out.write_all(b"\x1b[H\x1b[2J\x1b[3J")?;
+    }
+    output::print(status)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{}{}", status.time, if is_terminal { "  (Ctrl-C ends)" } else { "\n" })?;
+    out.flush()
+}

@@ -1,0 +1,139 @@
+//! How full the disks are that hold our folders, and when they will be.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use seaworthy_backup::config::SinkConfig;
+use seaworthy_core::{ByteSize, Name};
+
+use super::{
+    DiskStatus, Finding, JobStatus, Severity,
+    forecast::{DAYS, Forecast, full_in},
+};
+use crate::Seaworthy;
+
+/// A disk that is full within so many days wants attention now.
+const SOON: u64 = 3;
+/// And within so many days, attention.
+const LATER: u64 = 14;
+/// What is free should be more than so many hundredths of the disk.
+const LITTLE: u64 = 5;
+/// The day whose growth is told.
+const MONTH: u16 = 30;
+
+impl Seaworthy {
+    /// How full the disks are. `forecasts` are those of the sinks, by name.
+    pub(super) fn disk_states(
+        &self,
+        jobs: &[JobStatus],
+        forecasts: &[(Name, Forecast)],
+    ) -> (Vec<DiskStatus>, Vec<Finding>) {
+        let mut disks: BTreeMap<u64, Disk> = BTreeMap::new();
+        for (sink, folder) in self.used_folders() {
+            let Some((device, there)) = device_of(&folder) else { continue };
+            let disk = disks.entry(device).or_insert_with(|| Disk::new(there));
+            if !disk.folders.contains(&folder) {
+                disk.folders.push(folder);
+            }
+            let Some(sink) = sink else { continue };
+            let sinks = jobs.iter().flat_map(|job| &job.sinks).filter(|of| of.sink == sink);
+            disk.snapshots += sinks.map(|of| of.stored).sum::<u64>();
+            for (_, Forecast(changes)) in forecasts.iter().filter(|(of, _)| *of == sink) {
+                disk.add(changes);
+            }
+        }
+        let (mut states, mut findings) = (Vec::new(), Vec::new());
+        for disk in disks.into_values() {
+            if let Some(state) = disk.state() {
+                findings.extend(judge(&state));
+                states.push(state);
+            }
+        }
+        (states, findings)
+    }
+
+    /// The folders that we fill, with the sinks that they are.
+    fn used_folders(&self) -> Vec<(Option<Name>, PathBuf)> {
+        let sinks = self.config.sink.iter().filter_map(|(name, sink)| match sink {
+            SinkConfig::Local(local) => Some((Some(name.clone()), local.path.clone())),
+            _ => None,
+        });
+        let mut all: Vec<_> = sinks.collect();
+        all.push((None, self.state.path().to_owned()));
+        if !self.config.certificate.is_empty() {
+            let tls = self.config.tls.clone().unwrap_or_default();
+            all.push((None, tls.store().to_owned()));
+        }
+        let temps = self.config.backup.iter().map(|(_, job)| (None, self.temp_of(job)));
+        all.extend(temps);
+        all
+    }
+}
+
+/// A disk, while it is put together.
+struct Disk {
+    /// A folder on it that exists.
+    there: PathBuf,
+    folders: Vec<PathBuf>,
+    snapshots: u64,
+    changes: Option<Vec<i64>>,
+}
+
+impl Disk {
+    fn new(there: PathBuf) -> Self {
+        Self { there, folders: Vec::new(), snapshots: 0, changes: None }
+    }
+
+    /// Adds the changes of one more sink: as far as all of them are told.
+    fn add(&mut self, changes: &[i64]) {
+        self.changes = Some(match self.changes.take() {
+            None => changes.to_vec(),
+            Some(sum) => sum.iter().zip(changes).map(|(a, b)| a.saturating_add(*b)).collect(),
+        });
+    }
+
+    fn state(self) -> Option<DiskStatus> {
+        let told = rustix::fs::statvfs(&self.there).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
+        let free = bytes(told.f_bavail);
+        let month = DAYS.iter().position(|day| *day == MONTH);
+        let changes = self.changes.unwrap_or_default();
+        Some(DiskStatus {
+            folders: self.folders,
+            total: bytes(told.f_blocks),
+            free,
+            snapshots: self.snapshots,
+            growth: month.and_then(|at| changes.get(at)).copied(),
+            full_in_days: full_in(&changes, free),
+        })
+    }
+}
+
+/// The disk that `folder`, or the nearest one above it that exists, lies on.
+fn device_of(folder: &Path) -> Option<(u64, PathBuf)> {
+    folder.ancestors().find_map(|folder| {
+        // The folder of a relative path is the present one.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Some((std::fs::metadata(folder).ok()?.dev(), folder.to_owned()))
+    })
+}
+
+fn judge(disk: &DiskStatus) -> Option<Finding> {
+    let subject = disk.folders.first().map(|folder| folder.display().to_string());
+    let free = ByteSize::new(disk.free);
+    let little = u128::from(disk.free) * 100 < u128::from(disk.total) * u128::from(LITTLE);
+    let (severity, message) = match disk.full_in_days {
+        Some(days) if days <= LATER => {
+            let severity = if days <= SOON { Severity::Error } else { Severity::Warning };
+            (severity, format!("{free} are free; snapshots fill that in {days} days"))
+        }
+        _ if little => (Severity::Warning, format!("only {free} are free")),
+        _ => return None,
+    };
+    let remedy =
+        "keep fewer snapshots (`seaworthy prune --dry-run` says what goes), or a larger disk";
+    Some(Finding::new(severity, "disk.full", subject.unwrap_or_default(), message).remedy(remedy))
+}

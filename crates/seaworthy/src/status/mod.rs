@@ -1,0 +1,110 @@
+//! `status`: one page that tells the truth, as the sinks, the disk and the servers say it.
+//!
+//! [`Seaworthy::status`] gathers a [`Status`] document, side by side and within time limits; what is
+//! not as it should be stands in its findings. [`Status::prometheus`] and [`Status::html`] show it.
+
+mod backups;
+mod certificates;
+mod disk;
+mod document;
+mod due;
+mod finding;
+mod forecast;
+mod hosts;
+mod html;
+mod judge;
+mod prometheus;
+mod remember;
+mod services;
+mod sites;
+mod words;
+
+use futures_util::future::join_all;
+use seaworthy_core::{Context, Error, Name, Result};
+
+#[cfg(feature = "schema")]
+pub use document::schema;
+pub use document::{
+    CertificateStatus, CheckStatus, DiskStatus, InstanceState, JobStatus, Point, ServerStatus,
+    ServiceState, SinkStatus, SiteStatus, Status,
+};
+pub use finding::{Finding, Severity};
+pub use words::ago;
+
+use crate::{Reply, Seaworthy, machine};
+
+/// What `status` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct StatusRequest {
+    /// Also the jobs of other machines that store in the same sinks.
+    pub all_hosts: bool,
+}
+
+impl Seaworthy {
+    /// How everything does that the file describes. What cannot be asked is a finding: it never
+    /// keeps the rest from being told.
+    pub async fn status(&self, request: &StatusRequest, cx: &Context) -> Reply<Status> {
+        match self.try_status(request, cx).await {
+            Ok(status) => {
+                let outcome = status.outcome();
+                Reply::new(status, outcome)
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn try_status(&self, request: &StatusRequest, cx: &Context) -> Result<Status> {
+        let names: Vec<Name> = self.config.backup.names().cloned().collect();
+        let jobs = join_all(names.iter().map(|job| self.job_status(job, request.all_hosts, cx)));
+        let others =
+            async { if request.all_hosts { self.jobs_of_others(cx).await } else { Vec::new() } };
+        let (jobs, foreign, certificates, sites, services) = tokio::join!(
+            jobs,
+            others,
+            self.certificate_states(cx),
+            self.site_states(cx),
+            self.service_states(cx),
+        );
+        cx.check("status")?;
+        let jobs = jobs.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let mut status = Status {
+            time: cx.now(),
+            host: self.host().to_string(),
+            host_name: machine::host_name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            findings: Vec::new(),
+            jobs: Vec::new(),
+            certificates: Vec::new(),
+            sites: Vec::new(),
+            services: Vec::new(),
+            disks: Vec::new(),
+        };
+        let (mut others, mut forecasts) = (Vec::new(), Vec::new());
+        for job in jobs {
+            status.jobs.push(job.status);
+            others.extend(job.others);
+            forecasts.extend(job.forecasts);
+        }
+        status.jobs.extend(others.into_iter().chain(foreign));
+        let mut findings: Vec<_> =
+            status.jobs.iter().flat_map(|job| judge::judge(job, status.time)).collect();
+        for (certificate, found) in certificates {
+            status.certificates.push(certificate);
+            findings.extend(found);
+        }
+        for (site, found) in sites {
+            status.sites.push(site);
+            findings.extend(found);
+        }
+        for (service, found) in services {
+            status.services.push(service);
+            findings.extend(found);
+        }
+        let (disks, found) = self.disk_states(&status.jobs, &forecasts);
+        status.disks = disks;
+        findings.extend(found);
+        findings.sort_by_key(|finding| finding.severity);
+        status.findings = findings;
+        Ok(status)
+    }
+}

@@ -1,0 +1,41 @@
+//! What was read of manifests before, in the folder for state: a help that may be lost any time.
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_backup::{Remembered, Repository, snapshot::Digest256};
+use seaworthy_core::{Result, durable};
+use serde::{Deserialize, Serialize};
+
+/// What of this version is remembered; that of another is read anew.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    format: u32,
+    snapshots: Remembered,
+}
+
+/// Where it is remembered what `repository` holds, for those who trust the keys `trust`.
+pub(super) fn place(state: &Path, repository: &Repository, trust: &[String]) -> PathBuf {
+    // What was believed with other keys is no longer known.
+    let about = format!("{}\n{}", repository.sink(), trust.join("\n"));
+    let digest = Digest256::of(about.as_bytes()).to_string();
+    state.join("status").join(&digest[..16]).join(format!("{}.json", repository.job()))
+}
+
+/// What is remembered in `path`; nothing where that cannot be read.
+pub(super) fn recall(path: &Path) -> Remembered {
+    let kept = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let kept = kept.filter(|kept: &Kept| kept.format == FORMAT);
+    kept.map(|kept| kept.snapshots).unwrap_or_default()
+}
+
+/// Remembers `snapshots` in `path`.
+pub(super) fn remember(path: &Path, snapshots: Remembered) -> Result<()> {
+    let kept = Kept { format: FORMAT, snapshots };
+    let Ok(bytes) = serde_json::to_vec(&kept) else { return Ok(()) };
+    if let Some(folder) = path.parent() {
+        durable::create_private_folder(folder)?;
+    }
+    durable::write_file(path, &bytes, 0o600)
+}
