@@ -3,6 +3,7 @@
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
 //! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`notify`]: telling somebody what happened
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
@@ -15,6 +16,7 @@ pub mod config;
 mod database;
 mod keys;
 mod machine;
+pub mod notify;
 mod open;
 mod out;
 mod outcome;

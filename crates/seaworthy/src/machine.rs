@@ -53,6 +53,12 @@ fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<Path
         .map(|folder| folder.join("seaworthy"))
 }
 
+/// The name of this machine, for people.
+pub(crate) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "this machine".to_owned() } else { name.trim().to_owned() }
+}
+
 /// How many processors this machine has for us.
 pub(crate) fn processors() -> u16 {
     std::thread::available_parallelism()

@@ -13,7 +13,7 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret, SecretRef};
 
-use crate::{Config, StateVariables, default_state_folder, find_secret, machine};
+use crate::{Config, StateVariables, default_state_folder, find_secret, machine, notify::Notifier};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -37,6 +37,7 @@ pub struct Seaworthy {
     /// This program with its file, as timers call it.
     pub(crate) program: Option<CommandLine>,
     custom_sinks: HashMap<Name, Arc<dyn BackupSink>>,
+    pub(crate) custom_notifiers: HashMap<Name, Arc<dyn Notifier>>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -82,6 +83,7 @@ impl Seaworthy {
             identities: Identities::new(),
             program: None,
             custom_sinks: HashMap::new(),
+            custom_notifiers: HashMap::new(),
         })
     }
 

@@ -19,7 +19,7 @@ pub use import::{ImportRequest, ImportResult, Imported};
 pub use list::{CertState, ListResult};
 pub use revoke::RevokeResult;
 
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy, certificates::Shared};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, certificates::Shared, notify::Delivery};
 
 /// What `cert issue` and `cert renew` are asked.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,9 @@ pub struct CertResult {
     pub certificates: Vec<CertRun>,
     /// Whether nothing was stored.
     pub dry_run: bool,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What was done about one certificate.
@@ -108,6 +111,15 @@ impl Seaworthy {
         let mut outcome = if nothing { Outcome::NothingToDo } else { Outcome::Done };
         let mut first_error = None;
         let mut runs: Vec<CertRun> = Vec::new();
+        let mut notified = Vec::new();
+        if !staging {
+            let issued = |report: &Report| report.issued.is_some();
+            let done = reports.iter().map(|r| (&r.name, issued(r), r.error.as_ref()));
+            let unready = unready.iter().map(|(name, error)| (name, false, Some(error)));
+            for (name, issued, error) in done.chain(unready) {
+                notified.extend(self.tell_of_certificate(name, issued, error, cx).await);
+            }
+        }
         for report in reports {
             outcome = outcome.and(outcome_of(&report));
             let error = report.error.as_ref().map(ErrorDocument::new);
@@ -135,8 +147,10 @@ impl Seaworthy {
         }
         let position = |run: &CertRun| names.iter().position(|name| *name == run.name);
         runs.sort_by_key(position);
-        let mut reply =
-            Reply::new(CertResult { certificates: runs, dry_run: request.dry_run }, outcome);
+        let mut reply = Reply::new(
+            CertResult { certificates: runs, dry_run: request.dry_run, notified },
+            outcome,
+        );
         reply.error = first_error;
         reply
     }
