@@ -173,6 +173,13 @@ pub(crate) enum Command {
     /// Configure the web server: render, check, compare, install, switch pools
     #[command(subcommand)]
     Proxy(ProxyCommand),
+    /// Can each part work here? Everything is tried, nothing is left behind; ends with 1 when
+    /// something cannot
+    Doctor {
+        /// Send each notifier a test message
+        #[arg(long)]
+        notify: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -403,6 +410,7 @@ impl Command {
             Self::Proxy(ProxyCommand::Diff) => "proxy diff",
             Self::Proxy(ProxyCommand::Apply { .. }) => "proxy apply",
             Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
+            Self::Doctor { .. } => "doctor",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

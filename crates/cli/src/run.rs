@@ -11,6 +11,7 @@ use seaworthy::{
         RestoreRequest, ShowRequest, VerifyKind, VerifyRequest, check_file, keygen,
     },
     core::{CommandLine, Context, Error, Result},
+    doctor::DoctorRequest,
     find_identities,
 };
 use serde::Serialize;
@@ -106,6 +107,9 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         }
         Command::Cert(command) => crate::cert::run(command, &seaworthy, &finish, &cx).await,
         Command::Proxy(command) => proxy(&seaworthy, command, &finish, &cx).await,
+        Command::Doctor { notify } => {
+            finish.with(seaworthy.doctor(&DoctorRequest { notify }, &cx).await)
+        }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),
         Command::Config(_)

@@ -3,6 +3,7 @@
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
 //! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`doctor`]: can each part work here?
 //! - [`notify`]: telling somebody what happened
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
@@ -14,6 +15,7 @@ mod certificates;
 pub mod command;
 pub mod config;
 mod database;
+pub mod doctor;
 mod keys;
 mod machine;
 pub mod notify;

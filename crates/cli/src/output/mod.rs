@@ -2,6 +2,7 @@
 
 mod backup;
 mod cert;
+mod doctor;
 mod drill;
 mod keygen;
 mod load_test;

@@ -23,7 +23,7 @@ impl Seaworthy {
     }
 
     /// The notifier `name`, with its secrets.
-    pub(super) async fn notifier(
+    pub(crate) async fn notifier(
         &self,
         name: &Name,
         config: &NotifyConfig,
