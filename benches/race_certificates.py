@@ -52,6 +52,14 @@ def measure(words, env, cwd):
     return elapsed, usage.ru_maxrss / 1024
 
 
+def as_installed(program):
+    """Lets the kernel read a program from disk again: of one that was written a moment ago it keeps larger pieces, and
+    more of it then counts as the memory of whoever runs it."""
+    with open(shutil.which(program), "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def requests(log):
     """All requests that Pebble has answered, and those of them that only ask how an order stands."""
     lines = [line for line in log.read_text().splitlines() if "-> calling handler()" in line]
@@ -126,6 +134,7 @@ challenge = {{ type = "http-01", standalone = "127.0.0.1:{http}" }}
         for name, words in [("seaworthy", ours), ("lego", lego), ("certbot", certbot)]:
             if not shutil.which(str(words[0])):
                 sys.exit(f"{words[0]} is not installed")
+            as_installed(words[0])
             runs = []
             for _ in range(rounds if name == "seaworthy" else max(1, rounds // 3)):
                 for account in ("lego", "c", "tls/accounts"):

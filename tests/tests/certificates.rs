@@ -78,15 +78,17 @@ fn config(ports: &Ports, more: &str) -> String {
     text
 }
 
-/// Tells the DNS server one more address of `host`; 127.0.0.1 takes all others away.
-fn add_address(management: u16, host: &str, address: &str) {
-    let (call, body) = match address {
-        "127.0.0.1" => ("clear-a", serde_json::json!({ "host": host })),
-        _ => ("add-a", serde_json::json!({ "host": host, "addresses": ["127.0.0.1", address] })),
-    };
-    let url = format!("http://127.0.0.1:{management}/{call}");
-    let curl = Command::new("curl").args(["-fsS", "-d", &body.to_string(), &url]).status();
-    assert!(curl.unwrap().success());
+/// Tells the DNS server all addresses of `host`; with none it has those of every name.
+fn set_addresses(management: u16, host: &str, addresses: &[&str]) {
+    let set = serde_json::json!({ "host": host, "addresses": addresses });
+    for (call, body) in [("clear-a", serde_json::json!({ "host": host })), ("add-a", set)] {
+        if call == "add-a" && addresses.is_empty() {
+            continue;
+        }
+        let url = format!("http://127.0.0.1:{management}/{call}");
+        let curl = Command::new("curl").args(["-fsS", "-d", &body.to_string(), &url]).status();
+        assert!(curl.unwrap().success());
+    }
 }
 
 #[test]
@@ -147,20 +149,29 @@ fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
         assert!(dry.contains(wanted), "{wanted}: {dry}");
     }
     // Nobody listens at the second address.
-    add_address(dns_management, "app.flotteq.example.", "127.0.0.9");
+    set_addresses(dns_management, "app.flotteq.example.", &["127.0.0.1", "127.0.0.9"]);
     let lab = lab.with_config(&config(&ports, ""));
     let dry = lab.run(&["cert", "issue", "--dry-run", "app"]).stdout;
     let wanted =
         format!("perhaps   app.flotteq.example: does not answer at 127.0.0.9:{}", ports.http);
     assert!(dry.contains(&wanted) && dry.contains("help: open the port"), "{dry}");
-    add_address(dns_management, "app.flotteq.example.", "127.0.0.1");
+    set_addresses(dns_management, "app.flotteq.example.", &[]);
 
-    let issued = lab.ok(&["cert", "issue", "--json"]).json();
+    // All five at once; the one whose name leads nowhere stops none of the others.
+    set_addresses(dns_management, "partner.flotteq.example.", &["127.0.0.9"]);
+    let issued = lab.run(&["cert", "issue", "--json"]).expect_code(1).json();
     for (i, site) in SITES.iter().enumerate() {
         let one = &issued["result"]["certificates"][i + 1];
-        assert_eq!((one["name"].as_str(), one["deployed"].as_bool()), (Some(*site), Some(true)));
-        assert!(lab.path("tls/live").join(site).join("privkey.pem").exists());
+        let good = *site != "partner";
+        assert_eq!((one["name"].as_str(), one["deployed"].as_bool()), (Some(*site), Some(good)));
+        assert_eq!(one["error"].is_null(), good, "{one}");
+        assert_eq!(lab.path("tls/live").join(site).join("privkey.pem").exists(), good);
     }
+    let why = issued["result"]["certificates"][3]["error"].to_string();
+    assert!(why.contains("partner.flotteq.example") && why.contains("port 80"), "{why}");
+    set_addresses(dns_management, "partner.flotteq.example.", &[]);
+    let again = lab.ok(&["cert", "issue"]).stdout;
+    assert_eq!(again.matches("and deployed").count(), 1, "{again}");
     lab.ok(&["cert", "renew"]);
     lab.run(&["cert", "renew", "--detailed-exit-code"]).expect_code(4);
     let listed = lab.ok(&["cert", "list"]).stdout;

@@ -209,6 +209,7 @@ impl Store {
     }
 
     /// As [`probe`](Self::probe), and leaves no empty folder of that name.
+    #[cfg(feature = "manage")]
     pub(crate) fn try_out(&self, name: &Name) -> Result<()> {
         let done = self.probe(name);
         // One that is not empty stays.

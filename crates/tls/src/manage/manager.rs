@@ -14,6 +14,8 @@ use crate::{
 
 /// How many certificates are worked on at once.
 const SIDE_BY_SIDE: usize = 64;
+/// A thread of its own is worth so many looks.
+const SMALLEST_SHARE: usize = 64;
 /// How often an authority is asked for hints, where it does not say.
 const ASK_HINTS: Duration = Duration::from_secs(6 * 3600);
 /// How long a hint may take: it is no more than a hint.
@@ -66,10 +68,60 @@ impl Manager {
         options: &RunOptions,
         cx: &Context,
     ) -> Vec<Report> {
-        let runs = certificates.iter().map(|certificate| self.run(certificate, options, cx));
+        let resting = self.resting(certificates, options, cx);
+        let runs = certificates.iter().zip(resting).map(|(certificate, rests)| async move {
+            match rests {
+                Some(report) => report,
+                None => self.run(certificate, options, cx).await,
+            }
+        });
         // Made first: the closure within a stream would keep this future to one thread.
         let runs: Vec<_> = runs.collect();
         stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await
+    }
+
+    /// The reports of those about which nothing is to be done, looked at by all processors.
+    fn resting(
+        &self,
+        certificates: &[ManagedCertificate],
+        options: &RunOptions,
+        cx: &Context,
+    ) -> Vec<Option<Report>> {
+        let look = |part: &[ManagedCertificate]| -> Vec<Option<Report>> {
+            // What fails is looked at again by whoever runs it, and says why.
+            part.iter().map(|one| self.rests(one, options, cx).ok().flatten()).collect()
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = certificates.len().div_ceil(threads).max(SMALLEST_SHARE);
+        std::thread::scope(|scope| {
+            let mut parts = certificates.chunks(share);
+            let first = parts.next();
+            let others: Vec<_> =
+                parts.map(|part| (part, scope.spawn(move || look(part)))).collect();
+            let mut all = first.map(look).unwrap_or_default();
+            for (part, other) in others {
+                all.extend(other.join().unwrap_or_else(|_| part.iter().map(|_| None).collect()));
+            }
+            all
+        })
+    }
+
+    /// The report where nothing is to be done.
+    fn rests(
+        &self,
+        certificate: &ManagedCertificate,
+        options: &RunOptions,
+        cx: &Context,
+    ) -> Result<Option<Report>> {
+        let history = self.history(&certificate.name)?;
+        let newest = self.glance(&certificate.name, &history)?;
+        let action = self.decide(certificate, newest.as_ref(), options, &history, cx)?;
+        let mut report = Report::new(&certificate.name, action);
+        report.deployed = history.deployed;
+        let asks = !options.dry_run
+            && hint_is_old(&history, cx)
+            && newest.is_some_and(|newest| issuer_of(&certificate.origin, &newest.about).is_some());
+        Ok(Some(report).filter(|report| report.is_unchanged() && !asks))
     }
 
     /// Does what is due about one certificate.
@@ -94,20 +146,14 @@ impl Manager {
         report: &mut Report,
     ) -> Result<()> {
         // Looked at without the lock: a thousand that are not due cost nothing.
-        let mut history = self.history(&certificate.name)?;
-        let newest = self.glance(&certificate.name, &history)?;
-        report.action = self.decide(certificate, newest.as_ref(), options, &history, cx)?;
-        report.deployed = history.deployed;
-        let hint_is_old = !options.dry_run
-            && hint_is_old(&history, cx)
-            && newest.is_some_and(|newest| issuer_of(&certificate.origin, &newest.about).is_some());
-        if report.is_unchanged() && !hint_is_old {
+        if let Some(rests) = self.rests(certificate, options, cx)? {
+            *report = rests;
             return Ok(());
         }
         let _lock = self.lock(&certificate.name, cx).await?;
         // Whoever had it may have done the work.
-        history = self.history(&certificate.name)?;
-        if hint_is_old {
+        let mut history = self.history(&certificate.name)?;
+        if hint_is_old(&history, cx) && !options.dry_run {
             self.ask_hint(certificate, &mut history, cx).await?;
         }
         report.action = self.action(certificate, options, &history, cx)?;

@@ -210,6 +210,55 @@ async fn terms_that_are_not_agreed_to_are_not_agreed_to() {
     assert_eq!(key.key_type(), KeyType::P256);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_which_none_is_due_cost_no_request_and_one_that_is_damaged_is_named() {
+    let lab = Lab::new().await;
+    let provider = lab.provider();
+    let manager = lab.manager();
+    let (options, cx) = (RunOptions::default(), Context::new());
+    let first = lab.certificate("c", &["a.test.example"], provider.clone());
+    for _ in 0..2 {
+        assert!(manager.run(&first, &options, &cx).await.error.is_none());
+    }
+    let version = manager.store().current(&first.name).unwrap().unwrap();
+    let copies: Vec<String> = (0..300).map(|i| format!("c{i}")).collect();
+    for name in &copies {
+        let folder = lab.path("store/versions").join(name).join(&version.id);
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in std::fs::read_dir(version.folder()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+        manager.store().swap(&Name::new(name.clone()).unwrap(), Some(&version.id)).unwrap();
+        std::fs::create_dir(lab.path("state").join(name)).unwrap();
+        let history = format!("state/{name}/history.json");
+        std::fs::copy(lab.path("state/c/history.json"), lab.path(&history)).unwrap();
+    }
+    let certificates: Vec<_> = copies
+        .iter()
+        .map(|name| lab.certificate(name, &["a.test.example"], provider.clone()))
+        .collect();
+    let asked = provider.authority().requests();
+    let reports = manager.run_all(&certificates, &options, &cx).await;
+    assert!(reports.iter().all(|report| report.is_unchanged() && report.deployed));
+    let names: Vec<_> = reports.iter().map(|report| report.name.to_string()).collect();
+    assert_eq!(names, copies);
+    assert_eq!(provider.authority().requests(), asked);
+
+    let damaged = lab.path("store/live/c200/fullchain.pem");
+    std::fs::write(damaged, "nothing").unwrap();
+    for report in manager.run_all(&certificates, &options, &cx).await {
+        match report.name.as_str() {
+            "c200" => {
+                let error = report.error.unwrap();
+                assert!(error.to_string().contains("versions/c200"), "{error}");
+            }
+            _ => assert!(report.is_unchanged() && report.error.is_none(), "{report:?}"),
+        }
+    }
+    assert_eq!(provider.authority().requests(), asked);
+}
+
 /// The example in the repository is run as a reader would run it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_gets_a_certificate_in_under_forty_lines() {
