@@ -71,6 +71,8 @@ struct Import {
     names: Vec<Name>,
     #[serde(default)]
     dry_run: bool,
+    #[serde(default)]
+    roll_over: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -115,8 +117,8 @@ async fn run(seaworthy: &Seaworthy, request: Cert, cx: &Context) -> Finished {
         Cert::Revoke(Revoke { names, reason }) => {
             Finished::new("cert revoke", seaworthy.cert_revoke(&names, reason, cx).await)
         }
-        Cert::ImportCertbot(Import { from, names, dry_run }) => {
-            let request = ImportRequest { from, names, dry_run };
+        Cert::ImportCertbot(Import { from, names, dry_run, roll_over }) => {
+            let request = ImportRequest { from, names, dry_run, roll_over };
             Finished::new("cert import-certbot", seaworthy.cert_import(&request, cx).await)
         }
         Cert::Cleanup(Cleanup { dry_run, look_in }) => {
@@ -131,9 +133,9 @@ async fn run(seaworthy: &Seaworthy, request: Cert, cx: &Context) -> Finished {
 /// `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
 /// `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
 /// `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
-/// `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names` and `dry_run`;
-/// `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's `outcome` is
-/// `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
+/// `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names`, `dry_run`
+/// and `roll_over`; `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's
+/// `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
 /// certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
 ///
 /// # Safety
