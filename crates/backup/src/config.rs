@@ -131,6 +131,9 @@ pub struct JobConfig {
     /// What the run may use.
     #[serde(default)]
     pub limit: LimitConfig,
+    /// The names of those who are told how the job goes; everybody where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Vec<Name>>,
     /// What is backed up. Sources run in the order in which they are written.
     pub sources: Named<SourceConfig>,
     /// Commands around a restore in place.

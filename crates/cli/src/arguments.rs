@@ -203,6 +203,13 @@ pub(crate) enum Command {
         #[arg(long)]
         detailed_exit_code: bool,
     },
+    /// Can each part work here? Everything is tried, nothing is left behind; ends with 1 when
+    /// something cannot
+    Doctor {
+        /// Send each notifier a test message
+        #[arg(long)]
+        notify: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -440,6 +447,7 @@ impl Command {
             Self::Proxy(ProxyCommand::Switch { .. }) => "proxy switch",
             Self::Apply { .. } => "apply",
             Self::Run { .. } => "run",
+            Self::Doctor { .. } => "doctor",
             Self::Completions { .. } => "completions",
             Self::Man => "man",
         }

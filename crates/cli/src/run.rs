@@ -12,6 +12,7 @@ use seaworthy::{
         check_file, keygen,
     },
     core::{CommandLine, Context, Error, Result},
+    doctor::DoctorRequest,
     find_identities,
     init::InitRequest,
 };
@@ -121,6 +122,9 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Run { dry_run, detailed_exit_code } => {
             let request = RunRequest { dry_run, detailed_exit_code };
             finish.with(seaworthy.run(request, &cx).await)
+        }
+        Command::Doctor { notify } => {
+            finish.with(seaworthy.doctor(&DoctorRequest { notify }, &cx).await)
         }
         Command::Pin { snapshot } => finish.with(seaworthy.pin(&snapshot, &cx).await),
         Command::Unpin { snapshot } => finish.with(seaworthy.unpin(&snapshot, &cx).await),

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt, process::Stdio, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process,
 };
 
@@ -47,9 +47,29 @@ impl CommandLine {
     /// Fails with [`ErrorKind::Command`] when it cannot be started, exits with another code than 0
     /// or is ended by a signal; the message ends with the last lines of its standard error.
     pub async fn run(&self, cx: &Context, limit: Option<Duration>) -> Result<Vec<u8>> {
+        self.run_with(None, cx, limit).await
+    }
+
+    /// The same with `input` on its standard input. A command that does not read it to its end is
+    /// no failure.
+    pub async fn run_with_input(
+        &self,
+        input: Vec<u8>,
+        cx: &Context,
+        limit: Option<Duration>,
+    ) -> Result<Vec<u8>> {
+        self.run_with(Some(input), cx, limit).await
+    }
+
+    async fn run_with(
+        &self,
+        input: Option<Vec<u8>>,
+        cx: &Context,
+        limit: Option<Duration>,
+    ) -> Result<Vec<u8>> {
         let mut child = process::Command::new(self.program())
             .args(self.arguments())
-            .stdin(Stdio::null())
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -59,11 +79,16 @@ impl CommandLine {
                     .caused_by(source)
                     .remedy_is(format!("is {} installed and in PATH?", self.program()))
             })?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (mut out, mut errors) = (Vec::new(), StderrTail::default());
         let work = async {
             let read = async {
-                tokio::join!(read_up_to(stdout, &mut out), read_tail(stderr, &mut errors))
+                tokio::join!(
+                    write_all(stdin, input.unwrap_or_default()),
+                    read_up_to(stdout, &mut out),
+                    read_tail(stderr, &mut errors)
+                )
             };
             tokio::pin!(read);
             let status = tokio::select! {
@@ -102,6 +127,13 @@ impl CommandLine {
         }
         Err(Error::new(ErrorKind::Command, "command.run", message))
     }
+}
+
+/// Writes what the program reads, and closes the pipe.
+async fn write_all(pipe: Option<process::ChildStdin>, input: Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    // A program that stops reading has had enough; its exit status tells the rest.
+    let _ = pipe.write_all(&input).await;
 }
 
 /// Reads the first [`STDOUT_MOST`] bytes and passes over the rest.
@@ -196,6 +228,14 @@ mod tests {
     async fn gives_back_the_output() {
         let out = command(&["printf", "%s", "a b"]).run(&Context::new(), None).await.unwrap();
         assert_eq!(out, b"a b");
+    }
+
+    #[tokio::test]
+    async fn is_given_its_input_whether_or_not_it_reads_it() {
+        let input = "x".repeat(1 << 20).into_bytes();
+        let out = command(&["wc", "-c"]).run_with_input(input.clone(), &Context::new(), None).await;
+        assert_eq!(out.unwrap().trim_ascii(), b"1048576");
+        command(&["true"]).run_with_input(input, &Context::new(), None).await.unwrap();
     }
 
     #[tokio::test]

@@ -63,6 +63,11 @@ impl Context {
         self.clock.now()
     }
 
+    /// Who progress is reported to.
+    pub fn progress(&self) -> &Arc<dyn Progress> {
+        &self.progress
+    }
+
     /// Reports progress.
     pub fn emit(&self, event: Event) {
         self.progress.event(&event);

@@ -95,7 +95,7 @@ fn beside(pg_dump: &Path) -> Option<std::path::PathBuf> {
     (pg_dump.components().count() > 1).then(|| pg_dump.with_file_name("pg_dumpall"))
 }
 
-fn postgres_source(options: ConnectOptions, config: &PostgresConfig) -> PostgresSource {
+pub(crate) fn postgres_source(options: ConnectOptions, config: &PostgresConfig) -> PostgresSource {
     let mut source = PostgresSource::new(options)
         .connections(connections(config))
         .schemas(&config.schemas)

@@ -3,7 +3,9 @@
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
 //! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
+//! - [`doctor`]: can each part work here?
 //! - [`init`]: a first file from what there is on a machine
+//! - [`notify`]: telling somebody what happened
 //! - [`find_secret`]: from where the file says that a secret is to the secret
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
@@ -14,10 +16,12 @@ mod certificates;
 pub mod command;
 pub mod config;
 mod database;
+pub mod doctor;
 mod due;
 pub mod init;
 mod keys;
 mod machine;
+pub mod notify;
 mod open;
 mod out;
 mod outcome;

@@ -14,7 +14,7 @@ use seaworthy_backup::{
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret, SecretRef};
 use seaworthy_tls::ChallengeSolver;
 
-use crate::{Config, StateVariables, default_state_folder, find_secret, machine};
+use crate::{Config, StateVariables, default_state_folder, find_secret, machine, notify::Notifier};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -39,6 +39,7 @@ pub struct Seaworthy {
     pub(crate) program: Option<CommandLine>,
     custom_sinks: HashMap<Name, Arc<dyn BackupSink>>,
     custom_solvers: HashMap<Name, Arc<dyn ChallengeSolver>>,
+    pub(crate) custom_notifiers: HashMap<Name, Arc<dyn Notifier>>,
 }
 
 /// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
@@ -85,6 +86,7 @@ impl Seaworthy {
             program: None,
             custom_sinks: HashMap::new(),
             custom_solvers: HashMap::new(),
+            custom_notifiers: HashMap::new(),
         })
     }
 

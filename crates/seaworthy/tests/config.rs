@@ -95,9 +95,14 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"gzip\"", "\"gzpi\""), "12:25", r#"unknown codec "gzpi" in [backup.nightly.compression]"#, r#"did you mean "gzip"?"#),
         (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
         (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
-        // Later versions.
-        (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:1", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
-        (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:2", "`notify` is not part of this version yet", "leave it out, or use a version that knows it"),
+        // Notifiers.
+        (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:11", r#"[backup.nightly] names the notifier "ops", which is not there"#, "add [notify.ops] with a type"),
+        (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:1", "[notify.x] has no `url`", "add url = …"),
+        (format!("{GOOD}[notify.x]\ntype = \"slak\"\n"), "33:8", r#"unknown type "slak" in [notify.x]"#, r#"did you mean "slack"?"#),
+        (format!("{GOOD}[notify.x]\ntype = \"slack\"\nurl = {{ env = \"U\" }}\non = [\"failur\"]\n"), "35:7", r#"unknown on "failur" in [notify.x]"#, r#"did you mean "failure"?"#),
+        (format!("{GOOD}[notify.x]\ntype = \"command\"\ncommand = [\"x\"]\non = []\n"), "35:6", "[notify.x] is told of nothing", "leave `on` out, or the whole section"),
+        (format!("{GOOD}[notify.x]\ntype = \"webhook\"\nurl = {{ env = \"U\" }}\nbody = '{{}}{{{{name}}}}'\n"), "35:8", "the `body` is no JSON", "write JSON with placeholders inside its strings: '{\"text\": \"{{title}}\"}'"),
+        (format!("{GOOD}[notify.x]\ntype = \"email\"\nserver = \"s\"\nfrom = \"a@b\"\nto = []\n"), "36:6", "[notify.x] goes to nobody", "write to = [\"ops@example.com\"]"),
         // Wrong types and values.
         (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
         (with("workers = 2", "workers = -2"), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not -2", ""),

@@ -32,11 +32,11 @@ use crate::{
 /// several connections, all under one snapshot.
 #[derive(Clone, Debug)]
 pub struct PostgresSource {
-    options: ConnectOptions,
+    pub(super) options: ConnectOptions,
     connections: usize,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     lock_timeout: Duration,
-    pg_dump: Option<PathBuf>,
+    pub(super) pg_dump: Option<PathBuf>,
 }
 
 impl PostgresSource {

@@ -3,6 +3,7 @@
 mod apply;
 mod backup;
 mod cert;
+mod doctor;
 mod drill;
 mod init;
 mod keygen;

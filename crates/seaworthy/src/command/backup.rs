@@ -4,7 +4,11 @@ use seaworthy_backup::{BackupReport, Prune, PruneReport, config::SourceConfig};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use serde::Serialize;
 
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy, open};
+use crate::{
+    ErrorDocument, Outcome, Reply, Seaworthy,
+    notify::{self, Delivery, Heard, Occasion, SubjectKind},
+    open,
+};
 
 /// What `backup` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +43,9 @@ pub struct JobResult {
     pub dry_run: Option<DryRun>,
     /// Why it failed.
     pub error: Option<ErrorDocument>,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What a run of a job would do.
@@ -69,15 +76,18 @@ impl Seaworthy {
         let mut reply = Reply::new(BackupResult::default(), Outcome::Done);
         let mut results = BackupResult::default();
         for job in jobs {
-            let mut result =
-                JobResult { job, outcome: Outcome::Done, report: None, dry_run: None, error: None };
+            let mut result = JobResult {
+                job,
+                outcome: Outcome::Done,
+                report: None,
+                dry_run: None,
+                error: None,
+                notified: Vec::new(),
+            };
             let done = if request.dry_run {
                 self.dry_run(&result.job, cx).await.map(|dry_run| result.dry_run = Some(dry_run))
             } else {
-                self.backup_job(&result.job, request.accept, cx).await.map(|report| {
-                    result.outcome = outcome_of(&report);
-                    result.report = Some(report);
-                })
+                self.run_and_tell(&mut result, request.accept, cx).await
             };
             if let Err(error) = done {
                 result.outcome = Outcome::from(&error);
@@ -92,6 +102,23 @@ impl Seaworthy {
         }
         reply.result = Some(results);
         reply
+    }
+
+    /// Runs a job, and tells those who want to know.
+    async fn run_and_tell(&self, result: &mut JobResult, accept: bool, cx: &Context) -> Result<()> {
+        let begun = self.notice(SubjectKind::Backup, &result.job, Occasion::Started, cx);
+        let (heard, listening) = Heard::listen(cx);
+        let run = self.backup_job(&result.job, accept, &listening);
+        let done = notify::beside(run, self.notify(&begun, cx)).await;
+        if let Ok(report) = &done {
+            result.outcome = outcome_of(report);
+        }
+        if let Some(notice) = notify::of_backup(&begun, &done, result.outcome, cx.now()) {
+            let notice = notice.warned(heard.warnings());
+            result.notified = self.notify(&notice, cx).await;
+        }
+        result.report = Some(done?);
+        Ok(())
     }
 
     async fn backup_job(&self, job: &Name, accept: bool, cx: &Context) -> Result<BackupReport> {

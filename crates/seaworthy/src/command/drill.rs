@@ -11,7 +11,11 @@ use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy, database, keys::Purpose};
+use crate::{
+    Outcome, Reply, Seaworthy, database,
+    keys::Purpose,
+    notify::{Delivery, SubjectKind},
+};
 
 /// What `drill` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,9 @@ pub struct DrillRequest {
 pub struct DrillResult {
     /// One for each snapshot.
     pub drilled: Vec<Drilled>,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What `drill` found in one snapshot.
@@ -57,7 +64,14 @@ impl Seaworthy {
             request.snapshots.clone()
         };
         for name in names {
-            match self.drill_one(&name, request.sink.as_ref(), cx).await {
+            let done = self.drill_one(&name, request.sink.as_ref(), cx).await;
+            let outcome = done.as_ref().ok().map(|drilled| drilled.report.outcome);
+            if outcome != Some(CheckOutcome::Inconclusive) {
+                let found = done.as_ref().map(faults_of).unwrap_or_default();
+                let told = self.tell_of(SubjectKind::Drill, &name, &found, done.as_ref().err(), cx);
+                result.notified.extend(told.await);
+            }
+            match done {
                 Ok(drilled) => result.drilled.push(drilled),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -159,4 +173,18 @@ impl Seaworthy {
         };
         Ok(rehearsal.on_server(options, connections))
     }
+}
+
+/// What a failed drill found, in lines.
+fn faults_of(drilled: &Drilled) -> Vec<String> {
+    if drilled.report.outcome == CheckOutcome::Ok {
+        return Vec::new();
+    }
+    let Drilled { id, sink, report, .. } = drilled;
+    let mut faults = vec![format!("{id} from {sink} does not restore as it should")];
+    for source in &report.sources {
+        let findings = source.findings.iter().take(10);
+        faults.extend(findings.map(|finding| format!("{}: {finding}", source.source)));
+    }
+    faults
 }

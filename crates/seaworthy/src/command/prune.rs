@@ -4,7 +4,12 @@ use seaworthy_backup::{Prune, PruneReport};
 use seaworthy_core::{Context, Name, Result};
 use serde::Serialize;
 
-use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
+use super::SnapshotName;
+use crate::{
+    Outcome, Reply, Seaworthy,
+    keys::Purpose,
+    notify::{Delivery, SubjectKind},
+};
 
 /// What `prune` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +26,9 @@ pub struct PruneRequest {
 pub struct PruneResult {
     /// One for each job and sink.
     pub pruned: Vec<Pruned>,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What `prune` did for one job in one sink.
@@ -47,6 +55,12 @@ impl Seaworthy {
                 for job in jobs {
                     // One job's failure does not keep the others from being pruned.
                     let done = self.prune_job(&job, request.dry_run, &mut result, cx).await;
+                    if !request.dry_run {
+                        let name = SnapshotName { job: job.clone(), id: "latest".into() };
+                        let error = done.as_ref().err();
+                        let told = self.tell_of(SubjectKind::Prune, &name, &[], error, cx);
+                        result.notified.extend(told.await);
+                    }
                     if let Err(error) = done {
                         reply_error.get_or_insert(error);
                     }

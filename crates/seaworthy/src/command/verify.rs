@@ -8,7 +8,11 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 use serde::Serialize;
 
 use super::SnapshotName;
-use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
+use crate::{
+    Outcome, Reply, Seaworthy,
+    keys::Purpose,
+    notify::{Delivery, SubjectKind},
+};
 
 /// What `verify` is asked for.
 #[derive(Clone, Debug)]
@@ -39,6 +43,9 @@ pub enum VerifyKind {
 pub struct VerifyResult {
     /// One for each snapshot and sink.
     pub verified: Vec<Verified>,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What `verify` found in one snapshot in one sink.
@@ -76,16 +83,26 @@ impl Seaworthy {
                     continue;
                 }
             };
+            let (mut found, mut own_error) = (Vec::new(), None);
             for sink in sinks {
                 match self.verify_one(&name, sink, request.kind, cx).await {
-                    Ok(verified) => result.verified.push(verified),
-                    Err(error) => failed = failed.or(Some(error)),
+                    Ok(verified) => {
+                        found.extend(faults_of(&verified));
+                        result.verified.push(verified);
+                    }
+                    Err(error) => own_error = own_error.or(Some(error)),
                 }
                 if cx.cancel().is_triggered() {
                     failed = Some(Error::cancelled("verify"));
                     return Reply::new(result, Outcome::Done).with_error(failed);
                 }
             }
+            if request.kind != VerifyKind::RebuildIndex {
+                let error = own_error.as_ref();
+                let told = self.tell_of(SubjectKind::Verify, &name, &found, error, cx);
+                result.notified.extend(told.await);
+            }
+            failed = failed.or(own_error);
         }
         let reports = result.verified.iter().filter_map(|verified| verified.report.as_ref());
         let good = reports.into_iter().all(VerifyReport::is_good);
@@ -148,4 +165,11 @@ impl Seaworthy {
         }
         Ok(Verified { job, id, sink, report: Some(report), rebuilt: None })
     }
+}
+
+/// What is wrong with a snapshot, in lines.
+fn faults_of(verified: &Verified) -> Vec<String> {
+    let Verified { id, sink, report, .. } = verified;
+    let findings = report.iter().flat_map(|report| report.findings.iter().take(10));
+    findings.map(|finding| format!("{id} in {sink} is damaged: {finding}")).collect()
 }

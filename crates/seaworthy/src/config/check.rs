@@ -2,6 +2,7 @@
 
 mod buckets;
 mod databases;
+mod notify;
 
 use std::collections::HashSet;
 
@@ -30,6 +31,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (name, job) in config.backup.iter() {
         check_job(config, name.as_str(), job, reader);
     }
+    notify::check(config, reader);
     super::check_tls::check(config, reader);
     for fault in seaworthy_service_config::faults(&config.service, machine::processors()) {
         let path: Vec<_> =

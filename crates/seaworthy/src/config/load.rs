@@ -18,11 +18,12 @@ use super::{
 };
 
 /// The keys at the top of the file.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "state",
     "time_zone",
     "sink",
     "backup",
+    "notify",
     "ca",
     "tls",
     "certificate",
@@ -99,6 +100,7 @@ impl Config {
         }
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
+        self.notify.iter_mut().for_each(|(_, notifier)| notifier.resolve(base));
         self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
         self.tls.iter_mut().for_each(|tls| tls.resolve(base));
         self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
@@ -126,6 +128,7 @@ impl<'t> Reader<'t> {
             time_zone: self.read_value("time_zone"),
             sink: self.read_named("sink"),
             backup: self.read_named("backup"),
+            notify: self.read_named("notify"),
             ca: self.read_named("ca"),
             tls: self.read_value("tls"),
             certificate: self.read_named("certificate"),

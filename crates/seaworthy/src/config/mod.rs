@@ -4,6 +4,7 @@ mod check;
 mod check_tls;
 mod find;
 mod load;
+mod notify;
 mod problem;
 mod promised;
 #[cfg(feature = "schema")]
@@ -22,6 +23,10 @@ use seaworthy_tls::config::{CaConfig, CertificateConfig, TlsConfig};
 use serde::Serialize;
 
 pub use find::find;
+pub use notify::{
+    CustomNotifyConfig, DiscordConfig, EmailConfig, HealthchecksConfig, NotifyCommandConfig,
+    NotifyConfig, NotifyOn, NtfyConfig, SlackConfig, SmtpTls, WebhookConfig,
+};
 pub(crate) use problem::suggestion;
 #[cfg(feature = "schema")]
 pub use schema::schema;
@@ -62,6 +67,9 @@ pub struct Config {
     /// Jobs: what is backed up, where to, and how.
     #[serde(default)]
     pub backup: Named<JobConfig>,
+    /// Those who are told what happened.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub notify: Named<NotifyConfig>,
     /// Services: programs that run all the time.
     #[serde(default)]
     pub service: Named<Service>,

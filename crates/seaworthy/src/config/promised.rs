@@ -2,7 +2,7 @@
 
 /// Keys and types that belong to the file but not to this version: where they stand (`*` is any
 /// name) and what they are called.
-const PROMISED: &[(&[&str], &[&str])] = &[(&[], &["notify"]), (&["backup", "*"], &["notify"])];
+const PROMISED: &[(&[&str], &[&str])] = &[];
 
 const BUCKET_KEYS: &[&str] =
     &["access_key_id", "secret_access_key", "session_token", "key_id", "application_key"];
@@ -12,7 +12,7 @@ const SECRETS: &[(&[&str], &[&str])] = &[
     (&["sink", "*"], BUCKET_KEYS),
     (&["sink", "*", "prune"], BUCKET_KEYS),
     (&["backup", "*", "sources", "*"], &["url", "password"]),
-    (&["notify", "*"], &["url", "token", "password"]),
+    (&["notify", "*"], &["url", "token", "password", "secret"]),
 ];
 
 /// Whether `name`, a key of the table at `path` or a word given as its value, comes with a later

@@ -19,9 +19,7 @@ use crate::{CertificateProvider, Identifier, KeyType};
 
 pub use manager::{Manager, RunOptions};
 pub use pair::check_pair;
-#[cfg(feature = "acme")]
-pub(crate) use precheck::missing_programs;
-pub use precheck::{Finding, Precheck, Weight};
+pub use precheck::{Finding, Precheck, Weight, missing_programs};
 pub use report::{Issued, Report};
 
 /// One certificate to be kept fresh.

@@ -69,8 +69,9 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is wrong with commands that will be needed: their programs must be there.
-pub(crate) fn missing_programs<'a>(
+/// What is wrong with commands that will be needed: their programs must be there, in a folder of
+/// `path` (as `PATH` has them) or where they say.
+pub fn missing_programs<'a>(
     commands: impl IntoIterator<Item = &'a CommandLine>,
     path: Option<&std::ffi::OsStr>,
 ) -> Vec<Finding> {

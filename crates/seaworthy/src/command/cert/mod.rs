@@ -21,7 +21,7 @@ pub use import::{ImportRequest, ImportResult, Imported};
 pub use list::{CertState, ListResult};
 pub use revoke::RevokeResult;
 
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy, certificates::Shared};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, certificates::Shared, notify::Delivery};
 
 /// What `cert issue` and `cert renew` are asked.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,9 @@ pub struct CertResult {
     pub certificates: Vec<CertRun>,
     /// Whether nothing was stored.
     pub dry_run: bool,
+    /// Who was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<Delivery>,
 }
 
 /// What was done about one certificate.
@@ -110,6 +113,15 @@ impl Seaworthy {
         let mut outcome = if nothing { Outcome::NothingToDo } else { Outcome::Done };
         let mut first_error = None;
         let mut runs: Vec<CertRun> = Vec::new();
+        let mut notified = Vec::new();
+        if !staging {
+            let issued = |report: &Report| report.issued.is_some();
+            let done = reports.iter().map(|r| (&r.name, issued(r), r.error.as_ref()));
+            let unready = unready.iter().map(|(name, error)| (name, false, Some(error)));
+            for (name, issued, error) in done.chain(unready) {
+                notified.extend(self.tell_of_certificate(name, issued, error, cx).await);
+            }
+        }
         for report in reports {
             outcome = outcome.and(outcome_of(&report));
             let error = report.error.as_ref().map(ErrorDocument::new);
@@ -137,8 +149,10 @@ impl Seaworthy {
         }
         let places: HashMap<&Name, usize> = names.iter().zip(0..).collect();
         runs.sort_by_key(|run| places.get(&run.name).copied());
-        let mut reply =
-            Reply::new(CertResult { certificates: runs, dry_run: request.dry_run }, outcome);
+        let mut reply = Reply::new(
+            CertResult { certificates: runs, dry_run: request.dry_run, notified },
+            outcome,
+        );
         reply.error = first_error;
         reply
     }

@@ -1,0 +1,34 @@
+//! What `doctor` found.
+
+use std::io::{self, Write};
+
+use seaworthy::doctor::{CheckState, DoctorResult};
+
+use super::{Report, count};
+use crate::terminal::one_line;
+
+impl Report for DoctorResult {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut part = "";
+        for check in &self.checks {
+            if check.part != part {
+                part = &check.part;
+                writeln!(out, "{part}")?;
+            }
+            let word = match check.state {
+                CheckState::Ok => "ok",
+                CheckState::Warning => "warning",
+                CheckState::Failed => "FAILED",
+                _ => "skipped",
+            };
+            writeln!(out, "  {word:<8} {}: {}", check.name, one_line(&check.message))?;
+            if let Some(remedy) = check.remedy.as_ref().filter(|remedy| !remedy.is_empty()) {
+                writeln!(out, "           → {}", one_line(remedy))?;
+            }
+        }
+        let of = |state| self.checks.iter().filter(|check| check.state == state).count();
+        let (failed, warnings) = (of(CheckState::Failed), of(CheckState::Warning));
+        let (checks, warnings) = (count(self.checks.len(), "check"), count(warnings, "warning"));
+        writeln!(out, "{checks}, {failed} failed, {warnings}")
+    }
+}

@@ -1,0 +1,90 @@
+//! Is there room?
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_backup::config::SinkConfig;
+use seaworthy_core::{ByteSize, Error};
+
+use super::Checks;
+use crate::Seaworthy;
+
+/// Below this part of a disk, or this many bytes, somebody should look.
+const LOW: (u64, u64) = (10, 1 << 30);
+
+/// Below this nothing works for long.
+const TOO_LOW: u64 = 64 << 20;
+
+impl Seaworthy {
+    /// Looks at each disk that state, sinks and temporary files lie on.
+    pub(super) fn look_at_disks(&self) -> Checks {
+        let mut checks = Checks::of("disk");
+        let mut places: Vec<(PathBuf, &str)> = vec![(self.state.path().to_owned(), "state")];
+        for (_, sink) in self.config.sink.iter() {
+            if let SinkConfig::Local(local) = sink {
+                places.push((local.path.clone(), "snapshots"));
+            }
+        }
+        places.extend(
+            self.config.backup.iter().map(|(_, job)| (self.temp_of(job), "temporary files")),
+        );
+        places.dedup();
+        for (path, what) in places {
+            match room(&path) {
+                Ok((free, all)) => judge(&path, what, free, all, &mut checks),
+                Err(error) => checks.error("room", &error),
+            }
+        }
+        checks
+    }
+}
+
+fn judge(path: &Path, what: &str, free: u64, all: u64, checks: &mut Checks) {
+    let percent = free.saturating_mul(100) / all.max(1);
+    let message = format!(
+        "{} of {} are free for {what} in {} ({percent}%)",
+        ByteSize::new(free),
+        ByteSize::new(all),
+        path.display()
+    );
+    let remedy = "free some space, or use another disk";
+    if free < TOO_LOW {
+        checks.fail("room", message, remedy);
+    } else if percent < LOW.0 && free < LOW.1 * 10 || free < LOW.1 {
+        checks.warn("room", message, remedy);
+    } else {
+        checks.ok("room", message);
+    }
+}
+
+/// How many bytes are free for us on the disk of `path`, which may not be there yet, and how many
+/// it has.
+fn room(path: &Path) -> Result<(u64, u64), Error> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let seen = rustix::fs::statvfs(there).map_err(|e| {
+        Error::io("doctor", format!("cannot look at the disk of {}", path.display()), e.into())
+    })?;
+    Ok((seen.f_bavail * seen.f_frsize, seen.f_blocks * seen.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::CheckState;
+
+    #[test]
+    fn what_is_low_is_said_and_a_large_disk_is_not_low_by_its_percents() {
+        let state = |free: u64, all: u64| {
+            let mut checks = Checks::of("disk");
+            judge(Path::new("/x"), "state", free, all, &mut checks);
+            checks.into_vec()[0].state
+        };
+        const GIB: u64 = 1 << 30;
+        assert_eq!(state(50 * GIB, 100 * GIB), CheckState::Ok);
+        assert_eq!(state(5 * GIB, 100 * GIB), CheckState::Warning);
+        assert_eq!(state(500 * GIB, 10_000 * GIB), CheckState::Ok);
+        assert_eq!(state(GIB / 2, GIB), CheckState::Warning);
+        assert_eq!(state(1 << 20, 100 * GIB), CheckState::Failed);
+        let (free, all) = room(Path::new("/no/such/folder")).unwrap();
+        assert!(free <= all && all > 0);
+    }
+}

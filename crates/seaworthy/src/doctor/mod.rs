@@ -1,0 +1,56 @@
+//! Can each part work here? Everything is tried for real, and nothing that this makes is left
+//! behind.
+
+mod certificates;
+mod checks;
+mod databases;
+mod disk;
+mod notifiers;
+mod own_files;
+mod programs;
+mod sinks;
+
+use futures_util::future::join_all;
+use seaworthy_core::Context;
+use serde::Serialize;
+
+use self::checks::Checks;
+pub use self::checks::{Check, CheckState};
+use crate::{Outcome, Reply, Seaworthy};
+
+/// What `doctor` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct DoctorRequest {
+    /// Sends each notifier a test message.
+    pub notify: bool,
+}
+
+/// What `doctor` found.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct DoctorResult {
+    /// One for each thing that was tried, part by part.
+    pub checks: Vec<Check>,
+}
+
+impl Seaworthy {
+    /// Tries each part that the file names. Parts are tried side by side. A failed check is
+    /// [`Outcome::Findings`].
+    pub async fn doctor(&self, request: &DoctorRequest, cx: &Context) -> Reply<DoctorResult> {
+        let own = async { vec![self.look_at_own_files(), self.look_at_disks()] };
+        let sinks = join_all(self.config.sink.names().map(|name| self.try_sink(name, cx)));
+        let databases = self.try_databases(cx);
+        let programs = self.try_programs(cx);
+        let certificates = self.try_certificates(cx);
+        let notifiers = self.try_notifiers(request.notify, cx);
+        let (own, sinks, databases, programs, certificates, notifiers) =
+            tokio::join!(own, sinks, databases, programs, certificates, notifiers);
+        let parts = [own, sinks, databases, programs, certificates, notifiers];
+        let parts = parts.into_iter().flatten();
+        let checks: Vec<_> = parts.flat_map(Checks::into_vec).collect();
+        let failed = checks.iter().any(|check| check.state == CheckState::Failed);
+        let outcome = if failed { Outcome::Findings } else { Outcome::Done };
+        let stopped = cx.check("doctor").err();
+        Reply::new(DoctorResult { checks }, outcome).with_error(stopped)
+    }
+}

@@ -1,0 +1,74 @@
+//! Programs that the file names, and nginx.
+
+use seaworthy_backup::config::SourceConfig;
+use seaworthy_core::{CommandLine, Context};
+use seaworthy_tls::manage::missing_programs;
+
+use super::Checks;
+use crate::{Seaworthy, config::NotifyConfig};
+
+impl Seaworthy {
+    /// Looks whether each program is there, and lets nginx read the sites.
+    pub(super) async fn try_programs(&self, cx: &Context) -> Vec<Checks> {
+        let mut all = Vec::new();
+        let mut look = |part: String, commands: Vec<&CommandLine>| {
+            if commands.is_empty() {
+                return;
+            }
+            let mut checks = Checks::of(part);
+            let missing = missing_programs(commands.iter().copied(), self.variables.get("PATH"));
+            for finding in &missing {
+                checks.fail("programs", &finding.message, &finding.remedy);
+            }
+            if missing.is_empty() {
+                let mut names: Vec<_> = commands.iter().map(|command| command.program()).collect();
+                names.sort_unstable();
+                names.dedup();
+                checks.ok("programs", format!("{} can be run", names.join(", ")));
+            }
+            all.push(checks);
+        };
+        for (name, job) in self.config.backup.iter() {
+            let sources = job.sources.iter().filter_map(|(_, source)| match source {
+                SourceConfig::Command(command) => Some(&command.command),
+                _ => None,
+            });
+            let around = job.restore.before.iter().chain(&job.restore.after);
+            look(format!("backup {name}"), sources.chain(around).collect());
+        }
+        for (name, certificate) in self.config.certificate.iter() {
+            let commands = certificate.check.iter().chain(&certificate.deploy);
+            look(format!("certificate {name}"), commands.collect());
+        }
+        for (name, notifier) in self.config.notify.iter() {
+            if let NotifyConfig::Command(command) = notifier {
+                look(format!("notify {name}"), vec![&command.command]);
+            }
+        }
+        let systemctl = CommandLine::new(["systemctl"]).ok();
+        if !self.config.service.is_empty() {
+            look("services".to_owned(), systemctl.iter().collect());
+        }
+        if self.config.proxy.is_some() || !self.config.site.is_empty() {
+            all.push(self.try_nginx(cx).await);
+        }
+        all
+    }
+
+    async fn try_nginx(&self, cx: &Context) -> Checks {
+        let mut checks = Checks::of("proxy");
+        let reply = self.proxy_check(cx).await;
+        if let Some(result) = &reply.result {
+            checks.ok("program", format!("nginx {} runs", result.nginx));
+        }
+        match &reply.error {
+            Some(error) => checks.error("sites", error),
+            None => checks.ok("sites", "nginx takes the sites"),
+        }
+        for finding in reply.result.iter().flat_map(|result| &result.findings) {
+            let message = format!("{}: {}", finding.field, finding.message);
+            checks.warn("sites", message, "`seaworthy proxy check` says more");
+        }
+        checks
+    }
+}

@@ -1,0 +1,299 @@
+//! Sinks: written to, read, listed, deleted from, and left as they were.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use seaworthy_backup::{
+    BackupSink, BackupSinkExt, ObjectKey, PutOptions,
+    config::{JobConfig, LimitConfig, SinkConfig},
+    sink::ObjectStoreSink,
+};
+use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Name, Result, Timestamp};
+
+use super::Checks;
+use crate::{Seaworthy, bucket::Intent, keys::Purpose};
+
+/// The smallest part of an upload that stores take.
+const PART: ByteSize = ByteSize::new(5 << 20);
+
+/// How far a store's clock may be off.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// How far it is off where stores refuse requests.
+const TOO_MUCH_SKEW: Duration = Duration::from_secs(15 * 60);
+
+impl Seaworthy {
+    /// Tries the sink `name`.
+    pub(super) async fn try_sink(&self, name: &Name, cx: &Context) -> Checks {
+        let mut checks = Checks::of(format!("sink {name}"));
+        let opened = self.trial_sink(name, Intent::Use, cx).await;
+        let Some(sink) = checks.note("open", opened, |sink| sink.to_string()) else {
+            return checks;
+        };
+        let append_only = self.is_append_only(name);
+        let remover = if !append_only {
+            Some(sink.clone())
+        } else {
+            match self.trial_sink(name, Intent::Prune, cx).await {
+                Ok(remover) => Some(remover),
+                Err(error) if error.kind() == ErrorKind::Config => None,
+                Err(error) => {
+                    checks.error("open for prune", &error);
+                    None
+                }
+            }
+        };
+        let is_bucket = matches!(
+            self.config.sink.get(name.as_str()),
+            Some(SinkConfig::S3(_) | SinkConfig::B2(_))
+        );
+        let folder = match trial_folder() {
+            Ok(folder) => folder,
+            Err(error) => {
+                checks.error("write", &error);
+                return checks;
+            }
+        };
+        let trial = Trial { sink: &sink, remover: remover.as_ref(), folder, is_bucket };
+        trial.run(&mut checks, cx).await;
+        self.look_at_locks(name, &*sink, &mut checks, cx).await;
+        checks
+    }
+
+    /// The sink `name` without locks: what is tried has to go again at once.
+    async fn trial_sink(
+        &self,
+        name: &Name,
+        intent: Intent,
+        cx: &Context,
+    ) -> Result<Arc<dyn BackupSink>> {
+        let limit = LimitConfig::default();
+        let mut options = match self.config.sink.get(name.as_str()) {
+            Some(SinkConfig::S3(s3)) => self.s3_options(name, s3, intent, &limit, cx).await?,
+            Some(SinkConfig::B2(b2)) => self.b2_options(name, b2, intent, &limit, cx).await?,
+            _ => return self.open_sink(name, intent, &limit, cx).await,
+        };
+        options.object_lock = None;
+        options.part_size = Some(PART);
+        // A person waits for the answer.
+        options.retries = options.retries.min(2);
+        options.timeout = options.timeout.min(Duration::from_secs(30));
+        Ok(Arc::new(ObjectStoreSink::s3(options)?))
+    }
+
+    /// Whether snapshots are locked, where the file wants it: the newest one shows.
+    async fn look_at_locks(
+        &self,
+        name: &Name,
+        sink: &dyn BackupSink,
+        checks: &mut Checks,
+        cx: &Context,
+    ) {
+        let wanted = match self.config.sink.get(name.as_str()) {
+            Some(SinkConfig::S3(s3)) => s3.object_lock.is_some(),
+            Some(SinkConfig::B2(b2)) => b2.object_lock.is_some(),
+            _ => false,
+        };
+        if !wanted {
+            return;
+        }
+        let stores_here = |job: &JobConfig| job.sinks.contains(name);
+        let jobs = self.config.backup.iter().filter(|(_, job)| stores_here(job));
+        for (job, _) in jobs {
+            let newest = async {
+                let repository = self.repository(job, name, Purpose::List, cx).await?;
+                let info = repository.resolve("latest", cx).await?;
+                let key: ObjectKey = format!("{job}/{}/manifest.json", info.id).parse()?;
+                Ok::<_, Error>((info.id, sink.history(&key).await?))
+            };
+            match newest.await {
+                Ok((id, history)) if history.locked_until.is_none() => checks.fail(
+                    "object lock",
+                    format!("{job}@{id} is not locked, though the file says object_lock"),
+                    "turn object lock on for the bucket, which most stores allow only when it is \
+                     made, and let the key read and write retentions",
+                ),
+                Ok((id, history)) => {
+                    let until = history.locked_until.map(|until| until.to_string());
+                    let until = until.unwrap_or_default();
+                    checks.ok("object lock", format!("{job}@{id} is locked until {until}"));
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    checks.skip("object lock", format!("{job} has no snapshot here that shows it"));
+                }
+                Err(error) => checks.error("object lock", &error),
+            }
+        }
+    }
+}
+
+/// A sink, and what is done to it.
+struct Trial<'a> {
+    sink: &'a Arc<dyn BackupSink>,
+    /// Who may delete; nobody where an append-only sink has no keys for that here.
+    remover: Option<&'a Arc<dyn BackupSink>>,
+    folder: ObjectKey,
+    is_bucket: bool,
+}
+
+impl Trial<'_> {
+    async fn run(&self, checks: &mut Checks, cx: &Context) {
+        let listed = self.sink.list_sorted(&self.folder).await;
+        let listed = checks.note("list", listed, |_| "the sink can be listed".to_owned());
+        if self.remover.is_none() {
+            // Nothing could be removed again: what is begun and given up shows as much.
+            self.begin_and_give_up(checks).await;
+            let why = "the sink is append-only, and the file has no keys that may delete";
+            for name in ["read", "versions", "delete"] {
+                checks.skip(name, why);
+            }
+            return;
+        }
+        let written = self.write_and_read(checks, cx).await;
+        if written && self.is_bucket && cx.check("doctor").is_ok() {
+            self.write_in_parts(checks).await;
+        }
+        if written {
+            self.remove(checks, listed.is_some()).await;
+        }
+    }
+
+    /// A small object; false where there is nothing to remove.
+    async fn write_and_read(&self, checks: &mut Checks, cx: &Context) -> bool {
+        let Ok(key) = self.folder.join("probe") else { return false };
+        let bytes = Bytes::from_static(b"seaworthy doctor was here for a moment\n");
+        let before = cx.now();
+        let put = self.sink.put(&key, bytes.clone(), PutOptions::default()).await;
+        let Some(info) = checks.note("write", put, |_| "an object was stored".to_owned()) else {
+            // Whether the store kept something after all is looked at.
+            return true;
+        };
+        self.look_at_clock(before, info.modified, cx.now(), checks);
+        let whole = self.sink.get(&key, 1 << 10).await.and_then(|read| same(&read, &bytes));
+        checks.note("read", whole, |()| "it reads back as it was".to_owned());
+        let part = self.sink.get_range(&key, 10..16).await;
+        let part = part.and_then(|read| same(&read, &bytes[10..16]));
+        checks.note("read a range", part, |()| "a part of it does too".to_owned());
+        match self.sink.history(&key).await {
+            Ok(history) if history.versions > 1 => {
+                checks.ok("versions", format!("{} versions are stored", history.versions));
+            }
+            Ok(_) => checks.ok("versions", "what is stored can be looked at, hidden or not"),
+            Err(error)
+                if error.kind() == ErrorKind::PermissionDenied && !self.must_see_versions() =>
+            {
+                let message = format!("{}; that does while the bucket keeps none", error.chain());
+                checks.warn("versions", message, error.remedy().unwrap_or_default());
+            }
+            Err(error) => checks.error("versions", &error),
+        }
+        true
+    }
+
+    /// Backblaze keeps every version, so who cannot see them cannot delete.
+    fn must_see_versions(&self) -> bool {
+        self.sink.to_string().starts_with("b2://")
+    }
+
+    fn look_at_clock(
+        &self,
+        before: Timestamp,
+        store: Timestamp,
+        after: Timestamp,
+        checks: &mut Checks,
+    ) {
+        // Stores cut fractions of seconds off.
+        let ahead = store.since(after);
+        let behind = before.since(store).saturating_sub(Duration::from_secs(1));
+        let (off, way) = if ahead > behind { (ahead, "behind") } else { (behind, "ahead of") };
+        let message = format!("this machine's clock is {} s {way} the store's", off.as_secs());
+        let remedy = "set the clock: `timedatectl set-ntp true`";
+        match off {
+            off if off >= TOO_MUCH_SKEW => checks.fail("clock", message, remedy),
+            off if off >= SKEW => checks.warn("clock", message, remedy),
+            _ => checks.ok("clock", "this machine's clock agrees with the store's"),
+        }
+    }
+
+    /// An object that is larger than a part.
+    async fn write_in_parts(&self, checks: &mut Checks) {
+        let done = async {
+            let mut upload =
+                self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
+            for bytes in [vec![0; PART.bytes() as usize], vec![1; 1]] {
+                if let Err(error) = upload.write(bytes.into()).await {
+                    // The first error is the one that matters.
+                    let _ = upload.abort().await;
+                    return Err(error);
+                }
+            }
+            upload.commit().await
+        };
+        checks.note("write in parts", done.await, |info| {
+            format!("an object of {} was stored in two parts", ByteSize::new(info.size))
+        });
+    }
+
+    async fn begin_and_give_up(&self, checks: &mut Checks) {
+        let done = async {
+            let mut upload =
+                self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
+            let written = upload.write(vec![0; PART.bytes() as usize].into()).await;
+            let ended = upload.abort().await;
+            written.and(ended)
+        };
+        let said =
+            |_: &()| "an upload was begun and given up: nothing could be removed again".to_owned();
+        checks.note("write", done.await, said);
+    }
+
+    /// Removes everything, and looks whether it is gone.
+    async fn remove(&self, checks: &mut Checks, can_list: bool) {
+        let Some(remover) = self.remover else { return };
+        let mut removed = Ok(());
+        for name in ["probe", "parts"] {
+            let Ok(key) = self.folder.join(name) else { continue };
+            let done = remover.delete(&key).await.map_err(|error| {
+                let left = format!("{}; {key} is left behind: delete it by hand", error.chain());
+                let said = Error::new(error.kind(), "doctor", left);
+                said.remedy_is(error.remedy().unwrap_or("look at the rights of the key"))
+            });
+            removed = removed.and(done);
+        }
+        let good = removed.is_ok();
+        checks.note("delete", removed, |()| "all of it was deleted".to_owned());
+        // What is left of an upload that broke.
+        let _ = remover.discard_unfinished(&self.folder, None).await;
+        if !good || !can_list {
+            return;
+        }
+        match remover.list_sorted(&self.folder).await {
+            Ok(left) if left.is_empty() => {}
+            Ok(left) => {
+                let keys: Vec<_> = left.iter().map(|info| info.key.to_string()).collect();
+                let message = format!("{} is still there", keys.join(", "));
+                checks.fail("gone", message, "delete it by hand");
+            }
+            Err(error) => checks.error("gone", &error),
+        }
+    }
+}
+
+fn same(read: &[u8], written: &[u8]) -> Result<()> {
+    if read == written {
+        return Ok(());
+    }
+    let message = "what was read is not what was written";
+    Err(Error::new(ErrorKind::Damaged, "doctor", message)
+        .remedy_is("store nothing there: look at the disk, or at what lies between"))
+}
+
+/// A folder that nobody else uses.
+fn trial_folder() -> Result<ObjectKey> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|source| {
+        let message = "the operating system gives no random numbers";
+        Error::new(ErrorKind::Io, "doctor", message).caused_by(source)
+    })?;
+    format!("seaworthy-doctor-{:016x}", u64::from_le_bytes(random)).parse()
+}

@@ -1,0 +1,236 @@
+//! What somebody was told before, so that nobody is told the same every night.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use seaworthy_core::{Error, FileLock, Name, Result, Timestamp, durable};
+use serde::{Deserialize, Serialize};
+
+use super::{Notice, Occasion};
+
+/// How often a lock that another process holds is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What one notifier was told, on disk. Nobody else writes it while this lives.
+#[derive(Debug)]
+pub(super) struct Memory {
+    path: PathBuf,
+    told: Told,
+    _lock: FileLock,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Told {
+    schema: u32,
+    /// What is wrong, by its subject.
+    wrong: BTreeMap<String, Wrong>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Wrong {
+    occasion: Occasion,
+    since: Timestamp,
+    /// When that was told; not yet where this is empty.
+    told: Option<Timestamp>,
+}
+
+/// What is to be done with a notice.
+#[derive(Debug, PartialEq)]
+pub(super) enum Decision {
+    /// It is told on this occasion; it is wrong since.
+    Tell(Occasion, Option<Timestamp>),
+    /// It was told before, or is not asked for.
+    KeepBack,
+}
+
+impl Memory {
+    /// What the notifier `name` was told, as the folder for state has it. Waits for others.
+    pub(super) async fn open(state: &Path, name: &Name) -> Result<Self> {
+        let folder = state.join("notify");
+        let lock = loop {
+            match FileLock::acquire(&folder.join(format!("{name}.lock")), "a message") {
+                Ok(lock) => break lock,
+                Err(error) if error.kind() == seaworthy_core::ErrorKind::Locked => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let path = folder.join(format!("{name}.json"));
+        let told = match fs::read(&path) {
+            // One that cannot be read tells once too often, which is the better mistake.
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Told::default(),
+            Err(e) => {
+                let message = format!("cannot read {}", path.display());
+                return Err(Error::io("notify.remember", message, e));
+            }
+        };
+        Ok(Self { path, told, _lock: lock })
+    }
+
+    /// What is to be done with `notice`.
+    pub(super) fn decide(
+        &self,
+        notice: &Notice,
+        wants: impl Fn(Occasion) -> bool,
+        repeat: Duration,
+    ) -> Decision {
+        let wrong = self.told.wrong.get(&notice.subject.to_string());
+        decide(wrong, notice.occasion, notice.time, wants, repeat)
+    }
+
+    /// Keeps what became of `notice`: whether it was `told`. Gives up what is over.
+    pub(super) fn keep(&mut self, notice: &Notice, told: bool, decision: &Decision) -> Result<()> {
+        let key = notice.subject.to_string();
+        let before = self.told.wrong.get(&key);
+        let after = if notice.occasion.is_bad() {
+            let mut wrong = before.cloned().unwrap_or(Wrong {
+                occasion: notice.occasion,
+                since: notice.time,
+                told: None,
+            });
+            if told {
+                wrong.occasion = notice.occasion;
+                wrong.told = Some(notice.time);
+            }
+            Some(wrong)
+        } else {
+            // That it is over is told again where it could not be told.
+            let untold = !told && matches!(decision, Decision::Tell(Occasion::Recovery, _));
+            before.filter(|_| untold).cloned()
+        };
+        if before == after.as_ref() {
+            return Ok(());
+        }
+        match after {
+            Some(wrong) => self.told.wrong.insert(key, wrong),
+            None => self.told.wrong.remove(&key),
+        };
+        self.told.schema = 1;
+        let bytes = serde_json::to_vec_pretty(&self.told).unwrap_or_default();
+        durable::write_file(&self.path, &bytes, 0o600)
+    }
+}
+
+fn decide(
+    wrong: Option<&Wrong>,
+    occasion: Occasion,
+    now: Timestamp,
+    wants: impl Fn(Occasion) -> bool,
+    repeat: Duration,
+) -> Decision {
+    if occasion == Occasion::Test {
+        return Decision::Tell(occasion, None);
+    }
+    let told = wrong.and_then(|wrong| wrong.told);
+    if occasion.is_bad() {
+        let other = wrong.is_some_and(|wrong| wrong.occasion != occasion);
+        let due = told.is_none_or(|told| now.since(told) >= repeat || now < told);
+        let since = wrong.filter(|_| told.is_some() && !other).map(|wrong| wrong.since);
+        return if wants(occasion) && (other || due) {
+            Decision::Tell(occasion, since)
+        } else {
+            Decision::KeepBack
+        };
+    }
+    if told.is_some() && wants(Occasion::Recovery) {
+        return Decision::Tell(Occasion::Recovery, wrong.map(|wrong| wrong.since));
+    }
+    // That something works again is of interest only to who knows that it did not.
+    if occasion != Occasion::Recovery && wants(occasion) {
+        Decision::Tell(occasion, None)
+    } else {
+        Decision::KeepBack
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::{Subject, SubjectKind};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn notice(occasion: Occasion, at: i64) -> Notice {
+        let subject = Subject::new(SubjectKind::Backup, Name::new("nightly").unwrap());
+        Notice::new(occasion, subject, "web1", Timestamp::from_unix(at))
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_once_then_each_day_then_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::new("ops").unwrap();
+        let usual = |occasion: Occasion| occasion != Occasion::Success;
+        let start = Timestamp::from_unix(1000);
+        let mut told = Vec::new();
+        for (occasion, at, arrives) in [
+            (Occasion::Success, 900, true),
+            (Occasion::Failure, 1000, false), // could not be told
+            (Occasion::Failure, 1100, true),
+            (Occasion::Failure, 1200, true),
+            (Occasion::Suspect, 1300, true), // something else is wrong now
+            (Occasion::Suspect, 1400, true),
+            (Occasion::Suspect, 1300 + 86_400, true),
+            (Occasion::Success, 100_000, false), // could not be told
+            (Occasion::Success, 100_100, true),
+            (Occasion::Success, 100_200, true),
+        ] {
+            let mut memory = Memory::open(folder.path(), &name).await.unwrap();
+            let notice = notice(occasion, at);
+            let decision = memory.decide(&notice, usual, DAY);
+            let arrived = arrives && decision != Decision::KeepBack;
+            memory.keep(&notice, arrived, &decision).unwrap();
+            told.push(decision);
+        }
+        use Decision::{KeepBack, Tell};
+        assert_eq!(
+            told,
+            [
+                KeepBack,
+                Tell(Occasion::Failure, None),
+                Tell(Occasion::Failure, None),
+                KeepBack,
+                Tell(Occasion::Suspect, None),
+                KeepBack,
+                Tell(Occasion::Suspect, Some(start)),
+                Tell(Occasion::Recovery, Some(start)),
+                Tell(Occasion::Recovery, Some(start)),
+                KeepBack,
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_hears_the_end_of_what_they_were_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::new("ops").unwrap();
+        let mut memory = Memory::open(folder.path(), &name).await.unwrap();
+        let only_failures = |o: Occasion| matches!(o, Occasion::Failure | Occasion::Recovery);
+        for occasion in [Occasion::Suspect, Occasion::Success] {
+            let notice = notice(occasion, 5);
+            let decision = memory.decide(&notice, only_failures, DAY);
+            assert_eq!(decision, Decision::KeepBack);
+            memory.keep(&notice, false, &decision).unwrap();
+        }
+        assert!(memory.told.wrong.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_torn_memory_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::new("ops").unwrap();
+        durable::create_private_folder(&folder.path().join("notify")).unwrap();
+        fs::write(folder.path().join("notify/ops.json"), "{\"wro").unwrap();
+        let memory = Memory::open(folder.path(), &name).await.unwrap();
+        assert_eq!(
+            memory.decide(&notice(Occasion::Failure, 1), |_| true, DAY),
+            Decision::Tell(Occasion::Failure, None)
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! ntfy: a topic, published to as JSON.
+
+use async_trait::async_trait;
+use seaworthy_core::{Error, ErrorKind, Result, Secret};
+use serde_json::{Value, json};
+
+use super::{http::Endpoint, text::cut_bytes};
+use crate::notify::{Notice, Notifier, Occasion};
+
+/// A longer message would arrive as an attached file.
+const MOST: usize = 4096;
+
+/// A topic of ntfy.
+#[derive(Debug)]
+pub(super) struct Ntfy {
+    server: Endpoint,
+    topic: String,
+}
+
+impl Ntfy {
+    /// The topic whose address is `url`, such as `https://ntfy.sh/topic`.
+    pub(super) fn new(url: &Secret, allow_http: bool, token: Option<Secret>) -> Result<Self> {
+        let whole = Endpoint::new(url.clone(), allow_http)?;
+        let path = whole.url().path().trim_end_matches('/');
+        let (base, topic) = path.rsplit_once('/').unwrap_or(("", path));
+        if topic.is_empty() {
+            let message = "the secret `url` names no topic";
+            return Err(Error::new(ErrorKind::InvalidInput, "notify.open", message)
+                .remedy_is("write it like https://ntfy.sh/my-topic"));
+        }
+        let mut root = whole.url().clone();
+        root.set_path(&format!("{base}/"));
+        root.set_query(None);
+        let mut server = Endpoint::new(Secret::new(root.as_str()), allow_http)?;
+        if let Some(token) = token {
+            let bearer = Secret::new(format!("Bearer {}", token.expose()));
+            server = server.header("authorization", bearer)?;
+        }
+        Ok(Self { server, topic: topic.to_owned() })
+    }
+}
+
+#[async_trait]
+impl Notifier for Ntfy {
+    async fn send(&self, notice: &Notice) -> Result<()> {
+        let message = message(&self.topic, notice).to_string();
+        let sent = self.server.post(message.into_bytes(), "application/json", &[]).await;
+        // A topic is as good as a password where it has none.
+        sent.map_err(|error| {
+            let words = error.chain().replace(&self.topic, "***");
+            let hidden = Error::new(error.kind(), "notify.send", words);
+            let hidden = error.context().fold(hidden, |hidden, (name, value)| {
+                hidden.with(name, value.replace(&self.topic, "***"))
+            });
+            match error.remedy() {
+                Some(remedy) => hidden.remedy_is(remedy),
+                None => hidden,
+            }
+        })
+    }
+}
+
+fn message(topic: &str, notice: &Notice) -> Value {
+    let (priority, tag) = match notice.occasion {
+        Occasion::Failure => (5, "rotating_light"),
+        Occasion::Overdue | Occasion::Suspect | Occasion::Expiring => (4, "warning"),
+        Occasion::Recovery => (3, "white_check_mark"),
+        Occasion::Success | Occasion::Started => (2, "white_check_mark"),
+        Occasion::Test => (3, "anchor"),
+    };
+    let body = notice.body();
+    let body = if body.is_empty() { notice.title.clone() } else { body };
+    json!({
+        "topic": topic,
+        "title": cut_bytes(&notice.title, 250),
+        "message": cut_bytes(&body, MOST),
+        "priority": priority,
+        "tags": [tag, notice.subject.kind.word()],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::service::sample::{long, short};
+
+    #[test]
+    fn a_message_is_shown_and_not_attached() {
+        for notice in [short(), long()] {
+            let message = message("t", &notice);
+            let len = message["message"].as_str().unwrap().len();
+            assert!((1..=MOST).contains(&len));
+            assert!((1..=5).contains(&message["priority"].as_u64().unwrap()));
+        }
+    }
+
+    #[test]
+    fn the_topic_is_the_last_part_of_the_address() {
+        for (url, server, topic) in [
+            ("https://ntfy.sh/alarms", "https://ntfy.sh/", "alarms"),
+            ("https://x.example/ntfy/alarms/", "https://x.example/ntfy/", "alarms"),
+        ] {
+            let ntfy = Ntfy::new(&Secret::new(url), false, None).unwrap();
+            assert_eq!((ntfy.server.url().as_str(), &*ntfy.topic), (server, topic));
+        }
+        assert!(Ntfy::new(&Secret::new("https://ntfy.sh/"), false, None).is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! JSON with placeholders: `{"text": "{{title}}"}`.
+
+use seaworthy_core::{Error, ErrorKind, Result};
+
+/// What can stand in a template.
+pub(crate) const PLACEHOLDERS: [&str; 10] =
+    ["occasion", "kind", "name", "host", "time", "title", "text", "remedy", "since", "run"];
+
+/// Whether `template` is JSON, and knows what it asks for.
+///
+/// # Errors
+/// [`ErrorKind::Config`].
+pub(crate) fn check(template: &str) -> Result<()> {
+    // What would break out of a string does so here.
+    let rendered = render(template, |_| Some("\"\\\n".to_owned()))?;
+    serde_json::from_str::<serde_json::Value>(&rendered).map(drop).map_err(|source| {
+        Error::new(ErrorKind::Config, "config.read", "the `body` is no JSON")
+            .caused_by(source)
+            .remedy_is(
+                "write JSON with placeholders inside its strings: '{\"text\": \"{{title}}\"}'",
+            )
+    })
+}
+
+/// `template` with the value of each placeholder, escaped for a JSON string, in its place.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for a placeholder that is not known.
+pub(crate) fn render(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String> {
+    let mut out = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let (name, after) = after.split_once("}}").ok_or_else(|| unknown("{{ without }}"))?;
+        let name = name.trim();
+        let value = value(name).filter(|_| PLACEHOLDERS.contains(&name));
+        let value = value.ok_or_else(|| unknown(&format!("{{{{{name}}}}}")))?;
+        let quoted = serde_json::Value::String(value).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn unknown(what: &str) -> Error {
+    let known: Vec<_> = PLACEHOLDERS.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let message = format!("the `body` asks for {what}, which is not known");
+    Error::new(ErrorKind::Config, "config.read", message)
+        .remedy_is(format!("known are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_break_out_of_their_string() {
+        let evil = "a\"b\\c\nd\u{1}é";
+        let text = render(r#"{"t": "x {{ title }} y", "n": "{{name}}"}"#, |_| Some(evil.into()));
+        let json: serde_json::Value = serde_json::from_str(&text.unwrap()).unwrap();
+        assert_eq!(json["t"], format!("x {evil} y"));
+        assert_eq!(json["n"], evil);
+    }
+
+    #[test]
+    fn what_is_not_known_or_no_json_is_refused() {
+        assert!(check(r#"{"text": "{{title}}"}"#).is_ok());
+        for (wrong, word) in [
+            (r#"{"text": "{{titel}}"}"#, "{{titel}}"),
+            (r#"{"text": "{{title"}"#, "without"),
+            (r#"{"text": {{title}}}"#, "no JSON"),
+            ("text", "no JSON"),
+        ] {
+            let error = check(wrong).unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+            assert!(error.remedy().is_some());
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The doctor: what works is said to, what does not is named with what to do, and nothing is left.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use seaworthy_tests::{
+    Lab, Run,
+    postgres::server,
+    s3::{B2, B2Key, FilesServer, KEY_ID, Moto, SECRET},
+    tree,
+};
+use serde_json::Value;
+
+const JOB: &str = "[backup.nightly]\nsinks = [\"off\"]\nlimit = { temp = \".\" }\n\
+                   sources.data = { type = \"files\", paths = [\"data\"] }\n";
+
+/// What the checks of `part` came to: `name state`, sorted.
+fn states(run: &Run, part: &str) -> Vec<String> {
+    let document = run.json();
+    let checks = document["result"]["checks"].as_array().unwrap();
+    let own = checks.iter().filter(|check| check["part"] == part);
+    let words = |check: &Value| {
+        format!("{} {}", check["name"].as_str().unwrap(), check["state"].as_str().unwrap())
+    };
+    own.map(words).collect()
+}
+
+/// The check `name` of `part`.
+fn check(run: &Run, part: &str, name: &str) -> Value {
+    let document = run.json();
+    let checks = document["result"]["checks"].as_array().unwrap();
+    let found = checks.iter().find(|check| check["part"] == part && check["name"] == name);
+    found.unwrap_or_else(|| panic!("no {part}: {name} in {document:#}")).clone()
+}
+
+#[test]
+fn a_healthy_machine_is_well_and_left_as_it_was() {
+    let lab = Lab::new();
+    lab.write("data/a", "x");
+    lab.ok(&["backup"]);
+    let before = tree(&lab.path("sink"));
+    let run = lab.ok(&["--json", "doctor"]);
+    assert_eq!(
+        states(&run, "sink local"),
+        [
+            "open ok",
+            "list ok",
+            "write ok",
+            "clock ok",
+            "read ok",
+            "read a range ok",
+            "versions ok",
+            "delete ok"
+        ]
+    );
+    assert_eq!(check(&run, "own files", "state")["state"], "ok");
+    let document = run.json();
+    assert_eq!((&document["schema"], &document["outcome"]), (&1.into(), &"done".into()));
+    assert_eq!(tree(&lab.path("sink")), before);
+    let text = lab.ok(&["doctor"]).stdout;
+    assert!(text.contains("sink local\n  ok       open: "), "{text}");
+    assert!(text.contains(" checks, 0 failed, "), "{text}");
+}
+
+#[test]
+fn what_others_can_read_and_what_cannot_be_run_is_named() {
+    let lab = Lab::new().with_job(
+        "sources.data = { type = \"command\", command = [\"no-such-program\"] }\n\
+         [notify.ops]\ntype = \"slack\"\nurl = { file = \"url\" }\n",
+    );
+    fs::create_dir(lab.path("state")).unwrap();
+    for (name, mode) in [("state", 0o755), ("url", 0o644)] {
+        if name == "url" {
+            lab.write(name, "https://hooks.example/hunter2");
+        }
+        fs::set_permissions(lab.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let run = lab.run(&["--json", "doctor"]).expect_code(1);
+    let missing = check(&run, "backup nightly", "programs");
+    assert_eq!(missing["state"], "failed");
+    assert!(missing["remedy"].as_str().unwrap().contains("install no-such-program"), "{missing}");
+    let document = run.stdout;
+    let state = lab.path("state");
+    assert!(document.contains(&format!("chmod 700 {}", state.display())), "{document}");
+    assert!(document.contains(&format!("chmod 640 {}", lab.path("url").display())), "{document}");
+    assert!(!document.contains("hunter2"));
+    fs::remove_file(lab.path("url")).unwrap();
+    let run = lab.run(&["--json", "doctor"]).expect_code(1);
+    assert_eq!(check(&run, "notify ops", "open")["state"], "failed");
+}
+
+#[test]
+fn a_test_message_is_sent_when_it_is_asked_for() {
+    let lab = Lab::new();
+    let told = lab.path("told");
+    let lab = lab.with_job(&format!(
+        "sources.data = {{ type = \"files\", paths = [\"data\"] }}\n[notify.ops]\n\
+         type = \"command\"\ncommand = [\"sh\", \"-c\", \"cat > {}\"]\n",
+        told.display()
+    ));
+    assert_eq!(
+        states(&lab.ok(&["--json", "doctor"]), "notify ops").last().unwrap(),
+        "send skipped"
+    );
+    assert!(!told.exists());
+    let run = lab.ok(&["--json", "doctor", "--notify"]);
+    assert_eq!(check(&run, "notify ops", "send")["state"], "ok");
+    let notice: Value = serde_json::from_slice(&fs::read(told).unwrap()).unwrap();
+    assert_eq!(notice["occasion"], "test");
+}
+
+#[test]
+fn a_bucket_is_tried_in_parts_and_emptied_again() {
+    let server = FilesServer::start();
+    let lab = Lab::new();
+    lab.write("id", KEY_ID);
+    lab.write("secret", SECRET);
+    let lab = lab.with_config(&format!(
+        "state = \"state\"\n[sink.off]\ntype = \"s3\"\nbucket = \"backups\"\nprefix = \"prod\"\n\
+         endpoint = {:?}\nallow_http = true\naccess_key_id = {{ file = \"id\" }}\n\
+         secret_access_key = {{ file = \"secret\" }}\n{JOB}",
+        server.url()
+    ));
+    let run = lab.ok(&["--json", "doctor"]);
+    let parts = check(&run, "sink off", "write in parts");
+    assert_eq!(
+        (&parts["state"], &check(&run, "sink off", "delete")["state"]),
+        (&"ok".into(), &"ok".into())
+    );
+    let left: Vec<_> =
+        tree(&server.bucket()).into_iter().filter(|line| line.contains("doctor")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(server.unfinished(), 0);
+    lab.write("secret", "wrong");
+    let run = lab.run(&["--json", "doctor"]).expect_code(1);
+    let list = check(&run, "sink off", "list");
+    assert!(list["remedy"].as_str().unwrap().contains("the secret does not fit"), "{list}");
+}
+
+const ALL: &[&str] = &["listFiles", "readFiles", "writeFiles", "deleteFiles"];
+
+fn b2_lab(server: &B2, who: &str, more: &str) -> Lab {
+    let lab = Lab::new();
+    lab.write("who", who);
+    lab.write("prune", "prunes");
+    lab.write("secret", SECRET);
+    let url = server.url();
+    lab.with_config(&format!(
+        "state = \"state\"\n[sink.off]\ntype = \"b2\"\nbucket = \"backups\"\nprefix = \"prod\"\n\
+         region = \"eu-central-003\"\nendpoint = {url:?}\nallow_http = true\n\
+         key_id = {{ file = \"who\" }}\napplication_key = {{ file = \"secret\" }}\n{more}\n{JOB}"
+    ))
+}
+
+#[test]
+fn each_capability_that_a_backblaze_key_lacks_is_named() {
+    for (lacking, name) in [
+        ("listFiles", "list"),
+        ("readFiles", "read"),
+        ("writeFiles", "write"),
+        ("deleteFiles", "delete"),
+    ] {
+        let has: Vec<_> = ALL.iter().copied().filter(|right| *right != lacking).collect();
+        let server = B2::start(vec![B2Key::new("k", &has).below("prod/")]);
+        let lab = b2_lab(&server, "k", "");
+        let run = lab.run(&["--json", "doctor"]).expect_code(1);
+        let failed = check(&run, "sink off", name);
+        assert_eq!(failed["state"], "failed", "{lacking}");
+        let remedy = failed["remedy"].as_str().unwrap();
+        assert!(remedy.contains(lacking), "{lacking}: {remedy}");
+        let left = server.versions("prod/");
+        if ["deleteFiles", "listFiles"].contains(&lacking) {
+            // What cannot be removed is named.
+            assert!(left > 0);
+            let delete = check(&run, "sink off", "delete");
+            assert!(delete["message"].as_str().unwrap().contains("is left behind"), "{delete}");
+        } else {
+            assert_eq!(left, 0, "{lacking}");
+        }
+        assert_eq!(server.unfinished(), 0);
+    }
+}
+
+#[test]
+fn a_key_that_only_adds_is_tried_without_leaving_anything() {
+    let keys = || vec![B2Key::new("adds", &ALL[..3]).below("prod/"), B2Key::new("prunes", ALL)];
+    let server = B2::start(keys());
+    let run = b2_lab(&server, "adds", "append_only = true").ok(&["--json", "doctor"]);
+    assert_eq!(
+        states(&run, "sink off"),
+        ["open ok", "list ok", "write ok", "read skipped", "versions skipped", "delete skipped"]
+    );
+    assert_eq!((server.versions("prod/"), server.unfinished()), (0, 0));
+    let with_prune = "append_only = true\nprune = { key_id = { file = \"prune\" }, \
+                      application_key = { file = \"secret\" } }";
+    let run = b2_lab(&server, "adds", with_prune).ok(&["--json", "doctor"]);
+    assert_eq!(check(&run, "sink off", "delete")["state"], "ok");
+    assert_eq!((server.versions("prod/"), server.unfinished()), (0, 0));
+}
+
+#[test]
+fn locks_are_looked_at_on_a_snapshot_and_nothing_that_is_tried_is_locked() {
+    let server = Moto::start();
+    server.make_bucket("locked", true);
+    server.make_bucket("open", false);
+    let lab = |bucket: &str, lock: &str| {
+        let lab = Lab::new();
+        lab.write("data/a", "x");
+        lab.write("id", KEY_ID);
+        lab.write("secret", SECRET);
+        lab.with_config(&format!(
+            "state = \"state\"\n[sink.off]\ntype = \"s3\"\nbucket = {bucket:?}\nendpoint = {:?}\n\
+             allow_http = true\naccess_key_id = {{ file = \"id\" }}\n\
+             secret_access_key = {{ file = \"secret\" }}\n{lock}\n{JOB}",
+            server.url()
+        ))
+    };
+    let wanted = "object_lock = { mode = \"governance\", retain = \"1d\" }";
+    let locked = lab("locked", wanted);
+    let run = locked.ok(&["--json", "doctor"]);
+    assert_eq!(check(&run, "sink off", "object lock")["state"], "skipped");
+    locked.ok(&["backup"]);
+    let run = locked.ok(&["--json", "doctor"]);
+    assert_eq!(check(&run, "sink off", "object lock")["state"], "ok");
+    assert_eq!(check(&run, "sink off", "delete")["state"], "ok");
+    // A snapshot from before the lock was asked for.
+    let open = lab("open", "");
+    open.ok(&["backup"]);
+    let text = fs::read_to_string(open.path("seaworthy.toml")).unwrap();
+    let open = open.with_config(&text.replace("allow_http", &format!("{wanted}\nallow_http")));
+    let run = open.run(&["--json", "doctor"]).expect_code(1);
+    assert_eq!(check(&run, "sink off", "object lock")["state"], "failed");
+}
+
+/// PgBouncer from Debian, before the shared server; it ends with this.
+struct Pooler {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Pooler {
+    fn start(mode: &str, size: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let behind = server();
+        let (users, ini) = (folder.path().join("users"), folder.path().join("ini"));
+        fs::write(&users, "\"postgres\" \"\"\n").unwrap();
+        let text = format!(
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+             pool_mode = {mode}\ndefault_pool_size = {size}\n",
+            behind.folder().display(),
+            behind.port,
+            users.display()
+        );
+        fs::write(&ini, text).unwrap();
+        let mut command = Command::new("/usr/sbin/pgbouncer");
+        if rustix::process::geteuid().is_root() {
+            command.args(["-u", "nobody"]);
+        }
+        let mut child = command
+            .arg(&ini)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("apt-get install pgbouncer");
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("process up")), "pgbouncer does not start");
+        // What it says later must go somewhere, or it would wait.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, port, _folder: folder }
+    }
+}
+
+/// What the doctor says of the database behind `url`.
+fn examine(url: &str, code: i32) -> Run {
+    let lab = Lab::new().with_job(
+        "[backup.nightly.sources.db]\ntype = \"postgres\"\nurl = { env = \"DATABASE_URL\" }\n",
+    );
+    let arguments = ["--json", "doctor"];
+    let mut command = lab.command(&arguments);
+    command.env("DATABASE_URL", url).env("HOME", Path::new("/nonexistent"));
+    Run::of(command.output().unwrap(), &arguments).expect_code(code)
+}
+
+const DB: &str = "backup nightly: db";
+
+#[test]
+fn a_pooler_between_is_recognised_by_what_it_does() {
+    let name = server().database("pooled", "CREATE TABLE t (id int);");
+    let run = examine(&server().url(&name), 0);
+    assert_eq!(states(&run, DB), ["pooler ok", "connect ok", "pg_dump ok", "rights ok"]);
+    let url = |pooler: &Pooler| {
+        format!("postgresql://postgres@127.0.0.1:{}/{name}?sslmode=disable", pooler.port)
+    };
+    let transaction = Pooler::start("transaction", 10);
+    let run = examine(&url(&transaction), 1);
+    let found = check(&run, DB, "pooler");
+    assert_eq!(found["state"], "failed");
+    assert!(found["message"].as_str().unwrap().contains("each transaction"), "{found}");
+    assert!(found["remedy"].as_str().unwrap().contains("past the pooler"), "{found}");
+    let session = Pooler::start("session", 10);
+    let run = examine(&url(&session), 0);
+    assert_eq!(check(&run, DB, "pooler")["state"], "ok");
+    let small = Pooler::start("session", 2);
+    let found = check(&examine(&url(&small), 1), DB, "pooler");
+    assert!(found["message"].as_str().unwrap().contains("no session left"), "{found}");
+}
+
+#[test]
+fn tables_that_a_role_cannot_read_are_named() {
+    let role = seaworthy_tests::postgres::unique("reader");
+    let name = server().database(
+        "rights",
+        format!(
+            "CREATE TABLE open (id serial); CREATE TABLE closed (id int);
+             CREATE TABLE rows (id int); ALTER TABLE rows ENABLE ROW LEVEL SECURITY;
+             CREATE ROLE {role} LOGIN; GRANT SELECT ON open, rows, open_id_seq TO {role};"
+        ),
+    );
+    let url = server().url(&name).replace("user=postgres", &format!("user={role}"));
+    let found = check(&examine(&url, 1), DB, "rights");
+    assert_eq!(found["state"], "failed");
+    assert!(
+        found["message"].as_str().unwrap().starts_with("public.closed, public.rows "),
+        "{found}"
+    );
+    assert!(found["remedy"].as_str().unwrap().contains(&format!("pg_read_all_data TO \"{role}\"")));
+    server().sql(&name, format!("GRANT pg_read_all_data TO {role}; ALTER ROLE {role} BYPASSRLS"));
+    examine(&url, 0);
+    let nobody = examine(&server().url("no_such_database"), 1);
+    assert_eq!(check(&nobody, DB, "connect")["state"], "failed");
+}
