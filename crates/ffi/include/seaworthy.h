@@ -652,9 +652,9 @@ int32_t sw_sync(const struct sw_ctx *ctx,
  * `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
  * `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
  * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
- * `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names` and `dry_run`;
- * `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's `outcome` is
- * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
+ * `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names`, `dry_run`
+ * and `roll_over`; `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's
+ * `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
  * certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
  *
  * The contract:
@@ -865,6 +865,39 @@ int32_t sw_service(const struct sw_ctx *ctx,
                    const struct sw_call *call,
                    struct sw_string **document,
                    struct sw_error **error);
+
+/**
+ * Does everything that is due now: backups, copies, retention, drills, certificates.
+ *
+ * `request` has `dry_run`, which only says what is due. The document is that of `seaworthy run --json`; where
+ * nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_run(const struct sw_ctx *ctx,
+               const char *request,
+               size_t request_len,
+               const struct sw_call *call,
+               struct sw_string **document,
+               struct sw_error **error);
+
+/**
+ * Brings certificates, the proxy and services to what the file says, in order, or leaves all of it as it was.
+ *
+ * `request` has `dry_run`, which changes nothing and says every file and command; `type` and `folder`, as
+ * `sw_service` with `apply`. The document is that of `seaworthy apply --json`; where nothing had to be done its
+ * `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_apply(const struct sw_ctx *ctx,
+                 const char *request,
+                 size_t request_len,
+                 const struct sw_call *call,
+                 struct sw_string **document,
+                 struct sw_error **error);
 
 /**
  * Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 looks where the program

@@ -130,6 +130,31 @@ pub(crate) fn host_answer(
     Err(Failure::new(code, operation, message).into_error(operation))
 }
 
+/// A function of the host that is told something as JSON, and answers 0 or one of SW_E_*.
+pub(crate) type Tell = unsafe extern "C" fn(
+    user_data: *mut c_void,
+    json: *const c_char,
+    json_len: usize,
+    error: *mut *mut ErrorHandle,
+) -> i32;
+
+/// Tells `tell`, which belongs to `whom`, what `json` is.
+///
+/// # Safety
+/// The host gave `tell` to be called with `user_data`, on this thread.
+pub(crate) unsafe fn host_told(
+    operation: &'static str,
+    whom: impl FnOnce() -> String,
+    (tell, user_data): (Tell, *mut c_void),
+    json: String,
+) -> Result<(), Error> {
+    let (len, json) = (json.len(), json + "\0");
+    host_answer(operation, whom, |error| {
+        // SAFETY: as this function's; the text lives until it returns.
+        unsafe { tell(user_data, json.as_ptr().cast(), len, error) }
+    })
+}
+
 /// How much is logged, from 1 (errors) to 5 (everything).
 pub(crate) type LogLevel = u8;
 

@@ -1,21 +1,21 @@
 //! Challenge solvers of the host: a table of functions becomes a `ChallengeSolver`.
 
 use std::{
-    ffi::{CString, c_char, c_void},
+    ffi::{c_char, c_void},
     fmt,
     sync::Arc,
 };
 
 use async_trait::async_trait;
 use seaworthy::{
-    core::{Context, Error, ErrorKind, Name, Result},
+    core::{Context, Name, Result},
     tls::{Challenge, ChallengeKind, ChallengeSolver},
 };
 use serde_json::json;
 
 use crate::{
     boundary::{InsideCallback, enter, outside_callbacks},
-    callback::host_answer,
+    callback::{Tell, host_told},
     code,
     context::ContextHandle,
     error::{ErrorHandle, Failure},
@@ -29,14 +29,6 @@ pub const SW_CHALLENGE_HTTP_01: u32 = 1;
 pub const SW_CHALLENGE_DNS_01: u32 = 2;
 /// In `sw_solver.kind`: a special certificate on port 443.
 pub const SW_CHALLENGE_TLS_ALPN_01: u32 = 3;
-
-/// A function that is told a challenge as JSON, and answers 0 or one of SW_E_*.
-type Tell = unsafe extern "C" fn(
-    user_data: *mut c_void,
-    challenge: *const c_char,
-    challenge_len: usize,
-    error: *mut *mut ErrorHandle,
-) -> i32;
 
 /// What answers an authority's challenges, implemented by the host.
 ///
@@ -155,16 +147,9 @@ impl HostSolver {
             "dns_name": challenge.dns_name(),
             "dns_value": challenge.dns_value(),
         });
-        let json = json.to_string();
-        let len = json.len();
-        let json = CString::new(json).map_err(|error| {
-            Error::new(ErrorKind::Internal, operation, "a challenge with a NUL").caused_by(error)
-        })?;
         let whom = || format!("the solver, about {},", challenge.identifier());
-        host_answer(operation, whom, |error| {
-            // SAFETY: the host gave this function for such arguments, which live until it returns.
-            unsafe { tell(self.table.user_data, json.as_ptr(), len, error) }
-        })
+        // SAFETY: the host gave this function for such arguments.
+        unsafe { host_told(operation, whom, (tell, self.table.user_data), json.to_string()) }
     }
 }
 

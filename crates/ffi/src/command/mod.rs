@@ -9,6 +9,7 @@ mod keygen;
 mod proxy;
 mod restore;
 mod service;
+mod whole;
 
 pub use backup::{sw_backup, sw_show, sw_snapshots, sw_sync, sw_verify};
 pub use cert::sw_cert;
@@ -19,6 +20,7 @@ pub use keygen::sw_keygen;
 pub use proxy::sw_proxy;
 pub use restore::sw_restore;
 pub use service::sw_service;
+pub use whole::{sw_apply, sw_run};
 
 use std::path::PathBuf;
 

@@ -33,7 +33,7 @@ enum Service {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(super) enum Kind {
     #[default]
     Systemd,
     Pm2,

@@ -20,7 +20,7 @@ static const char *CONFIG =
     "[tls]\nstore = \"tls\"\n"
     "[ca.own]\ntype = \"self-signed\"\n"
     "[certificate.site]\nnames = [\"site.example\"]\nca = [\"own\"]\nprove = false\n"
-    "[proxy]\ntype = \"nginx\"\nroot = \"nginx\"\n"
+    "[proxy]\ntype = \"nginx\"\nroot = \"nginx\"\nown_root = true\n"
     "[site.main]\nhosts = [\"site.example\"]\n"
     "[[site.main.routes]]\npath = \"/\"\nproxy = { to = [\"127.0.0.1:1081\"] }\n"
     "[service.api]\ncommand = [\"/bin/sleep\", \"9\"]\n";
@@ -314,7 +314,7 @@ static void commands(sw_ctx *ctx, memory *m) {
 
 /* Certificates, the proxy and services: each function has its commands, and says what it does not know. */
 static void webs(sw_ctx *ctx) {
-    static const command all[] = {sw_cert, sw_proxy, sw_service, sw_drill};
+    static const command all[] = {sw_cert, sw_proxy, sw_service, sw_drill, sw_run, sw_apply};
     sw_string *document = NULL;
     size_t i;
     RUN(sw_cert, ctx, "{\"command\":\"list\"}", NULL, SW_OK, "\"command\":\"cert list\"");
@@ -343,6 +343,10 @@ static void webs(sw_ctx *ctx) {
     RUN(sw_drill, ctx, "{\"snapshots\":[\"nightly\"],\"sink\":\"memory\"}", NULL, SW_OK, "\"drill\"");
     RUN(sw_drill, ctx, "{\"snapshots\":[\"../x\"]}", NULL, SW_E_INVALID_INPUT, "\"wrong\"");
     RUN(sw_drill, ctx, "{\"identity\":[\"none.key\"]}", NULL, SW_E_NOT_FOUND, "none.key");
+    RUN(sw_run, ctx, "{\"dry_run\":true}", NULL, SW_OK, "\"command\":\"run\"");
+    RUN(sw_run, ctx, "{}", NULL, SW_OK, "\"nothing_to_do\"");
+    RUN(sw_apply, ctx, "{\"dry_run\":true,\"type\":\"cron\",\"folder\":\"cron\"}", NULL, SW_OK,
+        "\"dry_run\":true");
     for (i = 0; i < sizeof all / sizeof *all; i++) {
         EXPECT(SW_E_NULL, all[i](NULL, NULL, 0, NULL, &document, &error));
         EXPECT(SW_E_NULL, all[i](ctx, NULL, 1, NULL, &document, &error));
