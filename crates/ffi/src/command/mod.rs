@@ -4,11 +4,13 @@ mod backup;
 mod config;
 mod keep;
 mod restore;
+mod status;
 
 pub use backup::{sw_backup, sw_show, sw_snapshots, sw_sync, sw_verify};
 pub use config::{SW_SCHEMA_CONFIG, SW_SCHEMA_DOCUMENT, sw_config_check, sw_schema};
 pub use keep::{sw_pin, sw_plan_retention, sw_prune, sw_unpin};
 pub use restore::sw_restore;
+pub use status::sw_status;
 
 use seaworthy::{
     SnapshotName,
