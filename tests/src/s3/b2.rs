@@ -6,6 +6,8 @@ mod state;
 
 use std::{
     collections::BTreeSet,
+    fs,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -49,7 +51,31 @@ pub struct B2 {
 impl B2 {
     /// One that knows these keys.
     pub fn start(keys: Vec<B2Key>) -> Self {
-        let state = Arc::new(Mutex::new(State { keys, ..State::default() }));
+        // Small pages, so that few objects spread over several.
+        Self::serve(State { keys, page: 100, ..State::default() })
+    }
+
+    /// One that knows these keys and holds the files below `folder`, with pages as large as those of
+    /// real stores.
+    pub fn start_with(keys: Vec<B2Key>, folder: &Path) -> Self {
+        let mut state = State { keys, page: 1_000, ..State::default() };
+        let mut waiting = vec![folder.to_owned()];
+        while let Some(next) = waiting.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    waiting.push(path);
+                    continue;
+                }
+                let key = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                state.put(key, fs::read(&path).unwrap().into(), Default::default());
+            }
+        }
+        Self::serve(state)
+    }
+
+    fn serve(state: State) -> Self {
+        let state = Arc::new(Mutex::new(state));
         let known = state.clone();
         let service = service_fn(move |request| handle(request, known.clone()));
         Self { state, serving: Serving::start(service, None) }

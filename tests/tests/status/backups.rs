@@ -249,7 +249,7 @@ fn watching_goes_on_until_it_is_stopped() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(watching.stdout.take().unwrap()).lines();
-    let mut looks = lines.map(Result::unwrap).filter(|line| line.ends_with(" is well"));
+    let mut looks = lines.map(Result::unwrap).filter(|line| line == "backups");
     assert_eq!(looks.by_ref().take(2).count(), 2);
     let id = rustix::process::Pid::from_child(&watching);
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();

@@ -9,6 +9,7 @@ mod keygen;
 mod proxy;
 mod restore;
 mod service;
+mod status;
 mod whole;
 
 pub use backup::{sw_backup, sw_show, sw_snapshots, sw_sync, sw_verify};
@@ -20,6 +21,7 @@ pub use keygen::sw_keygen;
 pub use proxy::sw_proxy;
 pub use restore::sw_restore;
 pub use service::sw_service;
+pub use status::sw_status;
 pub use whole::{sw_apply, sw_run};
 
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use super::{NginxInstaller, Served};
 /// Who takes longer does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many hosts are asked side by side.
-const SIDE_BY_SIDE: usize = 32;
+const SIDE_BY_SIDE: usize = 256;
 
 /// What one host of a site answered.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl NginxInstaller {
     /// Asks the web server of this machine for `/` of every host of every site, side by side: over
     /// TLS where the site has a certificate, which must be the one that lies on disk.
     pub async fn look(&self) -> Vec<SiteAnswer> {
-        let looks = self.hosts.iter().map(|served| self.look_at(served));
+        let looks: Vec<_> = self.hosts.iter().map(|served| self.look_at(served)).collect();
         stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
     }
 

@@ -8,7 +8,7 @@ use super::{CertificateStatus, Finding, ServerStatus, Severity};
 use crate::Seaworthy;
 
 /// How many certificates are looked at side by side.
-const SIDE_BY_SIDE: usize = 64;
+const SIDE_BY_SIDE: usize = 256;
 
 impl Seaworthy {
     /// How the certificates of the file do, in its order.
@@ -22,6 +22,7 @@ impl Seaworthy {
                 .await
                 .unwrap_or_else(|error| could_not_look(name, &error))
         });
+        let looks: Vec<_> = looks.collect();
         stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
     }
 

@@ -19,8 +19,8 @@ use crate::Seaworthy;
 const SOON: u64 = 3;
 /// And within so many days, attention.
 const LATER: u64 = 14;
-/// What is free should be more than so many hundredths of the disk.
-const LITTLE: u64 = 5;
+/// With less than this many bytes free nothing works for long, whatever a forecast says: 1 GiB.
+const LITTLE: u64 = 1 << 30;
 /// The day whose growth is told.
 const MONTH: u16 = 30;
 
@@ -124,13 +124,12 @@ fn device_of(folder: &Path) -> Option<(u64, PathBuf)> {
 fn judge(disk: &DiskStatus) -> Option<Finding> {
     let subject = disk.folders.first().map(|folder| folder.display().to_string());
     let free = ByteSize::new(disk.free);
-    let little = u128::from(disk.free) * 100 < u128::from(disk.total) * u128::from(LITTLE);
     let (severity, message) = match disk.full_in_days {
         Some(days) if days <= LATER => {
             let severity = if days <= SOON { Severity::Error } else { Severity::Warning };
             (severity, format!("{free} are free; snapshots fill that in {days} days"))
         }
-        _ if little => (Severity::Warning, format!("only {free} are free")),
+        _ if disk.free < LITTLE => (Severity::Warning, format!("only {free} are free")),
         _ => return None,
     };
     let remedy =

@@ -31,6 +31,7 @@ impl Seaworthy {
                 state(name, looked)
             }
         });
+        let looks: Vec<_> = looks.collect();
         stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
     }
 }

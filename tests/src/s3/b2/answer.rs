@@ -14,9 +14,6 @@ use super::{
 
 type Answer = Response<Full<Bytes>>;
 
-/// How many entries a page of a list has: few, so that there are several.
-const PAGE: usize = 100;
-
 struct Refusal(u16, &'static str, String);
 
 pub(super) fn answer(state: &mut State, head: &Parts, body: Bytes) -> Answer {
@@ -191,7 +188,7 @@ fn list(state: &State, query: &HashMap<String, String>) -> Answer {
     });
     let mut text = String::from("<ListBucketResult>");
     let mut last = "";
-    for key in shown.by_ref().take(PAGE) {
+    for key in shown.by_ref().take(state.page) {
         let version = state.shown(key).unwrap();
         let size = version.bytes.as_ref().map_or(0, Bytes::len);
         let time = time(version.written);

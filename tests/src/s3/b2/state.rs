@@ -14,6 +14,8 @@ pub(super) struct State {
     pub(super) objects: BTreeMap<String, Vec<Version>>,
     pub(super) uploads: BTreeMap<String, Upload>,
     pub(super) next: u64,
+    /// How many objects a page of a listing has.
+    pub(super) page: usize,
 }
 
 #[derive(Debug)]
