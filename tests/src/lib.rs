@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod postgres;
+pub mod python;
 pub mod s3;
 pub mod web;
 

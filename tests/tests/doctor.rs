@@ -238,6 +238,26 @@ fn locks_are_looked_at_on_a_snapshot_and_nothing_that_is_tried_is_locked() {
     assert_eq!(check(&run, "sink off", "object lock")["state"], "failed");
 }
 
+#[test]
+fn certificates_are_looked_at_as_their_authority_will() {
+    let lab = Lab::new().with_job(
+        "sources.data = { type = \"files\", paths = [\"data\"] }\n\
+         [tls]\nstore = \"tls\"\nresolvers = [\"127.0.0.1:1\"]\n\
+         [ca.own]\ntype = \"self-signed\"\n\
+         [ca.far]\ntype = \"acme\"\ndirectory = \"https://127.0.0.1:1/dir\"\nagree_tos = true\n\
+         [certificate.inner]\nnames = [\"inner.test\"]\nca = [\"own\"]\n\
+         [certificate.api]\nnames = [\"api.test\"]\nca = [\"far\"]\n\
+         challenge = { type = \"http-01\", webroot = \"no-such-folder\" }\n\
+         deploy = [[\"no-such-program\"]]\n",
+    );
+    let run = lab.run(&["--json", "doctor"]).expect_code(1);
+    assert_eq!(states(&run, "certificate inner"), ["names skipped", "store ok"]);
+    let names = check(&run, "certificate api", "names");
+    assert_eq!(names["state"], "failed");
+    assert!(names["remedy"].as_str().unwrap().contains("no-such-folder"), "{names}");
+    assert_eq!(check(&run, "certificate api", "programs")["state"], "failed");
+}
+
 /// PgBouncer from Debian, before the shared server; it ends with this.
 struct Pooler {
     child: Child,

@@ -18,7 +18,9 @@ use serde::Serialize;
 
 use crate::{
     arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, ProxyCommand, Restore},
-    ask, load_test, logs,
+    ask,
+    events::EventLines,
+    load_test, logs,
     output::{self, Report},
     progress::Bars,
     service, signals,
@@ -30,9 +32,17 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
     let Arguments { global, command: given } = arguments;
     let name = given.name();
     let bars = Arc::new(Bars::new(*terminal));
-    let cx = Context::new().with_progress(bars.clone());
+    let mut cx = Context::new().with_progress(bars.clone());
+    let mut finish = Finish { name, terminal, bars: &bars, events: None };
+    if let Some(path) = &global.events {
+        let events = match EventLines::open(path, bars.clone()) {
+            Ok(events) => events,
+            Err(error) => return finish.with(Reply::<ConfigCheckResult>::from(error)),
+        };
+        cx = cx.with_progress(events.clone());
+        finish.events = Some(events);
+    }
     signals::watch(cx.cancel().clone(), *terminal);
-    let finish = Finish { name, terminal, bars: &bars };
     let command = match given {
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -44,9 +54,12 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let made = manual(&mut text);
             return if made.is_ok() { print_raw(&text) } else { Outcome::Failed };
         }
-        Command::Config(ConfigCommand::Schema { output }) => {
-            let schema =
-                if output { seaworthy::document_schema() } else { seaworthy::config::schema() };
+        Command::Config(ConfigCommand::Schema { output, events }) => {
+            let schema = match (output, events) {
+                (true, _) => seaworthy::document_schema(),
+                (_, true) => seaworthy::event_schema(),
+                _ => seaworthy::config::schema(),
+            };
             let mut text = serde_json::to_vec_pretty(&schema).unwrap_or_default();
             text.push(b'\n');
             return print_raw(&text);
@@ -157,6 +170,7 @@ pub(crate) struct Finish<'a> {
     name: &'static str,
     terminal: &'a Terminal,
     bars: &'a Bars,
+    events: Option<Arc<EventLines>>,
 }
 
 impl Finish<'_> {
@@ -174,6 +188,9 @@ impl Finish<'_> {
 
     pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
+        if let Some(events) = &self.events {
+            events.flush();
+        }
         let printed = if self.terminal.json {
             output::print_document(&reply.document(self.name))
         } else {

@@ -32,9 +32,9 @@ pub use command::SnapshotName;
 pub use config::Config;
 pub use keys::find_identities;
 pub use machine::{StateVariables, default_state_folder, host_id};
-#[cfg(feature = "schema")]
-pub use outcome::document_schema;
 pub use outcome::{Document, ErrorDocument, Outcome, Reply};
+#[cfg(feature = "schema")]
+pub use outcome::{document_schema, event_schema};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;
 pub use seaworthy_proxy_config as proxy_config;
