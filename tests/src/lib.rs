@@ -3,6 +3,7 @@
 
 pub mod forge;
 pub mod postgres;
+pub mod python;
 pub mod s3;
 pub mod server;
 pub mod web;

@@ -38,6 +38,9 @@ pub(crate) struct Global {
     /// Show no progress bars
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
+    /// Write what happens as lines of JSON to the end of this file; - is standard error
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) events: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -240,11 +243,14 @@ pub(crate) enum ConfigCommand {
     /// Print the JSON Schema of the file, for editors
     Schema {
         /// That of the documents that --json prints, instead
-        #[arg(long)]
+        #[arg(long, conflicts_with = "events_schema")]
         output: bool,
         /// That of the result of `status`, instead
-        #[arg(long, conflicts_with = "output")]
+        #[arg(long, conflicts_with_all = ["output", "events_schema"])]
         status: bool,
+        /// That of the lines that --events writes, instead
+        #[arg(long = "of-events", id = "events_schema")]
+        events: bool,
     },
 }
 

@@ -5,6 +5,7 @@ mod arguments;
 mod ask;
 mod cert;
 mod cert_arguments;
+mod events;
 mod load_test;
 mod logs;
 mod output;

@@ -20,7 +20,9 @@ use serde::Serialize;
 
 use crate::{
     arguments::{Arguments, Command, ConfigCommand, Global, KeygenKind, ProxyCommand, Restore},
-    ask, load_test, logs,
+    ask,
+    events::EventLines,
+    load_test, logs,
     output::{self, Report},
     progress::Bars,
     service, signals,
@@ -32,9 +34,17 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
     let Arguments { global, command: given } = arguments;
     let name = given.name();
     let bars = Arc::new(Bars::new(*terminal));
-    let cx = Context::new().with_progress(bars.clone());
+    let mut cx = Context::new().with_progress(bars.clone());
+    let mut finish = Finish { name, terminal, bars: &bars, events: None };
+    if let Some(path) = &global.events {
+        let events = match EventLines::open(path, bars.clone()) {
+            Ok(events) => events,
+            Err(error) => return finish.with(Reply::<ConfigCheckResult>::from(error)),
+        };
+        cx = cx.with_progress(events.clone());
+        finish.events = Some(events);
+    }
     signals::watch(cx.cancel().clone(), *terminal);
-    let finish = Finish { name, terminal, bars: &bars };
     let command = match given {
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -46,10 +56,11 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let made = manual(&mut text);
             return if made.is_ok() { print_raw(&text) } else { Outcome::Failed };
         }
-        Command::Config(ConfigCommand::Schema { output, status }) => {
-            let schema = match (output, status) {
-                (true, _) => seaworthy::document_schema(),
-                (_, true) => seaworthy::status::schema(),
+        Command::Config(ConfigCommand::Schema { output, status, events }) => {
+            let schema = match (output, status, events) {
+                (true, _, _) => seaworthy::document_schema(),
+                (_, true, _) => seaworthy::status::schema(),
+                (_, _, true) => seaworthy::event_schema(),
                 _ => seaworthy::config::schema(),
             };
             let mut text = serde_json::to_vec_pretty(&schema).unwrap_or_default();
@@ -174,6 +185,7 @@ pub(crate) struct Finish<'a> {
     name: &'static str,
     terminal: &'a Terminal,
     bars: &'a Bars,
+    events: Option<Arc<EventLines>>,
 }
 
 impl Finish<'_> {
@@ -191,6 +203,9 @@ impl Finish<'_> {
 
     pub(crate) fn with<T: Serialize + Report>(&self, reply: Reply<T>) -> Outcome {
         self.bars.clear();
+        if let Some(events) = &self.events {
+            events.flush();
+        }
         let printed = if self.terminal.json {
             output::print_document(&reply.document(self.name))
         } else {

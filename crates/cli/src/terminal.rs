@@ -29,9 +29,10 @@ impl Terminal {
             When::Never => false,
             When::Auto => is_terminal && !set("NO_COLOR") && !dumb,
         };
-        let progress = is_terminal && !global.no_progress && !global.quiet && !dumb;
+        let events_here = global.events.as_deref().is_some_and(crate::events::is_stderr);
+        let progress = is_terminal && !global.no_progress && !global.quiet && !dumb && !events_here;
         log_to_stderr(global, colour);
-        Self { colour, progress, quiet: global.quiet, json: global.json }
+        Self { colour, progress, quiet: global.quiet || events_here, json: global.json }
     }
 
     /// `error: …`, its causes, and what can be done.

@@ -41,7 +41,7 @@ pub use generation::{Change, Generations};
 pub use lock::FileLock;
 pub use name::Name;
 pub use named::Named;
-pub use progress::{Event, Progress};
+pub use progress::{Event, EventRecord, Progress};
 pub use rendered::{ConfigRenderer, FileSet, Installer, Origin, RenderedFile, StagedFiles};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};

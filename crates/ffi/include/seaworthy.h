@@ -277,10 +277,11 @@ typedef struct sw_call {
    */
   const struct sw_cancel *cancel;
   /**
-   * Told what happens: `{"event":"started","task":…,"total_bytes":…}`,
-   * `{"event":"advanced","bytes":…,"items":…}` (added up, at most 20 a second),
-   * `{"event":"finished","task":…,"seconds":…}`, `{"event":"warning","message":…}`, and in later
-   * versions others, which are to be passed over. Borrowed while the call begins. May be NULL.
+   * Told what happens: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
+   * `"event":"advanced","bytes":…,"items":…` (added up, at most 20 a second),
+   * `"event":"finished","task":…,"seconds":…`, `"event":"warning","message":…` and those that
+   * docs/events.md lists; in later versions others, which are to be passed over. Borrowed while
+   * the call begins. May be NULL.
    */
   const struct sw_callback *progress;
   /**

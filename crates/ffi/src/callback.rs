@@ -51,10 +51,11 @@ pub struct CallTable {
     pub log_level: u32,
     /// Stops the call when it is triggered. Borrowed while the call begins. May be NULL.
     pub cancel: *const CancelHandle,
-    /// Told what happens: `{"event":"started","task":…,"total_bytes":…}`,
-    /// `{"event":"advanced","bytes":…,"items":…}` (added up, at most 20 a second),
-    /// `{"event":"finished","task":…,"seconds":…}`, `{"event":"warning","message":…}`, and in later
-    /// versions others, which are to be passed over. Borrowed while the call begins. May be NULL.
+    /// Told what happens: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
+    /// `"event":"advanced","bytes":…,"items":…` (added up, at most 20 a second),
+    /// `"event":"finished","task":…,"seconds":…`, `"event":"warning","message":…` and those that
+    /// docs/events.md lists; in later versions others, which are to be passed over. Borrowed while
+    /// the call begins. May be NULL.
     pub progress: *const CallbackTable,
     /// Told what the library logs: `{"level":"warn","target":…,"message":…,"fields":{…}}`. Where several
     /// calls of a context run at once, each is told everything. Borrowed while the call begins. May

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use seaworthy::core::{Error, Event, Progress};
-use serde_json::{Value, json};
+use seaworthy::core::{Error, Event, Progress, Timestamp};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 /// How far apart reports of how much was done are, at least.
@@ -55,8 +55,7 @@ struct State {
 impl State {
     fn flush_advanced(&mut self) {
         if let Some((bytes, items)) = self.advanced.take() {
-            let event = json!({ "event": "advanced", "bytes": bytes, "items": items });
-            self.items.push_back(Item::Progress(event));
+            self.items.push_back(Item::Progress(record(&Event::Advanced { bytes, items })));
         }
     }
 }
@@ -150,32 +149,27 @@ impl Queue {
 
 impl Progress for Queue {
     fn event(&self, event: &Event) {
-        let event = match event {
-            Event::Advanced { bytes, items } => {
-                let mut state = self.lock();
-                let (b, i) = state.advanced.unwrap_or_default();
-                // Whoever waits is woken for the first only: the others are added to it.
-                if state.advanced.replace((b + bytes, i + items)).is_none() {
-                    self.ready.notify_one();
-                }
-                return;
-            }
-            Event::Started { task, total_bytes } => {
-                json!({ "event": "started", "task": task, "total_bytes": total_bytes })
-            }
-            Event::Finished { task, elapsed } => {
-                json!({ "event": "finished", "task": task, "seconds": elapsed.as_secs_f64() })
-            }
-            Event::Warning { message } => json!({ "event": "warning", "message": message }),
-            _ => return,
-        };
         let mut state = self.lock();
+        if let Event::Advanced { bytes, items } = event {
+            let (b, i) = state.advanced.unwrap_or_default();
+            // Whoever waits is woken for the first only: the others are added to it.
+            if state.advanced.replace((b + bytes, i + items)).is_none() {
+                self.ready.notify_one();
+            }
+            return;
+        }
         if !state.closed {
             state.flush_advanced();
-            state.items.push_back(Item::Progress(event));
+            state.items.push_back(Item::Progress(record(event)));
             self.ready.notify_one();
         }
     }
+}
+
+/// `event`, which happens now.
+fn record(event: &Event) -> Value {
+    let now = Timestamp::from(std::time::SystemTime::now());
+    serde_json::to_value(event.at(now)).unwrap_or_default()
 }
 
 impl fmt::Debug for Queue {
@@ -187,6 +181,7 @@ impl fmt::Debug for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_was_done_is_added_up_and_comes_before_what_follows_it() {
@@ -198,7 +193,10 @@ mod tests {
         queue.event(&Event::Advanced { bytes: 5, items: 0 });
         queue.finish();
         let mut seen = Vec::new();
-        while let Item::Progress(event) = queue.next() {
+        while let Item::Progress(mut event) = queue.next() {
+            let members = event.as_object_mut().unwrap();
+            assert_eq!(members.remove("schema"), Some(json!(1)));
+            assert!(members.remove("time").is_some_and(|time| time.is_string()));
             seen.push(event);
         }
         assert_eq!(

@@ -37,9 +37,9 @@ pub use config::Config;
 pub use due::Reason as DueReason;
 pub use keys::find_identities;
 pub use machine::{StateVariables, default_state_folder, host_id};
-#[cfg(feature = "schema")]
-pub use outcome::document_schema;
 pub use outcome::{Document, ErrorDocument, Outcome, Reply};
+#[cfg(feature = "schema")]
+pub use outcome::{document_schema, event_schema};
 pub use seaworthy_backup as backup;
 pub use seaworthy_core as core;
 pub use seaworthy_proxy_config as proxy_config;

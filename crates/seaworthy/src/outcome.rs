@@ -43,6 +43,21 @@ impl Outcome {
         }
     }
 
+    /// Its name in documents and events, such as `losses`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Losses => "losses",
+            Self::Inconclusive => "inconclusive",
+            Self::Findings => "findings",
+            Self::Failed => "failed",
+            Self::Wrong => "wrong",
+            Self::Interrupted => "interrupted",
+            Self::NothingToDo => "nothing_to_do",
+            Self::NotDeployed => "not_deployed",
+        }
+    }
+
     /// Of two outcomes the one that the whole has: what stopped it before what it lacks.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -198,6 +213,14 @@ pub fn document_schema() -> serde_json::Value {
     settings.into_generator().into_root_schema_for::<Document<'_, serde_json::Value>>().to_value()
 }
 
+/// The JSON Schema (draft 2020-12) of each line of the stream of events.
+#[cfg(feature = "schema")]
+pub fn event_schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let generator = settings.into_generator();
+    generator.into_root_schema_for::<seaworthy_core::EventRecord<'_>>().to_value()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +245,7 @@ mod tests {
         assert_eq!(order.map(Outcome::exit_code), [130, 2, 1, 1, 5, 3, 3, 0, 4]);
         for (i, a) in order.iter().enumerate() {
             for b in &order[i..] {
+                assert_eq!(serde_json::to_value(b).unwrap(), b.name());
                 assert_eq!(a.and(*b), *a);
                 assert_eq!(b.and(*a), *a);
             }

@@ -54,11 +54,15 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code
 
 // Event is something that happens while a command runs.
 type Event struct {
-	Event   string `json:"event"`
-	Task    string `json:"task"`
-	Message string `json:"message"`
-	Bytes   uint64 `json:"bytes"`
-	Items   uint64 `json:"items"`
+	Event     string `json:"event"`
+	Time      string `json:"time"`
+	Operation string `json:"operation"`
+	Name      string `json:"name"`
+	Outcome   string `json:"outcome"`
+	Task      string `json:"task"`
+	Message   string `json:"message"`
+	Bytes     uint64 `json:"bytes"`
+	Items     uint64 `json:"items"`
 }
 
 // Command is one of the library's commands.

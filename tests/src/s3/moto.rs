@@ -84,24 +84,5 @@ impl Drop for Moto {
 /// The program `moto_server` in an environment of its own.
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
-        let folder = root.join("test-programs").join("moto-5.2.1");
-        let program = folder.join("bin/moto_server");
-        // Several test programs may want it at a time; the name appears when all is there.
-        std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
-        let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
-        lock.lock().unwrap();
-        if !folder.join("complete").exists() {
-            let run = |command: &mut Command| {
-                let done = command.status().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-                assert!(done.success(), "{command:?}");
-            };
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-            let pip = folder.join("bin/pip");
-            run(Command::new(pip).args(["install", "-q", "--disable-pip-version-check", MOTO]));
-            std::fs::write(folder.join("complete"), "").unwrap();
-        }
-        program
-    })
+    PROGRAM.get_or_init(|| crate::python::environment(MOTO).join("bin/moto_server"))
 }

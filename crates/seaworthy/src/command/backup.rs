@@ -106,13 +106,14 @@ impl Seaworthy {
 
     /// Runs a job, and tells those who want to know.
     async fn run_and_tell(&self, result: &mut JobResult, accept: bool, cx: &Context) -> Result<()> {
+        self.emit_started(SubjectKind::Backup, &result.job, cx);
         let begun = self.notice(SubjectKind::Backup, &result.job, Occasion::Started, cx);
         let (heard, listening) = Heard::listen(cx);
         let run = self.backup_job(&result.job, accept, &listening);
         let done = notify::beside(run, self.notify(&begun, cx)).await;
-        if let Ok(report) = &done {
-            result.outcome = outcome_of(report);
-        }
+        result.outcome = done.as_ref().map_or_else(Outcome::from, outcome_of);
+        let error = done.as_ref().err();
+        self.emit_ended(SubjectKind::Backup, &result.job, result.outcome, error, cx);
         if let Some(notice) = notify::of_backup(&begun, &done, result.outcome, cx.now()) {
             let notice = notice.warned(heard.warnings());
             result.notified = self.notify(&notice, cx).await;

@@ -64,12 +64,16 @@ impl Seaworthy {
             request.snapshots.clone()
         };
         for name in names {
+            self.emit_started(SubjectKind::Drill, &name.job, cx);
             let done = self.drill_one(&name, request.sink.as_ref(), cx).await;
             let outcome = done.as_ref().ok().map(|drilled| drilled.report.outcome);
             if outcome != Some(CheckOutcome::Inconclusive) {
                 let found = done.as_ref().map(faults_of).unwrap_or_default();
                 let told = self.tell_of(SubjectKind::Drill, &name, &found, done.as_ref().err(), cx);
                 result.notified.extend(told.await);
+            } else {
+                let (kind, outcome) = (SubjectKind::Drill, Outcome::Inconclusive);
+                self.emit_ended(kind, &name.job, outcome, None, cx);
             }
             match done {
                 Ok(drilled) => result.drilled.push(drilled),

@@ -54,6 +54,9 @@ impl Seaworthy {
             Ok(jobs) => {
                 for job in jobs {
                     // One job's failure does not keep the others from being pruned.
+                    if !request.dry_run {
+                        self.emit_started(SubjectKind::Prune, &job, cx);
+                    }
                     let done = self.prune_job(&job, request.dry_run, &mut result, cx).await;
                     if !request.dry_run {
                         let name = SnapshotName { job: job.clone(), id: "latest".into() };

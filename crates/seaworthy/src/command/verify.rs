@@ -83,6 +83,9 @@ impl Seaworthy {
                     continue;
                 }
             };
+            if request.kind != VerifyKind::RebuildIndex {
+                self.emit_started(SubjectKind::Verify, &name.job, cx);
+            }
             let (mut found, mut own_error) = (Vec::new(), None);
             for sink in sinks {
                 match self.verify_one(&name, sink, request.kind, cx).await {
@@ -93,7 +96,10 @@ impl Seaworthy {
                     Err(error) => own_error = own_error.or(Some(error)),
                 }
                 if cx.cancel().is_triggered() {
-                    failed = Some(Error::cancelled("verify"));
+                    let stopped = Error::cancelled("verify");
+                    let (kind, outcome) = (SubjectKind::Verify, Outcome::Interrupted);
+                    self.emit_ended(kind, &name.job, outcome, Some(&stopped), cx);
+                    failed = Some(stopped);
                     return Reply::new(result, Outcome::Done).with_error(failed);
                 }
             }

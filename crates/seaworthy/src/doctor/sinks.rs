@@ -153,20 +153,17 @@ impl Trial<'_> {
         if written && self.is_bucket && cx.check("doctor").is_ok() {
             self.write_in_parts(checks).await;
         }
-        if written {
-            self.remove(checks, listed.is_some()).await;
-        }
+        self.remove(checks, written, listed.is_some()).await;
     }
 
-    /// A small object; false where there is nothing to remove.
+    /// A small object; false where it cannot be stored.
     async fn write_and_read(&self, checks: &mut Checks, cx: &Context) -> bool {
         let Ok(key) = self.folder.join("probe") else { return false };
         let bytes = Bytes::from_static(b"seaworthy doctor was here for a moment\n");
         let before = cx.now();
         let put = self.sink.put(&key, bytes.clone(), PutOptions::default()).await;
         let Some(info) = checks.note("write", put, |_| "an object was stored".to_owned()) else {
-            // Whether the store kept something after all is looked at.
-            return true;
+            return false;
         };
         self.look_at_clock(before, info.modified, cx.now(), checks);
         let whole = self.sink.get(&key, 1 << 10).await.and_then(|read| same(&read, &bytes));
@@ -247,8 +244,9 @@ impl Trial<'_> {
         checks.note("write", done.await, said);
     }
 
-    /// Removes everything, and looks whether it is gone.
-    async fn remove(&self, checks: &mut Checks, can_list: bool) {
+    /// Removes everything, also what a store kept of a write that failed, and looks whether it is
+    /// gone.
+    async fn remove(&self, checks: &mut Checks, written: bool, can_list: bool) {
         let Some(remover) = self.remover else { return };
         let mut removed = Ok(());
         for name in ["probe", "parts"] {
@@ -261,7 +259,11 @@ impl Trial<'_> {
             removed = removed.and(done);
         }
         let good = removed.is_ok();
-        checks.note("delete", removed, |()| "all of it was deleted".to_owned());
+        if good && !written {
+            checks.skip("delete", "nothing was stored that could be deleted");
+        } else {
+            checks.note("delete", removed, |()| "all of it was deleted".to_owned());
+        }
         // What is left of an upload that broke.
         let _ = remover.discard_unfinished(&self.folder, None).await;
         if !good || !can_list {

@@ -51,6 +51,24 @@ pub enum DeliveryState {
     Failed,
 }
 
+impl Delivery {
+    /// What nobody asked for is nothing to speak of.
+    fn is_news(&self) -> bool {
+        self.state != DeliveryState::KeptBack || self.occasion.is_bad()
+    }
+}
+
+impl DeliveryState {
+    /// As in JSON.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::KeptBack => "kept_back",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Seaworthy {
     /// Tells those who want to know. It never fails: who cannot be told becomes a warning.
     ///
@@ -77,15 +95,19 @@ impl Seaworthy {
                     (DeliveryState::Failed, Some(why))
                 }
             };
-            Delivery { notifier: name.clone(), occasion: attempt.occasion, state, error }
+            let delivery =
+                Delivery { notifier: name.clone(), occasion: attempt.occasion, state, error };
+            if delivery.is_news() {
+                cx.emit(Event::Notified {
+                    notifier: name.to_string(),
+                    occasion: delivery.occasion.to_string(),
+                    state: state.word().to_owned(),
+                });
+            }
+            delivery
         });
         let told = join_all(told).await;
-        // What nobody asked for is nothing to speak of.
-        told.into_iter()
-            .filter(|delivery| {
-                delivery.state != DeliveryState::KeptBack || delivery.occasion.is_bad()
-            })
-            .collect()
+        told.into_iter().filter(Delivery::is_news).collect()
     }
 
     /// Who is told about the subject of `notice`.

@@ -1,7 +1,7 @@
 //! From what commands did to what somebody is told.
 
 use seaworthy_backup::BackupReport;
-use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Name, Timestamp};
+use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Event, Name, Timestamp};
 
 use super::{Delivery, Notice, Occasion, Subject, SubjectKind};
 use crate::{Outcome, Seaworthy, command::SnapshotName, machine};
@@ -22,6 +22,29 @@ impl Seaworthy {
         Notice::new(occasion, Subject::new(kind, name.clone()), host, cx.now())
     }
 
+    /// Says on the stream of events that an operation begins.
+    pub(crate) fn emit_started(&self, kind: SubjectKind, name: &Name, cx: &Context) {
+        let (operation, name) = (kind.word().to_owned(), name.to_string());
+        cx.emit(Event::OperationStarted { operation, name });
+    }
+
+    /// Says there how it ended.
+    pub(crate) fn emit_ended(
+        &self,
+        kind: SubjectKind,
+        name: &Name,
+        outcome: Outcome,
+        error: Option<&Error>,
+        cx: &Context,
+    ) {
+        cx.emit(Event::OperationEnded {
+            operation: kind.word().to_owned(),
+            name: name.to_string(),
+            outcome: outcome.name().to_owned(),
+            error: error.map(Error::chain),
+        });
+    }
+
     /// Tells how something that concerns a job's snapshot went: well, unless there are faults or an
     /// error.
     pub(crate) async fn tell_of(
@@ -32,10 +55,13 @@ impl Seaworthy {
         error: Option<&Error>,
         cx: &Context,
     ) -> Vec<Delivery> {
+        let good = faults.is_empty() && error.is_none();
+        let found = if faults.is_empty() { Outcome::Done } else { Outcome::Findings };
+        let outcome = error.map_or(found, |error| found.and(Outcome::from(error)));
+        self.emit_ended(kind, &snapshot.job, outcome, error, cx);
         if error.is_some_and(|error| is_no_news(error, snapshot)) {
             return Vec::new();
         }
-        let good = faults.is_empty() && error.is_none();
         let occasion = if good { Occasion::Success } else { Occasion::Failure };
         let mut notice = self.notice(kind, &snapshot.job, occasion, cx);
         for fault in faults {
@@ -56,6 +82,8 @@ impl Seaworthy {
         error: Option<&Error>,
         cx: &Context,
     ) -> Vec<Delivery> {
+        let outcome = error.map_or(Outcome::Done, Outcome::from);
+        self.emit_ended(SubjectKind::Certificate, name, outcome, error, cx);
         if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
             return Vec::new();
         }

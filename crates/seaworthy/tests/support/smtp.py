@@ -1,11 +1,11 @@
 """A mail server that prints each message that it takes as a line of JSON."""
 
+import asyncio
 import json
 import ssl
 import sys
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult
 
 folder, tls = sys.argv[1:]
 
@@ -28,25 +28,22 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=good, auth_data=data)
 
 
-context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
-options = {"hostname": "127.0.0.1", "port": 0}
-if tls == "starttls":
-    options |= {"tls_context": context, "require_starttls": True, "auth_required": True}
-elif tls == "implicit":
-    options |= {"ssl_context": context, "auth_required": True, "auth_require_tls": False}
+async def serve():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+    options = {"authenticator": authenticate}
+    if tls == "starttls":
+        options |= {"tls_context": context, "require_starttls": True, "auth_required": True}
+    elif tls == "implicit":
+        options |= {"auth_required": True, "auth_require_tls": False}
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(Handler(), **options),
+        "127.0.0.1",
+        0,
+        ssl=context if tls == "implicit" else None,
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
 
-class Ready(Controller):
-    def _trigger_server(self):
-        # The port is known only now.
-        self.port = self.server.sockets[0].getsockname()[1]
-        if self.ssl_context is None:
-            super()._trigger_server()
-
-
-controller = Ready(Handler(), authenticator=authenticate, **options)
-controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
-# Until the test ends.
-sys.stdin.read()
+asyncio.run(serve())

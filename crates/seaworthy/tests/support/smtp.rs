@@ -2,10 +2,11 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
-    sync::OnceLock,
 };
+
+use seaworthy_tests::python::environment;
 
 const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 
@@ -29,7 +30,7 @@ impl Server {
     /// `none`. Who logs in is `ops` with the password `hunter2`.
     pub(crate) fn start(folder: &Path, tls: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/smtp.py");
-        let mut child = Command::new(python());
+        let mut child = Command::new(environment(AIOSMTPD).join("bin/python"));
         child.arg(script).arg(folder).arg(tls).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = child.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -57,24 +58,4 @@ pub(crate) fn certificate(folder: &Path) {
     let (key, cert) = (folder.join("key.pem"), folder.join("cert.pem"));
     openssl.arg("-keyout").arg(key).arg("-out").arg(cert).stderr(Stdio::null());
     assert!(openssl.status().unwrap().success(), "apt-get install openssl");
-}
-
-/// A Python that has aiosmtpd.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let venv = root.join("target/smtp-venv");
-        let python = venv.join("bin/python");
-        let done = venv.join(AIOSMTPD);
-        if !done.exists() {
-            let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status().unwrap();
-            assert!(made.success(), "apt-get install python3-venv");
-            let mut pip = Command::new(&python);
-            let got = pip.args(["-m", "pip", "install", "-q", AIOSMTPD]).status().unwrap();
-            assert!(got.success(), "cannot install {AIOSMTPD}");
-            std::fs::write(&done, "").unwrap();
-        }
-        python
-    })
 }

@@ -174,7 +174,8 @@ fn read(state: &State, head: &Parts, key: &str) -> Result<Answer, Refusal> {
     }
     let headers = answer.headers_mut();
     headers.insert("etag", format!("\"{}\"", version.id).parse().unwrap());
-    headers.insert("last-modified", "Sun, 22 Nov 2026 10:00:00 GMT".parse().unwrap());
+    let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(version.written);
+    headers.insert("last-modified", httpdate::fmt_http_date(written).parse().unwrap());
     headers.insert("content-length", part.len().into());
     *answer.body_mut() = Full::new(part);
     Ok(answer)

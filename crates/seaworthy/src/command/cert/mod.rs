@@ -21,7 +21,11 @@ pub use import::{ImportRequest, ImportResult, Imported};
 pub use list::{CertState, ListResult};
 pub use revoke::RevokeResult;
 
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy, certificates::Shared, notify::Delivery};
+use crate::{
+    ErrorDocument, Outcome, Reply, Seaworthy,
+    certificates::Shared,
+    notify::{Delivery, SubjectKind},
+};
 
 /// What `cert issue` and `cert renew` are asked.
 #[derive(Clone, Debug, Default)]
@@ -105,6 +109,9 @@ impl Seaworthy {
                 // One that cannot be begun does not stop the others.
                 Err(error) => unready.push((name.clone(), error)),
             }
+        }
+        for name in names.iter().filter(|_| !staging) {
+            self.emit_started(SubjectKind::Certificate, name, cx);
         }
         let manager = self.certificate_manager();
         let reports = manager.run_all(&certificates, &options, cx).await;

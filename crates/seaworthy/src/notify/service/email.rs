@@ -114,7 +114,7 @@ impl Notifier for Email {
                 let message = format!("{server} does not take the message");
                 Error::new(ErrorKind::PermissionDenied, "notify.send", message)
                     .remedy_is("look at the name, the password and the addresses")
-            } else if source.is_tls() {
+            } else if is_tls(&source) {
                 let message = format!("there is no secure connection to {server}");
                 Error::new(ErrorKind::Unavailable, "notify.send", message)
                     .retryable_is(false)
@@ -132,6 +132,18 @@ impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Email").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+/// Whether there was no secure connection: also where it was begun in the open.
+fn is_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    let mut rejected = error.is_tls();
+    while let Some(cause) = next {
+        let io = cause.downcast_ref::<std::io::Error>();
+        rejected |= io.is_some_and(|e| e.kind() == std::io::ErrorKind::InvalidData);
+        next = cause.source();
+    }
+    rejected
 }
 
 fn since_1970(notice: &Notice) -> Duration {
