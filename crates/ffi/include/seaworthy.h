@@ -868,6 +868,23 @@ int32_t sw_service(const struct sw_ctx *ctx,
                    struct sw_error **error);
 
 /**
+ * Says how backups, certificates, sites, services and disks do, as they themselves say.
+ *
+ * `request` has `all_hosts`: whether the backups of other machines in the same sinks are told too.
+ * The document is that of `seaworthy status --json`; its `outcome` is `findings` where something is
+ * wrong. Ownership, threads and errors are those of `sw_backup`.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_status(const struct sw_ctx *ctx,
+                  const char *request,
+                  size_t request_len,
+                  const struct sw_call *call,
+                  struct sw_string **document,
+                  struct sw_error **error);
+
+/**
  * Does everything that is due now: backups, copies, retention, drills, certificates.
  *
  * `request` has `dry_run`, which only says what is due. The document is that of `seaworthy run --json`; where
