@@ -129,7 +129,7 @@ async fn one_table_is_fetched_alone() {
 async fn what_is_left_out_is_what_pg_dump_leaves_out() {
     roles();
     let server = server();
-    let name = server.database("choice", schemas::EVERYTHING);
+    let name = server.database("choice", schemas::everything());
     server.sql(&name, "CREATE SCHEMA side; CREATE TABLE side.a (n serial, i int GENERATED ALWAYS AS IDENTITY);
         INSERT INTO side.a DEFAULT VALUES; CREATE TABLE side.\"B c\" (n int); INSERT INTO side.\"B c\" VALUES (1);
         CREATE SEQUENCE side.alone; SELECT nextval('side.alone');");

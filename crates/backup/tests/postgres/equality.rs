@@ -80,7 +80,7 @@ async fn a_film_rental() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_object() {
     roles();
-    round_trip(&server().database("everything", schemas::EVERYTHING)).await;
+    round_trip(&server().database("everything", schemas::everything())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
