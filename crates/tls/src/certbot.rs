@@ -272,7 +272,10 @@ impl Lineage {
                 let folder = webroot.unwrap_or_default();
                 format!("challenge = {{ type = \"http-01\", webroot = {folder:?} }}")
             }
-            "standalone" => "challenge = { type = \"http-01\", standalone = \"[::]:80\" }".to_owned(),
+            "standalone" => {
+                let port = get("http01_port").unwrap_or("80");
+                format!("challenge = {{ type = \"http-01\", standalone = \"[::]:{port}\" }}")
+            }
             "nginx" => "challenge = { type = \"http-01\", webroot = \"/var/www/acme\" }  # show it at /.well-known/acme-challenge/".to_owned(),
             other => format!("# certbot used {other:?}: choose a `challenge` that does the same"),
         };

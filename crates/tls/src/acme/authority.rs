@@ -74,6 +74,8 @@ pub(super) struct Inner {
     pub(super) http: Http,
     /// Opened or registered once, however many certificates wait for it.
     pub(super) account: tokio::sync::Mutex<Option<instant_acme::Account>>,
+    /// The URL below which it says when a certificate is to be renewed, where it does.
+    pub(super) hints: tokio::sync::OnceCell<Option<String>>,
 }
 
 impl AcmeAuthority {
@@ -92,7 +94,8 @@ impl AcmeAuthority {
             proxy: options.proxy.as_ref(),
             limit: options.request_limit,
         })?;
-        Ok(Self(Arc::new(Inner { options, http, account: tokio::sync::Mutex::default() })))
+        let (account, hints) = Default::default();
+        Ok(Self(Arc::new(Inner { options, http, account, hints })))
     }
 
     /// The URL of its directory.

@@ -36,14 +36,17 @@ struct Window {
 impl Inner {
     pub(super) async fn hint(&self, certificate: &Certificate) -> Result<Option<RenewalHint>> {
         let Some(id) = certificate.renewal_id() else { return Ok(None) };
-        let (_, _, body) = self.http.get(&self.options.directory).await?;
         let senseless = |what: &str| {
             let message = format!("{}: {what} makes no sense", self.options.directory);
             Error::new(ErrorKind::Unavailable, "acme.hint", message)
         };
-        let directory: Directory =
-            serde_json::from_slice(&body).map_err(|_| senseless("the directory"))?;
-        let Some(url) = directory.renewal_info else { return Ok(None) };
+        // Where hints are is asked once, for however many certificates.
+        let place = self.hints.get_or_try_init(async || {
+            let (_, _, body) = self.http.get(&self.options.directory).await?;
+            let read = serde_json::from_slice::<Directory>(&body);
+            read.map(|read| read.renewal_info).map_err(|_| senseless("the directory"))
+        });
+        let Some(url) = place.await? else { return Ok(None) };
         let (status, headers, body) = self.http.get(&format!("{url}/{id}")).await?;
         if !status.is_success() {
             // It knows nothing of this certificate.
