@@ -95,7 +95,7 @@ fn write_sink(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut Str
         0 => "nothing".to_owned(),
         n => format!("{}, {}", count(n, "snapshot"), size(sink.prune_frees)),
     };
-    fact("Prune removes next", prune)?;
+    fact("Prune removes", prune)?;
     out.push_str("</dl>\n");
     write_charts(sink, zone, out)?;
     write_table(job, sink, zone, out)?;
