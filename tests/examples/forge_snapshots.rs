@@ -19,7 +19,7 @@ fn main() {
             stored: bytes.unwrap_or(plain / 4),
             rows: Some(plain / 1_500),
             seconds: plain as f64 / 28e6 + wave as f64 / 100.0,
-            ..Forged::before(1.0 + n as f64 * hours, &host)
+            ..Forged::before(1.0 + n as f64 * hours, host)
         };
         forged.put(sink.as_ref());
     }
