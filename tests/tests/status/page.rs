@@ -79,7 +79,7 @@ fn the_page_is_whole_in_a_browser_at_three_widths() {
         "<code>30 2 * * *</code>",
         "cannot be asked",
         "Lacks</dt><dd>3 snapshots",
-        "Prune removes next</dt><dd>10 snapshots",
+        "Prune removes</dt><dd>10 snapshots",
     ] {
         assert!(text.contains(words), "no {words:?} in {text}");
     }

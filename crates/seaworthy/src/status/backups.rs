@@ -277,11 +277,10 @@ pub(super) fn other_hosts(
         }
     }
     let job = |(host, host_name): (HostId, Option<String>)| {
-        let sinks = looked.iter().enumerate().map(|(i, looked)| {
-            let mut sink = sink_status(looked, &host, false, cx);
-            sink.replica = i > 0;
-            sink
-        });
+        // Where else it stores is not known here.
+        let sinks = looked.iter().map(|looked| sink_status(looked, &host, false, cx));
+        let mut sinks: Vec<_> = sinks.filter(|sink| sink.snapshots > 0).collect();
+        sinks.iter_mut().skip(1).for_each(|sink| sink.replica = true);
         JobStatus {
             job: name.clone(),
             host: host.to_string(),
@@ -290,7 +289,7 @@ pub(super) fn other_hosts(
             schedule: None,
             due: None,
             next: None,
-            sinks: sinks.collect(),
+            sinks,
         }
     };
     names.into_iter().map(job).collect()

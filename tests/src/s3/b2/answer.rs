@@ -1,6 +1,6 @@
 //! How the stand-in answers.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{collections::HashMap, fmt::Write, ops::Bound};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -184,9 +184,10 @@ fn read(state: &State, head: &Parts, key: &str) -> Result<Answer, Refusal> {
 fn list(state: &State, query: &HashMap<String, String>) -> Answer {
     let get = |name: &str| query.get(name).map_or("", String::as_str);
     let after = get("continuation-token");
-    let mut shown = state.objects.keys().filter(|key| {
-        key.starts_with(get("prefix")) && key.as_str() > after && state.shown(key).is_some()
-    });
+    let rest = state.objects.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+    let mut shown = rest
+        .map(|(key, _)| key)
+        .filter(|key| key.starts_with(get("prefix")) && state.shown(key).is_some());
     let mut text = String::from("<ListBucketResult>");
     let mut last = "";
     for key in shown.by_ref().take(state.page) {

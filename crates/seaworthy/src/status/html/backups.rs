@@ -95,7 +95,7 @@ fn write_sink(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut Str
         0 => "nothing".to_owned(),
         n => format!("{}, {}", count(n, "snapshot"), size(sink.prune_frees)),
     };
-    fact("Prune removes next", prune)?;
+    fact("Prune removes", prune)?;
     out.push_str("</dl>\n");
     write_charts(sink, zone, out)?;
     write_table(job, sink, zone, out)?;
@@ -108,10 +108,10 @@ fn state(sink: &SinkStatus) -> String {
     match (&sink.error, newest_bad, sink.last_good.is_some()) {
         (Some(_), ..) => pill(Look::Bad, "cannot be asked"),
         (_, _, false) => pill(Look::Bad, "no good backup"),
+        _ if sink.replica && !sink.lacks.is_empty() => pill(Look::Warn, "behind"),
         _ if sink.overdue => pill(Look::Bad, "overdue"),
         (_, Some(bad), _) if bad.state == "suspect" => pill(Look::Warn, "newest is suspect"),
         (_, Some(bad), _) => pill(Look::Bad, &format!("newest is {}", bad.state)),
-        _ if !sink.lacks.is_empty() => pill(Look::Warn, "behind"),
         _ => pill(Look::Good, "good"),
     }
 }

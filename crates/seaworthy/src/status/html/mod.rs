@@ -117,17 +117,17 @@ impl Status {
         }
         let ends = self.certificates.iter().filter_map(|c| Some((c.days_left?, &c.name)));
         if let Some((days, name)) = ends.min() {
-            tile("First certificate ends", words::count(days, "day"), name.to_string())?;
+            tile("Certificate ends in", words::count(days, "day"), name.to_string())?;
         }
         if !self.sites.is_empty() {
             let well = self.sites.iter().filter(|site| site.well).count();
             let value = format!("{well} of {}", self.sites.len());
-            tile("Hosts that answer", value, "asked just now".to_owned())?;
+            tile("Hosts answering", value, "asked just now".to_owned())?;
         }
         if !self.services.is_empty() {
             let well = self.services.iter().filter(|service| service.well).count();
             let value = format!("{well} of {}", self.services.len());
-            tile("Services that are well", value, "asked just now".to_owned())?;
+            tile("Services well", value, "asked just now".to_owned())?;
         }
         if let Some(disk) = self.disks.iter().min_by_key(|disk| disk.free) {
             let full = match disk.full_in_days {
