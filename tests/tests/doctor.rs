@@ -112,7 +112,10 @@ fn a_test_message_is_sent_when_it_is_asked_for() {
     );
     assert!(!told.exists());
     let run = lab.ok(&["--json", "doctor", "--notify"]);
-    assert_eq!(check(&run, "notify ops", "send")["state"], "ok");
+    assert_eq!(states(&run, "notify ops"), ["programs ok", "send ok"]);
+    let text = lab.ok(&["doctor"]).stdout;
+    assert_eq!(text.matches("notify ops\n").count(), 1, "a part stands together: {text}");
+    lab.ok(&["doctor", "--notify"]);
     let notice: Value = serde_json::from_slice(&fs::read(told).unwrap()).unwrap();
     assert_eq!(notice["occasion"], "test");
 }
