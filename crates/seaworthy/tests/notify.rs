@@ -325,11 +325,16 @@ async fn email_goes_over_a_secure_connection_or_not_at_all() {
         assert!(content.contains("Auto-Submitted: auto-generated"), "{content}");
 
         // A server that nobody vouches for, and a wrong password.
-        for (roots, password) in [("", "hunter2"), (&*trusted, "hunter2-wrong")] {
+        for (roots, password, why) in [
+            ("", "hunter2", "no secure connection"),
+            (&*trusted, "hunter2-wrong", "does not take the message"),
+        ] {
             let machine = Machine::new(&section(tls, server.port, roots)).set("PASSWORD", password);
             machine.hurt();
             let (_, result) = machine.backup().await;
-            assert_eq!(result.jobs[0].notified[0].state, DeliveryState::Failed);
+            let delivery = &result.jobs[0].notified[0];
+            assert_eq!(delivery.state, DeliveryState::Failed);
+            assert!(delivery.error.as_ref().unwrap().contains(why), "{tls}: {delivery:?}");
         }
     }
     // One that offers no security gets no password.
