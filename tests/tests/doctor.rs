@@ -112,7 +112,10 @@ fn a_test_message_is_sent_when_it_is_asked_for() {
     );
     assert!(!told.exists());
     let run = lab.ok(&["--json", "doctor", "--notify"]);
-    assert_eq!(check(&run, "notify ops", "send")["state"], "ok");
+    assert_eq!(states(&run, "notify ops"), ["programs ok", "send ok"]);
+    let text = lab.ok(&["doctor"]).stdout;
+    assert_eq!(text.matches("notify ops\n").count(), 1, "a part stands together: {text}");
+    lab.ok(&["doctor", "--notify"]);
     let notice: Value = serde_json::from_slice(&fs::read(told).unwrap()).unwrap();
     assert_eq!(notice["occasion"], "test");
 }
@@ -250,18 +253,23 @@ fn certificates_are_looked_at_as_their_authority_will() {
          [ca.far]\ntype = \"acme\"\ndirectory = \"https://127.0.0.1:1/dir\"\nagree_tos = true\n\
          [certificate.inner]\nnames = [\"inner.test\"]\nca = [\"own\"]\n\
          [certificate.api]\nnames = [\"api.test\"]\nca = [\"far\"]\n\
-         challenge = { type = \"http-01\", webroot = \"no-such-folder\" }\n\
-         deploy = [[\"no-such-program\"]]\n",
+         challenge = { type = \"http-01\", webroot = \"blocked/www\" }\n\
+         deploy = [[\"no-such-program\"]]\n\
+         [certificate.web]\nnames = [\"web.test\"]\nca = [\"far\"]\n\
+         challenge = { type = \"http-01\", webroot = \"www/html\" }\n",
     );
+    lab.write("blocked", "no folder");
     let run = lab.run(&["--json", "doctor"]).expect_code(1);
     assert_eq!(states(&run, "certificate inner"), ["names skipped", "store ok"]);
     let document = run.json();
     let all = document["result"]["checks"].as_array().unwrap().iter();
     let own = all.filter(|check| check["part"] == "certificate api" && check["state"] == "failed");
     let remedies: Vec<_> = own.map(|check| check["remedy"].as_str().unwrap()).collect();
-    for word in ["no-such-folder", "install no-such-program"] {
+    for word in ["create ", "install no-such-program"] {
         assert!(remedies.iter().any(|remedy| remedy.contains(word)), "{word}: {remedies:?}");
     }
+    assert!(!lab.path("www").exists(), "what was made for an answer is gone");
+    assert_eq!(check(&run, "ca far", "reach")["state"], "failed");
 }
 
 /// PgBouncer from Debian, before the shared server; it ends with this.

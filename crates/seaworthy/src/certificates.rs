@@ -35,6 +35,13 @@ pub(crate) struct Shared {
     resolver: OnceLock<Resolver>,
 }
 
+impl Shared {
+    /// The ACME authorities that are in use, by the names that the file gives them.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = (&Name, &AcmeAuthority)> {
+        self.authorities.iter().map(|((name, _), authority)| (name, authority))
+    }
+}
+
 impl Seaworthy {
     /// The store and the memory of certificates.
     pub(crate) fn certificate_manager(&self) -> Manager {

@@ -171,6 +171,20 @@ async fn a_service_that_never_answers_holds_a_backup_up_only_so_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_nothing_keeps_nobody_from_being_told() {
+    let server = Server::start();
+    let machine = Machine::new(WEBHOOK).set("HOOK", format!("{}/x", server.address));
+    std::fs::create_dir(machine.path("state")).unwrap();
+    std::fs::write(machine.path("state/notify"), "no folder").unwrap();
+    machine.hurt();
+    let (_, result) = machine.backup().await;
+    assert_eq!(result.jobs[0].notified[0].state, DeliveryState::Sent);
+    assert_eq!(occasions(&server), ["failure"]);
+    let warnings = machine.heard.0.lock().unwrap().join("\n");
+    assert!(warnings.contains("what ops was told cannot be remembered"), "{warnings}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_templated_and_signed() {
     let server = Server::start();
     let sections = format!(
@@ -311,11 +325,16 @@ async fn email_goes_over_a_secure_connection_or_not_at_all() {
         assert!(content.contains("Auto-Submitted: auto-generated"), "{content}");
 
         // A server that nobody vouches for, and a wrong password.
-        for (roots, password) in [("", "hunter2"), (&*trusted, "hunter2-wrong")] {
+        for (roots, password, why) in [
+            ("", "hunter2", "no secure connection"),
+            (&*trusted, "hunter2-wrong", "does not take the message"),
+        ] {
             let machine = Machine::new(&section(tls, server.port, roots)).set("PASSWORD", password);
             machine.hurt();
             let (_, result) = machine.backup().await;
-            assert_eq!(result.jobs[0].notified[0].state, DeliveryState::Failed);
+            let delivery = &result.jobs[0].notified[0];
+            assert_eq!(delivery.state, DeliveryState::Failed);
+            assert!(delivery.error.as_ref().unwrap().contains(why), "{tls}: {delivery:?}");
         }
     }
     // One that offers no security gets no password.

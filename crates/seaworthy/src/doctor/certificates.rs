@@ -1,11 +1,16 @@
 //! Certificates: DNS, ports, CAA and the clock, as their authorities will see them.
 
+use std::path::{Path, PathBuf};
+
 use futures_util::future::join_all;
-use seaworthy_core::{Context, Name};
-use seaworthy_tls::manage::Weight;
+use seaworthy_core::{Context, ErrorKind, Name};
+use seaworthy_tls::{acme::AcmeAuthority, config::ChallengeConfig, manage::Weight};
 
 use super::Checks;
 use crate::{Seaworthy, certificates::Shared};
+
+/// How far an authority's clock may be off, in seconds: as much as an order takes.
+const MAX_SKEW: i64 = 300;
 
 impl Seaworthy {
     /// Looks at everything that an authority would look at, without asking one for anything.
@@ -30,7 +35,10 @@ impl Seaworthy {
         let looked = ready.iter().map(|(name, certificate)| async move {
             let mut checks = Checks::of(format!("certificate {name}"));
             let looks = certificate.prechecks.iter().map(|precheck| precheck.look(cx));
+            let made = self.missing_folders(name);
             let findings: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
+            // What was made for an answer goes again; what somebody else has put there stays.
+            made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
             for finding in &findings {
                 let message = finding.to_string();
                 match finding.weight {
@@ -50,12 +58,49 @@ impl Seaworthy {
             }
             checks
         });
-        all.extend(join_all(looked).await);
+        let authorities = shared.authorities().map(|(name, authority)| reach(name, authority));
+        let (authorities, looked) = tokio::join!(join_all(authorities), join_all(looked));
+        all.extend(authorities);
+        all.extend(looked);
         all
     }
 }
 
-fn external(name: &Name, files: &[&std::path::Path]) -> Checks {
+impl Seaworthy {
+    /// The folders for answers of the certificate `name` that are not there yet, innermost first.
+    fn missing_folders(&self, name: &Name) -> Vec<PathBuf> {
+        let config = self.config.certificate.get(name.as_str());
+        let webroot = match config.and_then(|config| config.challenge.as_ref()) {
+            Some(ChallengeConfig::Http01(http)) => http.webroot.as_ref(),
+            _ => None,
+        };
+        let answers = webroot.map(|webroot| webroot.join(".well-known/acme-challenge"));
+        let folders = answers.iter().flat_map(|answers| answers.ancestors());
+        folders.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
+    }
+}
+
+/// Whether an authority answers, and what time it has.
+async fn reach(name: &Name, authority: &AcmeAuthority) -> Checks {
+    let mut checks = Checks::of(format!("ca {name}"));
+    let remedy = "is `directory` right, and may this machine go out to it? `roots` names a private \
+                  authority of its server";
+    match authority.clock_ahead().await {
+        Ok(ahead) if ahead.abs() > MAX_SKEW => {
+            let (way, off) = if ahead < 0 { ("ahead of", -ahead) } else { ("behind", ahead) };
+            let message = format!("this machine's clock is {off} s {way} the authority's");
+            checks.fail("clock", message, "set the clock: `timedatectl set-ntp true`");
+        }
+        Ok(_) => checks.ok("reach", format!("{} answers, at our time", authority.directory())),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            checks.ok("reach", format!("{} answers", authority.directory()));
+        }
+        Err(error) => checks.fail("reach", error.chain(), error.remedy().unwrap_or(remedy)),
+    }
+    checks
+}
+
+fn external(name: &Name, files: &[&Path]) -> Checks {
     let mut checks = Checks::of(format!("certificate {name}"));
     for file in files {
         let shown = file.display();

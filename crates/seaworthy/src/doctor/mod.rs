@@ -10,6 +10,8 @@ mod own_files;
 mod programs;
 mod sinks;
 
+use std::collections::HashMap;
+
 use futures_util::future::join_all;
 use seaworthy_core::Context;
 use serde::Serialize;
@@ -47,10 +49,21 @@ impl Seaworthy {
             tokio::join!(own, sinks, databases, programs, certificates, notifiers);
         let parts = [own, sinks, databases, programs, certificates, notifiers];
         let parts = parts.into_iter().flatten();
-        let checks: Vec<_> = parts.flat_map(Checks::into_vec).collect();
+        let mut checks: Vec<_> = parts.flat_map(Checks::into_vec).collect();
+        group(&mut checks);
         let failed = checks.iter().any(|check| check.state == CheckState::Failed);
         let outcome = if failed { Outcome::Findings } else { Outcome::Done };
         let stopped = cx.check("doctor").err();
         Reply::new(DoctorResult { checks }, outcome).with_error(stopped)
     }
+}
+
+/// Puts the checks of one part together, where the first of them is.
+fn group(checks: &mut [Check]) {
+    let mut order: HashMap<String, usize> = HashMap::new();
+    for check in &*checks {
+        let next = order.len();
+        order.entry(check.part.clone()).or_insert(next);
+    }
+    checks.sort_by_key(|check| order.get(&check.part).copied());
 }

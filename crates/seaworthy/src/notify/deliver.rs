@@ -146,17 +146,27 @@ impl Seaworthy {
             let notifier = self.notifier(name, config, cx).await?;
             return send(&*notifier, notice, attempt).await.map(|()| DeliveryState::Sent);
         }
-        let mut memory = Memory::open(self.state.path(), name).await?;
+        let (mut memory, mut trouble) = match Memory::open(self.state.path(), name).await {
+            Ok(memory) => (Some(memory), None),
+            // A full disk is just what has to be told.
+            Err(error) => (None, Some(error)),
+        };
         let wants =
             |occasion: Occasion| occasion.word().is_some_and(|occasion| config.wants(occasion));
-        let decision = memory.decide(notice, wants, repeat);
+        let decision = Memory::decide(memory.as_ref(), notice, wants, repeat);
+        let mut keep = |notice: &Notice, told: bool| {
+            let kept = memory.as_mut().map(|memory| memory.keep(notice, told, &decision));
+            if let (Some(Err(error)), None) = (kept, &trouble) {
+                trouble = Some(error);
+            }
+        };
         let sent = match &decision {
             Decision::KeepBack => Ok(DeliveryState::KeptBack),
             Decision::Tell(occasion, since) => {
                 attempt.occasion = *occasion;
                 let notice = notice.clone().turned_into(*occasion, *since);
                 // Noted first that it is wrong, in case time runs out.
-                memory.keep(&notice, false, &decision)?;
+                keep(&notice, false);
                 let sent = async {
                     let notifier = self.notifier(name, config, cx).await?;
                     send(&*notifier, &notice, attempt).await
@@ -164,10 +174,12 @@ impl Seaworthy {
                 sent.await.map(|()| DeliveryState::Sent)
             }
         };
-        let told = matches!(sent, Ok(DeliveryState::Sent));
-        let kept = memory.keep(notice, told, &decision);
-        let state = sent?;
-        kept.map(|()| state)
+        keep(notice, matches!(sent, Ok(DeliveryState::Sent)));
+        if let Some(error) = trouble {
+            let message = format!("what {name} was told cannot be remembered: {}", error.chain());
+            cx.emit(Event::warning(message));
+        }
+        sent
     }
 }
 

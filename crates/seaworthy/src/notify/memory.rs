@@ -74,14 +74,14 @@ impl Memory {
         Ok(Self { path, told, _lock: lock })
     }
 
-    /// What is to be done with `notice`.
+    /// What is to be done with `notice`, as far as `memory` knows.
     pub(super) fn decide(
-        &self,
+        memory: Option<&Self>,
         notice: &Notice,
         wants: impl Fn(Occasion) -> bool,
         repeat: Duration,
     ) -> Decision {
-        let wrong = self.told.wrong.get(&notice.subject.to_string());
+        let wrong = memory.and_then(|memory| memory.told.wrong.get(&notice.subject.to_string()));
         decide(wrong, notice.occasion, notice.time, wants, repeat)
     }
 
@@ -183,7 +183,7 @@ mod tests {
         ] {
             let mut memory = Memory::open(folder.path(), &name).await.unwrap();
             let notice = notice(occasion, at);
-            let decision = memory.decide(&notice, usual, DAY);
+            let decision = Memory::decide(Some(&memory), &notice, usual, DAY);
             let arrived = arrives && decision != Decision::KeepBack;
             memory.keep(&notice, arrived, &decision).unwrap();
             told.push(decision);
@@ -214,7 +214,7 @@ mod tests {
         let only_failures = |o: Occasion| matches!(o, Occasion::Failure | Occasion::Recovery);
         for occasion in [Occasion::Suspect, Occasion::Success] {
             let notice = notice(occasion, 5);
-            let decision = memory.decide(&notice, only_failures, DAY);
+            let decision = Memory::decide(Some(&memory), &notice, only_failures, DAY);
             assert_eq!(decision, Decision::KeepBack);
             memory.keep(&notice, false, &decision).unwrap();
         }
@@ -229,7 +229,7 @@ mod tests {
         fs::write(folder.path().join("notify/ops.json"), "{\"wro").unwrap();
         let memory = Memory::open(folder.path(), &name).await.unwrap();
         assert_eq!(
-            memory.decide(&notice(Occasion::Failure, 1), |_| true, DAY),
+            Memory::decide(Some(&memory), &notice(Occasion::Failure, 1), |_| true, DAY),
             Decision::Tell(Occasion::Failure, None)
         );
     }

@@ -137,7 +137,8 @@ impl fmt::Debug for Email {
 /// Whether there was no secure connection: also where it was begun in the open.
 fn is_tls(error: &lettre::transport::smtp::Error) -> bool {
     let mut next = std::error::Error::source(error);
-    let mut rejected = error.is_tls();
+    // A client error is that the server offers none.
+    let mut rejected = error.is_tls() || error.is_client();
     while let Some(cause) = next {
         let io = cause.downcast_ref::<std::io::Error>();
         rejected |= io.is_some_and(|e| e.kind() == std::io::ErrorKind::InvalidData);
