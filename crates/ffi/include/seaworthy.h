@@ -308,6 +308,41 @@ typedef struct sw_options {
 } sw_options;
 
 /**
+ * Somebody who can be told what happened, implemented by the host.
+ *
+ * `send` is called on a thread that is inside a call of the library, so on several at once where several calls
+ * run; it may block, but not for longer than the file lets a notification take. What it is given is borrowed
+ * until it returns. Inside it only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must
+ * return: no exception, no longjmp.
+ */
+typedef struct sw_notifier {
+  /**
+   * The size of this struct, in bytes.
+   */
+  uint32_t size;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+  /**
+   * What the function is given back.
+   */
+  void *user_data;
+  /**
+   * Called once with `user_data` when the notifier is used no more: when its context is freed, also if it was
+   * replaced before, or when it was not taken. May be NULL.
+   */
+  void (*finalizer)(void *user_data);
+  /**
+   * Tells it, once: `notice` is NUL-terminated JSON, what `type = "webhook"` posts, such as
+   * `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`. Answers 0
+   * or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where `error` points
+   * to; the library frees it. What is retryable, such as SW_E_UNAVAILABLE, is tried again.
+   */
+  int32_t (*send)(void *user_data, const char *notice, size_t notice_len, struct sw_error **error);
+} sw_notifier;
+
+/**
  * How an object is to be written. The library fills it.
  */
 typedef struct sw_put_options {
@@ -956,8 +991,8 @@ int32_t sw_ctx_open_text(const char *toml,
                          struct sw_error **error);
 
 /**
- * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks
- * and solvers.
+ * Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks,
+ * solvers and notifiers.
  * NULL does nothing.
  *
  * Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
@@ -1067,6 +1102,25 @@ int32_t sw_error_context(const struct sw_error *error,
  * `error` is NULL or a living error, and nobody uses it any more.
  */
 void sw_error_free(struct sw_error *error);
+
+/**
+ * Fills the notifier `name` (UTF-8, `name_len` bytes) of the file, which has `[notify.NAME]` with
+ * `type = "custom"`, with the function of `notifier`. One that was there is replaced.
+ *
+ * `*notifier` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
+ * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
+ * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
+ * where the file has no such custom notifier, SW_E_NULL for a function that is missing, SW_E_UTF8,
+ * SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_ctx_add_notifier(struct sw_ctx *ctx,
+                            const char *name,
+                            size_t name_len,
+                            const struct sw_notifier *notifier,
+                            struct sw_error **error);
 
 /**
  * Fills the sink `name` (UTF-8, `name_len` bytes) of the file, which has `[sink.NAME]` with

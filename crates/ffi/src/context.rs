@@ -22,6 +22,7 @@ use crate::{
     error::{ErrorHandle, Failure},
     input::{self, Table},
     log::{self, Listeners},
+    notifier::{BoundNotifier, HostNotifier},
     queue::Queue,
     signals,
     sink::{BoundSink, HostSink},
@@ -40,6 +41,7 @@ pub struct ContextHandle {
     /// A later one takes the place of an earlier one with its name, which calls may still use.
     sinks: RwLock<Vec<(Name, Arc<HostSink>)>>,
     solvers: RwLock<Vec<(Name, Arc<HostSolver>)>>,
+    notifiers: RwLock<Vec<(Name, Arc<HostNotifier>)>>,
     calls: AtomicUsize,
     panicked: AtomicBool,
 }
@@ -75,6 +77,7 @@ impl ContextHandle {
             seaworthy: Arc::new(seaworthy),
             sinks: RwLock::default(),
             solvers: RwLock::default(),
+            notifiers: RwLock::default(),
             runtime: OwnRuntime::new(threads as usize)?,
             calls: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
@@ -106,7 +109,8 @@ impl ContextHandle {
     pub(crate) fn seaworthy(&self, queue: &Arc<Queue>) -> Result<Arc<Seaworthy>, Failure> {
         let sinks = self.sinks.read().unwrap_or_else(PoisonError::into_inner);
         let solvers = self.solvers.read().unwrap_or_else(PoisonError::into_inner);
-        if sinks.is_empty() && solvers.is_empty() {
+        let notifiers = self.notifiers.read().unwrap_or_else(PoisonError::into_inner);
+        if sinks.is_empty() && solvers.is_empty() && notifiers.is_empty() {
             return Ok(self.seaworthy.clone());
         }
         let mut seaworthy = Seaworthy::clone(&self.seaworthy);
@@ -117,6 +121,10 @@ impl ContextHandle {
         for (name, solver) in solvers.iter() {
             let bound = BoundSolver::new(solver.clone(), queue.clone());
             seaworthy.add_solver(name, Arc::new(bound))?;
+        }
+        for (name, notifier) in notifiers.iter() {
+            let bound = BoundNotifier::new(notifier.clone(), queue.clone());
+            seaworthy.add_notifier(name, Arc::new(bound))?;
         }
         Ok(Arc::new(seaworthy))
     }
@@ -139,6 +147,16 @@ impl ContextHandle {
         Seaworthy::clone(&self.seaworthy).add_solver(&name, Arc::new(probe))?;
         let mut solvers = self.solvers.write().unwrap_or_else(PoisonError::into_inner);
         solvers.push((name, solver));
+        Ok(())
+    }
+
+    /// Adds a notifier of the host, or puts it in the place of the one with this name.
+    pub(crate) fn add_notifier(&self, name: Name, notifier: HostNotifier) -> Result<(), Failure> {
+        let notifier = Arc::new(notifier);
+        let probe = BoundNotifier::new(notifier.clone(), Arc::default());
+        Seaworthy::clone(&self.seaworthy).add_notifier(&name, Arc::new(probe))?;
+        let mut notifiers = self.notifiers.write().unwrap_or_else(PoisonError::into_inner);
+        notifiers.push((name, notifier));
         Ok(())
     }
 }
@@ -304,8 +322,8 @@ pub(crate) fn find(path: Option<&str>) -> Result<PathBuf> {
     seaworthy::config::find(path.map(Path::new), variable.as_deref().map(Path::new))
 }
 
-/// Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks
-/// and solvers.
+/// Frees `ctx`: ends its threads and waits for them (at most 30 s), then runs the finalizers of its sinks,
+/// solvers and notifiers.
 /// NULL does nothing.
 ///
 /// Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on

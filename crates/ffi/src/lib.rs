@@ -11,7 +11,7 @@
 //! - `string`, `error`, `cancel`, `context`: the handles
 //! - `callback`, `queue`, `run`: how a call runs
 //! - `log`, `signals`: what a library must leave to its host
-//! - `sink`, `solver`: what the host implements
+//! - `sink`, `solver`, `notifier`: what the host implements
 //! - `command`: the commands
 //!
 //! This is the only crate with `unsafe` code. Each such block says why it is sound.
@@ -25,6 +25,7 @@ mod context;
 mod error;
 mod input;
 mod log;
+mod notifier;
 mod queue;
 mod run;
 mod signals;
@@ -44,6 +45,7 @@ pub use error::{
     ErrorHandle, sw_error_code, sw_error_context, sw_error_free, sw_error_message, sw_error_new,
     sw_error_operation, sw_error_remedy, sw_error_retryable,
 };
+pub use notifier::{NotifierTable, sw_ctx_add_notifier};
 pub use sink::{
     InfoTable, PutTable, SW_SINK_DELETE, SW_SINK_IF_ABSENT, SinkTable, sw_ctx_add_sink,
     sw_sink_conformance,

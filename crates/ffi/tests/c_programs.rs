@@ -66,6 +66,15 @@ fn many_threads_cancelled_at_random_agree() {
 }
 
 #[test]
+fn a_notifier_in_c_is_told_what_happens() {
+    let (folder, lab) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let flags = ["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let program = build("gcc", &flags, "notifier.c", &["--libs"], folder.path());
+    let said = ok_with_library(Command::new(program).arg(lab.path()));
+    assert_eq!(said, "everything was heard\n");
+}
+
+#[test]
 fn the_static_library_stands_alone() {
     let folder = tempfile::tempdir().unwrap();
     // Only the archive is there to be linked.

@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 /// What C calls the types.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 12] = [
     ("ContextHandle", "sw_ctx"),
     ("CancelHandle", "sw_cancel"),
     ("ErrorHandle", "sw_error"),
@@ -15,6 +15,7 @@ const NAMES: [(&str, &str); 11] = [
     ("OptionsTable", "sw_options"),
     ("SinkTable", "sw_sink"),
     ("SolverTable", "sw_solver"),
+    ("NotifierTable", "sw_notifier"),
     ("PutTable", "sw_put_options"),
     ("InfoTable", "sw_object_info"),
 ];
