@@ -67,7 +67,10 @@ fn services_are_hardened_by_default() {
     for exposed in [node, python, made_up] {
         assert!(exposed <= 1.5, "{node} {python} {made_up}");
     }
-    assert!(runner <= 3.0 && restart <= 3.0, "{runner} {restart}");
+    let mut listening = services("");
+    listening.runner.as_mut().unwrap().low_ports = true;
+    let listening = exposure(&render(&SystemdRenderer, &listening), "seaworthy.service");
+    assert!(runner <= 3.0 && restart <= 3.0 && listening <= 3.0, "{runner} {restart} {listening}");
 }
 
 #[test]

@@ -223,7 +223,10 @@ impl Apply<'_> {
             }
         }
         let store = self.seaworthy.certificate_manager().store().clone();
-        for name in std::mem::take(&mut self.done.stand_ins) {
+        let mut stand_ins = std::mem::take(&mut self.done.stand_ins);
+        // In place of the others there is a real one by now.
+        stand_ins.retain(|name| store.is_stand_in(name));
+        for name in stand_ins {
             match store.remove_stand_in(&name) {
                 Ok(()) => self.is_undone(StepKind::StandIns),
                 Err(error) => warn("a stand-in", &error),
