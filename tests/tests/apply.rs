@@ -248,4 +248,12 @@ fn a_stand_in_is_served_until_the_authority_answers() {
     server.ok("seaworthy apply");
     assert_eq!(server.ok(CURL).trim(), "here I am");
     server.ok("seaworthy cert check app");
+    // One that is issued and not deployed has an exit code of its own.
+    let file = FILE
+        .replace("names = [\"app.example\"]", "names = [\"app.example\", \"www.app.example\"]")
+        .replace("[[\"systemctl\", \"reload\", \"nginx\"]]", "[[\"false\"]]");
+    server.write("/etc/seaworthy/seaworthy.toml", &file);
+    let (code, said) = server.sh("seaworthy apply");
+    assert_eq!(code, 5, "{said}");
+    assert_eq!(server.ok(CURL).trim(), "here I am");
 }

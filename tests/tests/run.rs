@@ -51,6 +51,8 @@ fn what_fails_is_in_the_document_and_in_the_exit_code() {
     );
     let lab = Lab::new().with_config(&text);
     lab.write("data/a", "one");
+    let said = lab.run(&["run", "--dry-run"]).expect_code(0).stdout;
+    assert!(said.contains("backup broken: due") && said.contains("backup nightly: due"), "{said}");
     let json = document(&lab.run(&["run", "--json"]).expect_code(1).stdout);
     assert_eq!((&json["command"], &json["exit_code"]), (&"run".into(), &1.into()));
     let tasks = json["result"]["tasks"].as_array().unwrap();

@@ -198,8 +198,10 @@ impl Apply<'_> {
     /// Adds a step, done or planned.
     fn add(&mut self, step: ApplyStep) {
         let outcome = match step.state {
-            StepState::Unchanged | StepState::WouldChange => Outcome::NothingToDo,
-            StepState::Failed => Outcome::Failed,
+            // How a failed one counts is said by its error.
+            StepState::Unchanged | StepState::WouldChange | StepState::Failed => {
+                Outcome::NothingToDo
+            }
             StepState::Changed | StepState::Undone => Outcome::Done,
         };
         self.outcome = self.outcome.and(outcome);
