@@ -257,3 +257,23 @@ fn a_stand_in_is_served_until_the_authority_answers() {
     assert_eq!(code, 5, "{said}");
     assert_eq!(server.ok(CURL).trim(), "here I am");
 }
+
+/// Where there is no systemd, cron calls what is due.
+#[test]
+fn without_systemd_cron_gets_the_timer() {
+    let mut server = Server::new();
+    server.write(
+        "/etc/seaworthy/seaworthy.toml",
+        "[sink.local]\ntype = \"local\"\npath = \"/var/backups/a\"\n[backup.nightly]\nsinks = [\"local\"]\n\
+         schedule = \"30 2 * * *\"\nsources.etc = { type = \"files\", paths = [\"/etc/seaworthy\"] }\n",
+    );
+    server.ok("rm /usr/local/bin/systemctl");
+    server.ok("seaworthy apply --type cron");
+    let line = server.ok("grep -v '^#' /etc/cron.d/seaworthy | grep root");
+    let (fields, command) = line.trim().split_once(" root ").unwrap();
+    assert_eq!(fields, "0,5,10,15,20,25,30,35,40,45,50,55 * * * *");
+    // As cron runs it.
+    let said = server.ok(&format!("env -i PATH=/usr/bin:/bin /bin/sh -c \"{command}\""));
+    assert!(said.contains("nightly@"), "{said}");
+    assert_eq!(server.sh("seaworthy apply --type cron --detailed-exit-code").0, 4);
+}

@@ -40,6 +40,8 @@ fn a_timer_stays_green_and_a_person_can_ask_for_more() {
         again.stdout
     );
     lab.run(&["run", "--detailed-exit-code"]).expect_code(4);
+    let quiet = lab.ok(&["run", "--quiet"]);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]
