@@ -106,6 +106,73 @@ fn one_command_brings_everything_up() {
     assert_eq!(server.ok(CURL).trim(), "here I am");
 }
 
+/// Six clients that ask over TLS until the file `stop` is there, and say how they fared.
+const CLIENTS: &str = r#"
+import http.client, os, ssl, threading
+context = ssl.create_default_context(cafile="/etc/seaworthy/tls/ca/own/root.pem")
+asked, lost = [0] * 6, []
+def client(n):
+    while not os.path.exists("stop"):
+        asked[n] += 1
+        try:
+            connection = http.client.HTTPSConnection("app.example", timeout=20, context=context)
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            if (answer.status, answer.read()) != (200, b"here I am\n"):
+                lost.append(answer.status)
+            connection.close()
+        except Exception as error:
+            lost.append(repr(error))
+        if n == 0 and asked[0] == 20:
+            open("going", "w").close()
+threads = [threading.Thread(target=client, args=(n,)) for n in range(6)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(sum(asked), len(lost), lost[:1])
+"#;
+
+/// Ends what it has begun.
+const PATIENT: &str = r#"
+const server = require("node:http").createServer((_, response) => {
+  if (closing) response.shouldKeepAlive = false;
+  setTimeout(() => response.end("here I am\n"), 3);
+});
+server.keepAliveTimeout = 60000;
+server.listen(Number(process.env.PORT), "127.0.0.1");
+let closing = false;
+process.on("SIGTERM", () => {
+  closing = true;
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
+"#;
+
+/// A site's `{ service = "api" }` knows all instances: while each is restarted the others answer.
+#[test]
+fn a_rolling_restart_behind_a_site_loses_no_request() {
+    let mut server = server();
+    server.write("/opt/api/server.js", PATIENT);
+    let file = FILE.replace("port = 3000", "port = 3000\ninstances = 3\nstop_timeout = \"10s\"");
+    server.write("/etc/seaworthy/seaworthy.toml", &file);
+    server.ok("seaworthy apply");
+    let processes = "seaworthy service status api --json | grep '\"process\"' | sort";
+    let before = server.ok(processes);
+    assert_eq!(before.lines().filter(|line| line.contains("process")).count(), 3, "{before}");
+    server.write("/root/clients.py", CLIENTS);
+    let said = server.ok("python3 clients.py > fared 2>&1 & while ! test -e going; do :; done\n\
+         seaworthy service restart api\ntouch stop\nwait\ncat fared");
+    let fared = said.trim().lines().last().unwrap().to_owned();
+    println!("{fared}");
+    let mut words = fared.split(' ');
+    let asked: usize = words.next().unwrap().parse().unwrap();
+    assert!(asked > 100 && words.next() == Some("0"), "{said}");
+    let after = server.ok(processes);
+    assert!(
+        before.lines().all(|line| line.is_empty() || !after.contains(line)),
+        "{before} {after}"
+    );
+}
+
 #[test]
 fn what_fails_leaves_what_was_there() {
     let mut server = server();
@@ -121,7 +188,9 @@ fn what_fails_leaves_what_was_there() {
     let states = states(&document);
     assert!(states.contains(&"services failed".to_owned()), "{states:?}");
     assert!(states.contains(&"proxy undone".to_owned()), "{states:?}");
-    server.ok("test ! -e /etc/nginx/nginx.conf && test ! -e /var/www/acme && ! pgrep -x nginx");
+    server.ok("test ! -e /etc/nginx/nginx.conf && test ! -e /var/www/acme");
+    // What was started for it ends.
+    server.ok("while test -e /run/nginx.pid; do :; done");
     // A certificate that was issued stays: authorities count them.
     let kept = "grep -v -e /etc/seaworthy/tls -e /var/lib/seaworthy/ -e '^/etc/nginx/seaworthy' -e '^/etc/systemd'";
     let after = server.ok(&format!("{TREE} | {kept}"));
@@ -179,4 +248,32 @@ fn a_stand_in_is_served_until_the_authority_answers() {
     server.ok("seaworthy apply");
     assert_eq!(server.ok(CURL).trim(), "here I am");
     server.ok("seaworthy cert check app");
+    // One that is issued and not deployed has an exit code of its own.
+    let file = FILE
+        .replace("names = [\"app.example\"]", "names = [\"app.example\", \"www.app.example\"]")
+        .replace("[[\"systemctl\", \"reload\", \"nginx\"]]", "[[\"false\"]]");
+    server.write("/etc/seaworthy/seaworthy.toml", &file);
+    let (code, said) = server.sh("seaworthy apply");
+    assert_eq!(code, 5, "{said}");
+    assert_eq!(server.ok(CURL).trim(), "here I am");
+}
+
+/// Where there is no systemd, cron calls what is due.
+#[test]
+fn without_systemd_cron_gets_the_timer() {
+    let mut server = Server::new();
+    server.write(
+        "/etc/seaworthy/seaworthy.toml",
+        "[sink.local]\ntype = \"local\"\npath = \"/var/backups/a\"\n[backup.nightly]\nsinks = [\"local\"]\n\
+         schedule = \"30 2 * * *\"\nsources.etc = { type = \"files\", paths = [\"/etc/seaworthy\"] }\n",
+    );
+    server.ok("rm /usr/local/bin/systemctl");
+    server.ok("seaworthy apply --type cron");
+    let line = server.ok("grep -v '^#' /etc/cron.d/seaworthy | grep root");
+    let (fields, command) = line.trim().split_once(" root ").unwrap();
+    assert_eq!(fields, "0,5,10,15,20,25,30,35,40,45,50,55 * * * *");
+    // As cron runs it.
+    let said = server.ok(&format!("env -i PATH=/usr/bin:/bin /bin/sh -c \"{command}\""));
+    assert!(said.contains("nightly@"), "{said}");
+    assert_eq!(server.sh("seaworthy apply --type cron --detailed-exit-code").0, 4);
 }

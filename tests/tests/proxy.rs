@@ -360,7 +360,7 @@ fn the_examples_render_into_a_folder() {
         // The shared part knows where the service of the file listens.
         if name == "flotteq" {
             let api = fs::read_to_string(out.join("conf.d/10-upstreams.conf")).unwrap();
-            assert!(api.contains("server 127.0.0.1:3000;"), "{api}");
+            assert!(api.contains("server 127.0.0.1:3000 max_fails=0;"), "{api}");
         }
     }
 }

@@ -40,6 +40,8 @@ fn a_timer_stays_green_and_a_person_can_ask_for_more() {
         again.stdout
     );
     lab.run(&["run", "--detailed-exit-code"]).expect_code(4);
+    let quiet = lab.ok(&["run", "--quiet"]);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]
@@ -51,6 +53,8 @@ fn what_fails_is_in_the_document_and_in_the_exit_code() {
     );
     let lab = Lab::new().with_config(&text);
     lab.write("data/a", "one");
+    let said = lab.run(&["run", "--dry-run"]).expect_code(0).stdout;
+    assert!(said.contains("backup broken: due") && said.contains("backup nightly: due"), "{said}");
     let json = document(&lab.run(&["run", "--json"]).expect_code(1).stdout);
     assert_eq!((&json["command"], &json["exit_code"]), (&"run".into(), &1.into()));
     let tasks = json["result"]["tasks"].as_array().unwrap();

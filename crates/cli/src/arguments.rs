@@ -53,6 +53,10 @@ pub(crate) enum When {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a commented seaworthy.toml for what is found on this machine
+    ///
+    /// It is written where --config or $SEAWORTHY_CONFIG says, else to
+    /// /etc/seaworthy/seaworthy.toml as root and to ./seaworthy.toml as anybody else; a file that is
+    /// there is never overwritten.
     Init {
         /// Do not ask: everything that is found
         #[arg(long)]

@@ -132,7 +132,12 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         }
         Command::Run { dry_run, detailed_exit_code } => {
             let request = RunRequest { dry_run, detailed_exit_code };
-            finish.with(seaworthy.run(request, &cx).await)
+            let mut reply = seaworthy.run(request, &cx).await;
+            // cron sends every line by mail: a timer that has nothing to do says nothing.
+            if terminal.quiet && !terminal.json {
+                reply.result = reply.result.filter(|result| !result.tasks.is_empty());
+            }
+            finish.with(reply)
         }
         Command::Doctor { notify } => {
             finish.with(seaworthy.doctor(&DoctorRequest { notify }, &cx).await)

@@ -88,7 +88,7 @@ impl ConfigRenderer for CronRenderer {
         }
         if let Some(runner) = &model.runner {
             let origin = Origin::default();
-            add(self.line(model, &runner.schedule, &["run"], &origin)?, &origin);
+            add(self.line(model, &runner.schedule, &["run", "--quiet"], &origin)?, &origin);
         }
         let mut files = FileSet::new();
         // cron passes over names with a dot.

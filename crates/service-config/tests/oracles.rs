@@ -67,7 +67,10 @@ fn services_are_hardened_by_default() {
     for exposed in [node, python, made_up] {
         assert!(exposed <= 1.5, "{node} {python} {made_up}");
     }
-    assert!(runner <= 3.0 && restart <= 3.0, "{runner} {restart}");
+    let mut listening = services("");
+    listening.runner.as_mut().unwrap().low_ports = true;
+    let listening = exposure(&render(&SystemdRenderer, &listening), "seaworthy.service");
+    assert!(runner <= 3.0 && restart <= 3.0 && listening <= 3.0, "{runner} {restart} {listening}");
 }
 
 #[test]
@@ -161,7 +164,10 @@ fn another_reader_takes_the_crontab_for_the_same_jobs() {
     // cron turns an escaped percent sign into a bare one, and hands the rest to sh.
     let line = read[1][2].replace("\\%", "%");
     let printed = Command::new("sh").args(["-c", &line]).output().unwrap();
-    assert_eq!(String::from_utf8(printed.stdout).unwrap(), "50% off it's a\\b $HOME * run\n");
+    assert_eq!(
+        String::from_utf8(printed.stdout).unwrap(),
+        "50% off it's a\\b $HOME * run --quiet\n"
+    );
     let other = CronRenderer::new(TimeZone::utc());
     let error = seaworthy_core::ConfigRenderer::render(&other, &model).unwrap_err();
     assert!(error.to_string().contains("Europe/Paris"), "{error}");

@@ -39,8 +39,11 @@ fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()>
     match (&task.error, &task.report) {
         (None, _) if dry_run => writeln!(out, "{what}: due, {why}")?,
         (None, _) => writeln!(out, "{what}: {why}")?,
-        // Those of the parts say more.
-        (Some(_), Some(TaskReport::Backup(_) | TaskReport::Certificate(_))) => {}
+        // It says more itself.
+        (Some(_), Some(TaskReport::Certificate(_))) => {}
+        (Some(error), Some(TaskReport::Backup(_)) | None) => {
+            return writeln!(out, "{what}: FAILED, {}", one_line(&error.message));
+        }
         (Some(error), _) => writeln!(out, "{what}: FAILED, {}", one_line(&error.message))?,
     }
     match &task.report {

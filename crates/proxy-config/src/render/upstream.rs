@@ -72,9 +72,13 @@ impl Job<'_> {
                 Server::Address(options) => nodes.push(self.server(options)),
                 Server::Service(name) => {
                     let addresses = self.web.services.get(name).into_iter().flatten();
-                    nodes.extend(
-                        addresses.map(|address| self.server(&ServerOptions::new(address.clone()))),
-                    );
+                    // systemd knows which are well. To nginx each that is restarted has failed, and
+                    // for a while no other would be left.
+                    nodes.extend(addresses.map(|address| {
+                        let mut options = ServerOptions::new(address.clone());
+                        options.max_fails = Some(0);
+                        self.server(&options)
+                    }));
                 }
                 // The check refuses pools in pools.
                 Server::Upstream(_) => {}

@@ -91,9 +91,7 @@ impl Draft<'_> {
             Err(error) => {
                 let why = error.remedy().map(|remedy| format!(" ({remedy})")).unwrap_or_default();
                 let _ = writeln!(self.text, "\n# Needs a look: {}{why}", one_line(&error.chain()));
-                for line in section.lines().filter(|line| !line.is_empty()) {
-                    let _ = writeln!(self.text, "# {line}");
-                }
+                self.text.push_str(&commented(section));
                 false
             }
         }
@@ -125,8 +123,7 @@ impl Draft<'_> {
             has_job |= self.add(&section);
         }
         if !has_job {
-            let commented: Vec<_> = JOB.lines().skip(1).map(|line| format!("# {line}\n")).collect();
-            let _ = write!(self.text, "\n{}", commented.concat());
+            let _ = write!(self.text, "\n{}", commented(JOB));
         }
         if found.databases.has_postgres && found.databases.postgres.is_empty() {
             self.text.push_str(
@@ -283,6 +280,16 @@ fn lineage_of(chain: &Path) -> Option<String> {
     let folder = chain.parent()?;
     let is_live = folder.parent()?.ends_with("letsencrypt/live");
     is_live.then(|| folder.file_name().map(|name| name.to_string_lossy().into_owned()))?
+}
+
+/// Every line as a comment.
+fn commented(section: &str) -> String {
+    let lines = section.lines().filter(|line| !line.is_empty());
+    let as_comment = |line: &str| match line.starts_with('#') {
+        true => format!("{line}\n"),
+        false => format!("# {line}\n"),
+    };
+    lines.map(as_comment).collect()
 }
 
 /// As TOML writes it.

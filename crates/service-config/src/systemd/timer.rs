@@ -74,7 +74,7 @@ pub(super) fn restart(
 pub(super) fn runner(model: &Services, runner: &Runner, origin: &Origin) -> Result<RenderedFile> {
     let mut entries = vec![
         Entry::new("Type", "oneshot"),
-        Entry::new("ExecStart", program(&model.program, &["run"])),
+        Entry::new("ExecStart", program(&model.program, &["run", "--quiet"])),
         Entry::new("TimeoutStartSec", "infinity")
             .because("A backup takes as long as it takes; the timer waits for it."),
         Entry::new("Nice", "10"),

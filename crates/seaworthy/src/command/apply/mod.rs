@@ -198,8 +198,10 @@ impl Apply<'_> {
     /// Adds a step, done or planned.
     fn add(&mut self, step: ApplyStep) {
         let outcome = match step.state {
-            StepState::Unchanged | StepState::WouldChange => Outcome::NothingToDo,
-            StepState::Failed => Outcome::Failed,
+            // How a failed one counts is said by its error.
+            StepState::Unchanged | StepState::WouldChange | StepState::Failed => {
+                Outcome::NothingToDo
+            }
             StepState::Changed | StepState::Undone => Outcome::Done,
         };
         self.outcome = self.outcome.and(outcome);
@@ -223,7 +225,10 @@ impl Apply<'_> {
             }
         }
         let store = self.seaworthy.certificate_manager().store().clone();
-        for name in std::mem::take(&mut self.done.stand_ins) {
+        let mut stand_ins = std::mem::take(&mut self.done.stand_ins);
+        // In place of the others there is a real one by now.
+        stand_ins.retain(|name| store.is_stand_in(name));
+        for name in stand_ins {
             match store.remove_stand_in(&name) {
                 Ok(()) => self.is_undone(StepKind::StandIns),
                 Err(error) => warn("a stand-in", &error),
