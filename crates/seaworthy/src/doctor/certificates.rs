@@ -35,7 +35,7 @@ impl Seaworthy {
         let looked = ready.iter().map(|(name, certificate)| async move {
             let mut checks = Checks::of(format!("certificate {name}"));
             let looks = certificate.prechecks.iter().map(|precheck| precheck.look(cx));
-            let made = self.missing_folders(name);
+            let made = self.missing_answer_folders(name);
             let findings: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
             // What was made for an answer goes again; what somebody else has put there stays.
             made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
@@ -68,7 +68,7 @@ impl Seaworthy {
 
 impl Seaworthy {
     /// The folders for answers of the certificate `name` that are not there yet, innermost first.
-    fn missing_folders(&self, name: &Name) -> Vec<PathBuf> {
+    fn missing_answer_folders(&self, name: &Name) -> Vec<PathBuf> {
         let config = self.config.certificate.get(name.as_str());
         let webroot = match config.and_then(|config| config.challenge.as_ref()) {
             Some(ChallengeConfig::Http01(http)) => http.webroot.as_ref(),
