@@ -59,14 +59,14 @@ impl Finished {
 pub(crate) unsafe fn command<R, T, F>(
     arguments: Arguments,
     name: &'static str,
-    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F,
+    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F + Send + 'static,
 ) -> i32
 where
-    R: DeserializeOwned,
+    R: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
     F: Future<Output = Reply<T>> + Send + 'static,
 {
-    let named = |seaworthy, request, cx| {
+    let named = move |seaworthy, request, cx| {
         let work = work(seaworthy, request, cx);
         async move { Finished::new(name, work.await) }
     };
@@ -80,10 +80,10 @@ where
 /// That of [`command`].
 pub(crate) unsafe fn commands<R, F>(
     arguments: Arguments,
-    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F,
+    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F + Send + 'static,
 ) -> i32
 where
-    R: DeserializeOwned,
+    R: DeserializeOwned + Send + 'static,
     F: Future<Output = Finished> + Send + 'static,
 {
     let Arguments { ctx, request, request_len, call, document, error } = arguments;
@@ -100,7 +100,7 @@ where
         let entered = ctx.enter()?;
         let queue = Arc::new(Queue::default());
         let seaworthy = ctx.seaworthy(&queue)?;
-        let finished = run_on(ctx.runtime(), &queue, call, |cx| work(seaworthy, request, cx));
+        let finished = run_on(ctx.runtime(), &queue, call, move |cx| work(seaworthy, request, cx));
         drop(entered);
         let finished = finished.inspect_err(|failure| {
             if failure.code == code::SW_E_PANIC {
@@ -149,11 +149,13 @@ pub(crate) unsafe fn answer(
 }
 
 /// Runs what `work` gives on `runtime`, and serves `queue` on this thread until it is done.
+///
+/// The future, which may be large, is made on a thread of ours: the caller's stack may be small.
 pub(crate) fn run_on<T, F>(
     runtime: &OwnRuntime,
     queue: &Arc<Queue>,
     call: Call,
-    work: impl FnOnce(Context) -> F,
+    work: impl FnOnce(Context) -> F + Send + 'static,
 ) -> Result<T, Failure>
 where
     T: Send + 'static,
@@ -168,7 +170,7 @@ where
         cx = cx.with_progress(queue.clone());
     }
     let listening = log.as_ref().map(|(_, level)| runtime.listeners.add(*level, queue.clone()));
-    let (work, stop) = (work(cx), ours.clone());
+    let stop = ours.clone();
     let result = Arc::new(Mutex::new(None));
     let (slot, finish) = (result.clone(), Finish(queue.clone()));
     runtime.runtime()?.spawn(async move {
@@ -179,7 +181,8 @@ where
             }
             std::future::pending::<T>().await
         };
-        let done = AssertUnwindSafe(async {
+        let done = AssertUnwindSafe(async move {
+            let work = Box::pin(work(cx));
             tokio::select! { biased; done = work => done, done = forwarded => done }
         });
         let done = done.catch_unwind().await.map_err(panicked);
