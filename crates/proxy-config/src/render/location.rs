@@ -4,7 +4,7 @@ use seaworthy_core::Origin;
 
 use super::{SiteJob, headers::max_age};
 use crate::{
-    model::{Action, Answer, Files, ProxyTo, Redirect, Route, UrlPath},
+    model::{Action, Answer, Files, LogFormat, ProxyTo, Redirect, Route, UrlPath},
     syntax::{Node, Word, set},
 };
 
@@ -85,8 +85,14 @@ impl SiteJob<'_> {
                 .because("not what the client says of itself"),
             header("X-Forwarded-Proto", Word::variable("scheme")),
             header("X-Forwarded-Host", Word::variable("host")),
-            header("X-Request-ID", Word::variable("request_id")),
         ]);
+        // Making one takes time: it is worth it where the log has it too.
+        if self.log_format() == Some(LogFormat::Json) {
+            block.push(
+                header("X-Request-ID", Word::variable("request_id"))
+                    .because("the access log has it too"),
+            );
+        }
         if proxy.websocket {
             block.push(header("Upgrade", Word::variable("http_upgrade")));
             block.push(header("Connection", Word::variable("seaworthy_connection")));

@@ -213,14 +213,17 @@ impl SiteJob<'_> {
         nodes
     }
 
-    pub(super) fn log_nodes(&self) -> Vec<Node> {
-        let proxy = &self.job.web.proxy;
-        let (logs, name) = (proxy.logs.as_str(), self.name);
-        let format = match &self.site.log {
-            None => Some(proxy.log_format),
+    /// How requests are logged; `None` where they are not.
+    pub(super) fn log_format(&self) -> Option<LogFormat> {
+        match &self.site.log {
+            None => Some(self.job.web.proxy.log_format),
             Some(log) => log.options().copied(),
-        };
-        let access = match format {
+        }
+    }
+
+    pub(super) fn log_nodes(&self) -> Vec<Node> {
+        let (logs, name) = (self.job.web.proxy.logs.as_str(), self.name);
+        let access = match self.log_format() {
             None => set("access_log", "off"),
             Some(format) => {
                 let format = match format {
