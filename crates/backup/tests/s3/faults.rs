@@ -51,9 +51,13 @@ impl Lab {
         assert_eq!(self.server.unfinished(), 0);
     }
 
-    async fn nothing_is_there(&self) {
+    async fn nothing_is_shown(&self) {
         self.proxy.heal();
         assert!(self.sink.list_sorted(&ObjectKey::root()).await.unwrap().is_empty());
+    }
+
+    async fn nothing_is_there(&self) {
+        self.nothing_is_shown().await;
         assert_eq!(self.server.unfinished(), 0, "unfinished uploads");
     }
 }
@@ -116,7 +120,12 @@ async fn what_does_not_pass_fails_clearly_and_leaves_nothing() {
         assert!(error.to_string().contains("large"), "{error}");
         lab.proxy.heal();
         lab.sink.delete(&key("small")).await.unwrap();
-        lab.nothing_is_there().await;
+        match trouble {
+            // A store that is still at work on a part when its upload is given up may keep what came of it: retention
+            // reaps that later.
+            CutRequest(_) => lab.nothing_is_shown().await,
+            _ => lab.nothing_is_there().await,
+        }
     }
 }
 
