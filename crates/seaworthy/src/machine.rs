@@ -60,6 +60,32 @@ pub(crate) fn host_name() -> Option<String> {
     (!name.is_empty() && name != "(none)").then(|| name.to_owned())
 }
 
+/// `path`, or the nearest folder above it that exists.
+pub(crate) fn nearest_that_exists(path: &Path) -> &Path {
+    // The folder of a relative path is the present one.
+    let named = |path: &&Path| !path.as_os_str().is_empty() && path.exists();
+    let last = Path::new(if path.is_absolute() { "/" } else { "." });
+    path.ancestors().find(named).unwrap_or(last)
+}
+
+/// The room on a disk, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// What is free for us.
+    pub(crate) free: u64,
+    /// What there is in all.
+    pub(crate) total: u64,
+}
+
+/// The room on the disk of `path`, which may not be there yet.
+pub(crate) fn room(path: &Path) -> Result<Room> {
+    let told = rustix::fs::statvfs(nearest_that_exists(path)).map_err(|e| {
+        Error::io("disk", format!("cannot look at the disk of {}", path.display()), e.into())
+    })?;
+    let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
+    Ok(Room { free: bytes(told.f_bavail), total: bytes(told.f_blocks) })
+}
+
 /// How many processors this machine has for us.
 pub(crate) fn processors() -> u16 {
     std::thread::available_parallelism()

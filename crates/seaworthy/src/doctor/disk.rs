@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use seaworthy_backup::config::SinkConfig;
-use seaworthy_core::{ByteSize, Error};
+use seaworthy_core::ByteSize;
 
 use super::Checks;
-use crate::Seaworthy;
+use crate::{
+    Seaworthy,
+    machine::{Room, room},
+};
 
 /// Below this part of a disk, or this many bytes, somebody should look.
 const LOW: (u64, u64) = (10, 1 << 30);
@@ -30,7 +33,7 @@ impl Seaworthy {
         places.dedup();
         for (path, what) in places {
             match room(&path) {
-                Ok((free, all)) => judge(&path, what, free, all, &mut checks),
+                Ok(Room { free, total }) => judge(&path, what, free, total, &mut checks),
                 Err(error) => checks.error("room", &error),
             }
         }
@@ -56,16 +59,6 @@ fn judge(path: &Path, what: &str, free: u64, all: u64, checks: &mut Checks) {
     }
 }
 
-/// How many bytes are free for us on the disk of `path`, which may not be there yet, and how many
-/// it has.
-fn room(path: &Path) -> Result<(u64, u64), Error> {
-    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let seen = rustix::fs::statvfs(there).map_err(|e| {
-        Error::io("doctor", format!("cannot look at the disk of {}", path.display()), e.into())
-    })?;
-    Ok((seen.f_bavail * seen.f_frsize, seen.f_blocks * seen.f_frsize))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +77,7 @@ mod tests {
         assert_eq!(state(500 * GIB, 10_000 * GIB), CheckState::Ok);
         assert_eq!(state(GIB / 2, GIB), CheckState::Warning);
         assert_eq!(state(1 << 20, 100 * GIB), CheckState::Failed);
-        let (free, all) = room(Path::new("/no/such/folder")).unwrap();
-        assert!(free <= all && all > 0);
+        let Room { free, total } = room(Path::new("/no/such/folder")).unwrap();
+        assert!(free <= total && total > 0);
     }
 }

@@ -13,7 +13,10 @@ use super::{
     DiskStatus, Finding, JobStatus, Severity,
     forecast::{DAYS, Forecast, full_in},
 };
-use crate::Seaworthy;
+use crate::{
+    Seaworthy,
+    machine::{Room, nearest_that_exists, room},
+};
 
 /// A disk that is full within so many days wants attention now.
 const SOON: u64 = 3;
@@ -96,14 +99,12 @@ impl Disk {
     }
 
     fn state(self) -> Option<DiskStatus> {
-        let told = rustix::fs::statvfs(&self.there).ok()?;
-        let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
-        let free = bytes(told.f_bavail);
+        let Room { free, total } = room(&self.there).ok()?;
         let month = DAYS.iter().position(|day| *day == MONTH);
         let changes = self.changes.unwrap_or_default();
         Some(DiskStatus {
             folders: self.folders,
-            total: bytes(told.f_blocks),
+            total,
             free,
             snapshots: self.snapshots,
             growth: month.and_then(|at| changes.get(at)).copied(),
@@ -114,11 +115,8 @@ impl Disk {
 
 /// The disk that `folder`, or the nearest one above it that exists, lies on.
 fn device_of(folder: &Path) -> Option<(u64, PathBuf)> {
-    folder.ancestors().find_map(|folder| {
-        // The folder of a relative path is the present one.
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        Some((std::fs::metadata(folder).ok()?.dev(), folder.to_owned()))
-    })
+    let there = nearest_that_exists(folder);
+    Some((std::fs::metadata(there).ok()?.dev(), there.to_owned()))
 }
 
 fn judge(disk: &DiskStatus) -> Option<Finding> {
