@@ -2,12 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_util::TryStreamExt;
 use seaworthy_core::{Context, Error, ErrorKind, Result};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -111,15 +109,16 @@ async fn contents(session: &Session, table: &TableRecord) -> Result<Option<Conte
     let sql = format!("COPY (SELECT {columns} FROM ONLY {name} {condition}) TO STDOUT{encoding}");
     let missing =
         [&SqlState::UNDEFINED_TABLE, &SqlState::UNDEFINED_COLUMN, &SqlState::INVALID_SCHEMA_NAME];
-    let rows = match session.client().copy_out(sql.as_str()).await {
+    let mut rows = match session.copy_out(&sql).await {
         Err(error) if error.code().is_some_and(|code| missing.contains(&code)) => return Ok(None),
         rows => rows.map_err(|error| session.failed(&sql, error))?,
     };
-    let mut rows = pin!(rows);
     let (mut count, mut hash) = (0, TableHash::default());
-    while let Some(row) = rows.try_next().await.map_err(|error| session.failed(&sql, error))? {
-        count += 1;
-        hash.add(TableHash(xxh3_128(row.strip_suffix(b"\n").unwrap_or(&row))));
+    while rows.wait().await.map_err(|error| session.failed(&sql, error))? {
+        while let Some(row) = rows.next() {
+            count += 1;
+            hash.add(TableHash(xxh3_128(row.strip_suffix(b"\n").unwrap_or(row))));
+        }
     }
     Ok(Some((count, hash)))
 }

@@ -11,9 +11,10 @@ use std::{
 };
 
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
-use tokio_postgres::config::{ChannelBinding, SslMode as DriverSslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use super::{
+    channel::{self, Channel, Place},
     conninfo::{self, Keywords},
     tls::{self, SslMode},
 };
@@ -220,48 +221,62 @@ impl ConnectOptions {
         variables
     }
 
-    /// Opens a connection; the driver's half that moves the bytes is the second of the pair.
-    pub(super) async fn open(
-        &self,
-        operation: &'static str,
-    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>)> {
+    /// Opens a connection to the first host that can be reached and is what was asked for.
+    pub(super) async fn open(&self, operation: &'static str) -> Result<Channel> {
         let tls = tls::connector(
             self.ssl_mode,
             self.keywords.get("sslrootcert").map(String::as_str),
             self.keywords.get("sslcert").zip(self.keywords.get("sslkey")),
         )?;
-        let mut config = self.driver_config()?;
-        let result = match self.ssl_mode {
-            SslMode::Allow => {
-                config.ssl_mode(DriverSslMode::Disable);
-                match config.connect(tls.clone()).await {
-                    Err(_) => {
-                        config.ssl_mode(DriverSslMode::Require);
-                        config.connect(tls).await
-                    }
-                    plain => plain,
-                }
+        let mut last = None;
+        for place in self.places()? {
+            match channel::open(&place, self.ssl_mode, &tls).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => last = Some(error),
             }
-            _ => config.connect(tls).await,
-        };
-        let (client, connection) = result.map_err(|source| {
-            let user = self.keyword("user");
-            super::error::failed(operation, format!("cannot connect to {self} as {user}"), source)
-        })?;
-        let task = tokio::spawn(async move {
-            // Whoever waits for an answer is told what broke it.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to PostgreSQL ended");
-            }
-        });
-        Ok((client, task))
+        }
+        let user = self.keyword("user");
+        let message = format!("cannot connect to {self} as {user}");
+        Err(match last {
+            Some(refusal) => refusal.explain(operation, message),
+            None => Error::new(ErrorKind::InvalidInput, operation, message),
+        })
     }
 
-    fn driver_config(&self) -> Result<tokio_postgres::Config> {
-        let invalid = |keyword: &str| {
-            let message = format!("{} is not a value for {keyword}", self.keyword(keyword));
-            Error::new(ErrorKind::InvalidInput, "postgres.url", message)
+    /// How each host is reached, in their order.
+    fn places(&self) -> Result<Vec<Place>> {
+        let hosts: Vec<&str> = self.keyword("host").split(',').collect();
+        let ports: Vec<&str> = self.keyword("port").split(',').collect();
+        let addresses =
+            self.keywords.get("hostaddr").map(|list| list.split(',').collect::<Vec<_>>());
+        if ports.len() > 1 && ports.len() != hosts.len() {
+            return Err(self.invalid("port"));
+        }
+        if addresses.as_ref().is_some_and(|addresses| addresses.len() != hosts.len()) {
+            return Err(self.invalid("hostaddr"));
+        }
+        let place = |(n, host): (usize, &&str)| {
+            let port = ports.get(n).or(ports.first()).and_then(|port| port.parse().ok());
+            let port: u16 = port.ok_or_else(|| self.invalid("port"))?;
+            let mut config = self.driver_config()?;
+            config.host(*host).port(port);
+            if let Some(address) = addresses.as_ref().and_then(|addresses| addresses.get(n)) {
+                config.hostaddr(address.parse::<IpAddr>().map_err(|_| self.invalid("hostaddr"))?);
+            }
+            let socket =
+                host.starts_with('/').then(|| Path::new(host).join(format!(".s.PGSQL.{port}")));
+            Ok(Place { config, socket })
         };
+        hosts.iter().enumerate().map(place).collect()
+    }
+
+    fn invalid(&self, keyword: &str) -> Error {
+        let message = format!("{} is not a value for {keyword}", self.keyword(keyword));
+        Error::new(ErrorKind::InvalidInput, "postgres.url", message)
+    }
+
+    /// Everything but the host.
+    fn driver_config(&self) -> Result<tokio_postgres::Config> {
         let mut config = tokio_postgres::Config::new();
         config.user(self.keyword("user"));
         config.dbname(self.database());
@@ -272,21 +287,10 @@ impl ConnectOptions {
         if let Some(options) = self.keywords.get("options") {
             config.options(options.as_str());
         }
-        for host in self.keyword("host").split(',') {
-            config.host(host);
-        }
-        if let Some(addresses) = self.keywords.get("hostaddr") {
-            for address in addresses.split(',') {
-                config.hostaddr(address.parse::<IpAddr>().map_err(|_| invalid("hostaddr"))?);
-            }
-        }
-        for port in self.keyword("port").split(',') {
-            config.port(port.parse().map_err(|_| invalid("port"))?);
-        }
         let timeout = match self.keywords.get("connect_timeout") {
             None => Some(CONNECT_TIMEOUT),
             Some(text) => {
-                let seconds: i64 = text.parse().map_err(|_| invalid("connect_timeout"))?;
+                let seconds: i64 = text.parse().map_err(|_| self.invalid("connect_timeout"))?;
                 u64::try_from(seconds).ok().filter(|n| *n > 0).map(Duration::from_secs)
             }
         };
@@ -298,18 +302,13 @@ impl ConnectOptions {
             "read-write" | "primary" => TargetSessionAttrs::ReadWrite,
             "read-only" | "standby" => TargetSessionAttrs::ReadOnly,
             "prefer-standby" => TargetSessionAttrs::Any,
-            _ => return Err(invalid("target_session_attrs")),
+            _ => return Err(self.invalid("target_session_attrs")),
         });
         config.channel_binding(match self.keyword("channel_binding") {
             "" | "prefer" => ChannelBinding::Prefer,
             "disable" => ChannelBinding::Disable,
             "require" => ChannelBinding::Require,
-            _ => return Err(invalid("channel_binding")),
-        });
-        config.ssl_mode(match self.ssl_mode {
-            SslMode::Disable => DriverSslMode::Disable,
-            SslMode::Allow | SslMode::Prefer => DriverSslMode::Prefer,
-            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverSslMode::Require,
+            _ => return Err(self.invalid("channel_binding")),
         });
         Ok(config)
     }

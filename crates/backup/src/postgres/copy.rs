@@ -1,24 +1,25 @@
 //! Rows out of the server and into segments.
+//!
+//! One thread reads a connection's rows and compresses them: while it is at work on one part, the
+//! server fills the socket with the next. Threads that hand rows to each other would spend as much
+//! on waking one another, for every eight kilobytes that the server sends.
 
 use std::{
     collections::HashSet,
-    pin::pin,
     sync::{Arc, PoisonError},
 };
 
-use bytes::Bytes;
-use futures_util::TryStreamExt;
 use seaworthy_core::{Error, ErrorKind, Result};
-use tokio::{sync::Mutex, task::JoinSet};
 use tokio_postgres::error::SqlState;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    out::{Compressing, Out},
     plan::{Piece, Queue, Task},
     session::Session,
 };
 use crate::{
-    payload::{SEGMENT_SIZE, Segment, SegmentSender},
+    payload::{Filling, SEGMENT_SIZE, Segment},
     snapshot::index::{Entry, RowsRecord, TableHash},
 };
 
@@ -29,90 +30,23 @@ pub(super) const END_OF_ROWS: &[u8] = b"\\.\n\n";
 /// memory twice.
 const LARGEST_SEGMENT: usize = SEGMENT_SIZE;
 
-/// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
-/// several segments that must follow one another.
-#[derive(Clone, Debug)]
-pub(super) struct Out {
-    sender: SegmentSender,
-    order: Arc<Mutex<()>>,
-}
-
-impl Out {
-    pub(super) fn new(sender: SegmentSender) -> Self {
-        Self { sender, order: Arc::default() }
-    }
-
-    pub(super) fn buffer(&self) -> Vec<u8> {
-        self.sender.buffer()
-    }
-
-    /// Compresses `segment` in the background, as one of `filling`.
-    pub(super) async fn send(&self, segment: Segment, filling: &mut Filling) -> Result<()> {
-        let order = self.order.lock().await;
-        let slot = self.sender.reserve().await?;
-        drop(order);
-        filling.0.spawn_blocking(move || slot.fill(segment));
-        filling.settle().await
-    }
-
-    /// Sends `segments` with nothing between them.
-    async fn send_together(
-        &self,
-        segments: impl Iterator<Item = Segment> + Send,
-        filling: &mut Filling,
-    ) -> Result<()> {
-        let _order = self.order.lock().await;
-        for segment in segments {
-            let slot = self.sender.reserve().await?;
-            filling.0.spawn_blocking(move || slot.fill(segment));
-            filling.settle().await?;
-        }
-        Ok(())
-    }
-}
-
-/// Segments that are being compressed. The sender bounds how many there are.
-#[derive(Debug, Default)]
-pub(super) struct Filling(JoinSet<Result<()>>);
-
-impl Filling {
-    async fn settle(&mut self) -> Result<()> {
-        while let Some(filled) = self.0.try_join_next() {
-            filled.map_err(panicked)??;
-        }
-        Ok(())
-    }
-
-    /// Waits for all of them.
-    pub(super) async fn finish(mut self) -> Result<()> {
-        while let Some(filled) = self.0.join_next().await {
-            filled.map_err(panicked)??;
-        }
-        Ok(())
-    }
-}
-
-fn panicked(source: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "postgres.dump", "a worker panicked").caused_by(source)
-}
-
 /// Copies pieces until there are none left.
-#[derive(Debug)]
 pub(super) struct Worker {
     session: Arc<Session>,
     is_leader: bool,
     out: Out,
-    filling: Filling,
+    /// The segment before the present one.
+    filling: Option<Filling>,
     locked: HashSet<u32>,
     segment: Segment,
 }
 
 impl Worker {
-    /// A worker on `session`, which is the leader or shares its snapshot.
+    /// A worker on `session`, which is the leader or shares its snapshot. It wants a thread of its
+    /// own.
     pub(super) fn new(session: Arc<Session>, is_leader: bool, out: Out) -> Self {
         let segment = Segment { data: out.buffer(), ..Segment::default() };
-        let (filling, locked) = (Filling::default(), HashSet::new());
-        Self { session, is_leader, out, filling, locked, segment }
+        Self { session, is_leader, out, filling: None, locked: HashSet::new(), segment }
     }
 
     pub(super) async fn run(mut self, queue: &Queue) -> Result<()> {
@@ -127,7 +61,7 @@ impl Worker {
             }
         }
         self.flush().await?;
-        self.filling.finish().await
+        self.finish_filling()
     }
 
     /// Locks the table, without waiting behind somebody who waits for the leader's lock to go.
@@ -158,36 +92,50 @@ impl Worker {
             let name = piece.task.table.qualified();
             super::error::failed("postgres.dump", format!("cannot read the table {name}"), error)
         };
-        let mut rows = pin!(session.client().copy_out(sql.as_str()).await.map_err(failed)?);
+        let mut rows = session.copy_out(&sql).await.map_err(failed)?;
         let task = &*piece.task;
         let (mut count, mut bytes, mut hash) = (0, 0, 0_u128);
         let mut block: Option<Block> = None;
-        while let Some(row) = rows.try_next().await.map_err(failed)? {
-            let Some(content) = row.strip_suffix(b"\n") else {
-                let message = "the server's rows are cut in pieces";
-                return Err(Error::new(ErrorKind::Unsupported, "postgres.dump", message)
-                    .remedy_is("connect to the server itself, not through a pooler"));
+        loop {
+            let more = tokio::select! {
+                biased;
+                more = rows.wait() => more.map_err(failed)?,
+                () = tokio::task::yield_now(), if self.filling.is_some() => {
+                    self.fill_some()?;
+                    continue;
+                }
             };
-            hash = hash.wrapping_add(xxh3_128(content));
-            count += 1;
-            bytes += row.len() as u64;
-            if row.len() > SEGMENT_SIZE {
-                self.end(block.take(), task);
-                self.flush().await?;
-                self.send_large(task, row).await?;
-                continue;
+            if !more {
+                break;
             }
-            if self.segment.data.len() + row.len() > SEGMENT_SIZE {
-                self.end(block.take(), task);
-                self.flush().await?;
+            while let Some(row) = rows.next() {
+                let Some(content) = row.strip_suffix(b"\n") else {
+                    let message = "the server's rows are cut in pieces";
+                    return Err(Error::new(ErrorKind::Unsupported, "postgres.dump", message)
+                        .remedy_is("connect to the server itself, not through a pooler"));
+                };
+                hash = hash.wrapping_add(xxh3_128(content));
+                count += 1;
+                bytes += row.len() as u64;
+                if row.len() > SEGMENT_SIZE {
+                    self.end(block.take(), task);
+                    self.flush().await?;
+                    self.send_large(task, row).await?;
+                    continue;
+                }
+                if self.segment.data.len() + row.len() > SEGMENT_SIZE {
+                    self.end(block.take(), task);
+                    self.flush().await?;
+                }
+                let block = block.get_or_insert_with(|| {
+                    let at = self.segment.data.len();
+                    self.segment.data.extend_from_slice(&task.header);
+                    Block { at, rows: 0 }
+                });
+                block.rows += 1;
+                self.segment.data.extend_from_slice(row);
             }
-            let block = block.get_or_insert_with(|| {
-                let at = self.segment.data.len();
-                self.segment.data.extend_from_slice(&task.header);
-                Block { at, rows: 0 }
-            });
-            block.rows += 1;
-            self.segment.data.extend_from_slice(&row);
+            self.fill_some()?;
         }
         self.end(block, task);
         let mut totals = task.totals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,11 +160,29 @@ impl Worker {
         let next = Segment { data: self.out.buffer(), ..Segment::default() };
         let mut segment = std::mem::replace(&mut self.segment, next);
         segment.progress_bytes = segment.data.len() as u64;
-        self.out.send(segment, &mut self.filling).await
+        self.finish_filling()?;
+        self.filling = Some(self.out.reserve().await?.begin(segment)?);
+        Ok(())
+    }
+
+    /// Compresses some more of the segment before.
+    fn fill_some(&mut self) -> Result<()> {
+        if let Some(filling) = self.filling.take() {
+            self.filling = filling.step()?;
+        }
+        Ok(())
+    }
+
+    fn finish_filling(&mut self) -> Result<()> {
+        while self.filling.is_some() {
+            self.fill_some()?;
+        }
+        Ok(())
     }
 
     /// Sends one large row as a block of its own, in as many frames as it takes.
-    async fn send_large(&mut self, task: &Task, row: Bytes) -> Result<()> {
+    async fn send_large(&mut self, task: &Task, row: &[u8]) -> Result<()> {
+        self.finish_filling()?;
         let len = task.header.len() + row.len() + END_OF_ROWS.len();
         let mut entries = vec![entry(task, 1, 0, len)];
         let starts = (0..row.len()).step_by(LARGEST_SEGMENT);
@@ -234,7 +200,9 @@ impl Worker {
             let progress_bytes = data.len() as u64;
             Segment { data, entries: std::mem::take(&mut entries), progress_bytes }
         });
-        self.out.send_together(segments, &mut self.filling).await
+        let mut compressing = Compressing::default();
+        self.out.send_together(segments, &mut compressing).await?;
+        compressing.finish().await
     }
 }
 

@@ -8,15 +8,20 @@ use std::{
 
 use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
-use tokio::task::JoinSet;
+use tokio::{
+    runtime::{self, Handle},
+    sync::watch,
+    task::JoinSet,
+};
 
 use super::{
     catalog::{self, Wanted},
     connect::ConnectOptions,
-    copy::{Out, Worker},
+    copy::Worker,
     hold::{Hold, Request},
+    out::Out,
     pg_dump::{self, Output},
-    plan::{self, Task},
+    plan::{self, Queue, Task},
     server,
     session::Session,
     sql_out::SqlOut,
@@ -51,8 +56,8 @@ impl PostgresSource {
         }
     }
 
-    /// Copies rows over this many connections; two more are used by `pg_dump` and one for looking
-    /// at locks.
+    /// Copies rows over this many connections. One more holds the snapshot, two are used by
+    /// `pg_dump`, and one looks at locks before the rows are copied.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
@@ -151,20 +156,7 @@ impl PostgresSource {
         }
         let mut bytes = sql.finish().await?;
 
-        let mut sessions = vec![leader.clone()];
-        for _ in 1..self.connections {
-            sessions.push(Arc::new(self.follower(&snapshot).await?));
-        }
-        let queue = Arc::new(queue);
-        let mut workers = JoinSet::new();
-        for (n, session) in sessions.iter().enumerate() {
-            let worker = Worker::new(session.clone(), n == 0, out.clone());
-            let queue = queue.clone();
-            workers.spawn(async move { worker.run(&queue).await });
-        }
-        finish(workers).await?;
-        // What a worker could not lock when the leader had nothing left to do.
-        Worker::new(leader.clone(), true, out.clone()).run(&queue).await?;
+        self.copy_rows(&snapshot, Arc::new(queue), &leader, &out).await?;
 
         let mut sql = SqlOut::new(&out, SqlSection::Sequences);
         sql.push(b"-- Sequences and large objects\n\n").await?;
@@ -172,9 +164,14 @@ impl PostgresSource {
         bytes += table_bytes;
         values::sequences(&leader, &sequences, &mut sql).await?;
         bytes += sql.finish().await?;
+        let mut sessions = vec![leader];
+        if !objects.is_empty() {
+            for _ in 1..self.connections {
+                sessions.push(Arc::new(self.follower(&snapshot).await?));
+            }
+        }
         bytes += send_objects(objects, &sessions, &out).await?;
         // The locks go as soon as they can; `pg_dump` holds its own.
-        drop(leader);
         Session::close_all(sessions).await;
 
         let mut sql = SqlOut::new(&out, SqlSection::PostData);
@@ -184,6 +181,45 @@ impl PostgresSource {
         send_output(&mut sql, post_data).await?;
         bytes += sql.finish().await?;
         Ok(SourceSummary { files: all, bytes, rows: Some(rows), ..SourceSummary::default() })
+    }
+
+    /// Copies everything in `queue`, on as many threads as there are connections.
+    async fn copy_rows(
+        &self,
+        snapshot: &str,
+        queue: Arc<Queue>,
+        leader: &Arc<Session>,
+        out: &Out,
+    ) -> Result<()> {
+        // The threads end when this does, however it ends.
+        let (_alive, ended) = watch::channel(());
+        let mut workers = JoinSet::new();
+        for _ in 0..self.connections {
+            let (source, snapshot) = (self.clone(), snapshot.to_owned());
+            let (queue, out, ended) = (queue.clone(), out.clone(), ended.clone());
+            workers.spawn_blocking(move || {
+                // So that the connection is looked at on the thread that waits for it.
+                let runtime = runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|source| {
+                    Error::io("postgres.dump", "cannot set up a thread for a connection", source)
+                })?;
+                runtime.block_on(unless_ended(ended, async {
+                    let session = Arc::new(source.follower(&snapshot).await?);
+                    Worker::new(session.clone(), false, out).run(&queue).await?;
+                    Session::close_all([session]).await;
+                    Ok(())
+                }))
+            });
+        }
+        finish(workers).await?;
+        // What no worker could lock.
+        let (leader, out) = (leader.clone(), out.clone());
+        let mut last = JoinSet::new();
+        last.spawn_blocking(move || {
+            let copying = async { Worker::new(leader, true, out).run(&queue).await };
+            Handle::current().block_on(unless_ended(ended, copying))
+        });
+        finish(last).await
     }
 
     /// A connection that sees what the leader sees.
@@ -268,6 +304,17 @@ async fn send_objects(objects: Vec<u32>, sessions: &[Arc<Session>], out: &Out) -
         bytes += sent.map_err(panicked)??;
     }
     Ok(bytes)
+}
+
+/// Does `work`, unless the other end of `ended` goes.
+async fn unless_ended(
+    mut ended: watch::Receiver<()>,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    tokio::select! {
+        done = work => done,
+        _ = ended.changed() => Err(Error::cancelled("postgres.dump")),
+    }
 }
 
 async fn finish(mut workers: JoinSet<Result<()>>) -> Result<()> {

@@ -3,6 +3,10 @@
 use seaworthy_core::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
+/// What to do about a server that cannot be reached.
+pub(super) const IS_IT_RUNNING: &str =
+    "is the server running and reachable? try `psql` with the same settings";
+
 /// What a server answers that no other code path handles.
 pub(super) fn failed(
     operation: &'static str,
@@ -29,8 +33,7 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
             }
             next = cause.source();
         }
-        let remedy = "is the server running and reachable? try `psql` with the same settings";
-        return (ErrorKind::Unavailable, why, Some(remedy));
+        return (ErrorKind::Unavailable, why, Some(IS_IT_RUNNING));
     };
     let mut why = db.message().to_owned();
     for more in [db.detail(), db.where_()].into_iter().flatten() {

@@ -116,25 +116,26 @@ impl PostgresSource {
 /// the others, and must still be there afterwards. Sends plain text alone, since a pooler may lose
 /// prepared statements.
 async fn pooling(options: &ConnectOptions) -> Result<Pooling> {
-    let (first, _task) = options.open(OPERATION).await?;
-    let before = backend(&first, "SELECT pg_catalog.pg_backend_pid()").await?;
+    let first = options.open(OPERATION).await?;
+    let before = backend(&first.client, "SELECT pg_catalog.pg_backend_pid()").await?;
     let mut beside = Vec::new();
     for _ in 0..BESIDE {
         let opened = async {
-            let (client, task) = options.open(OPERATION).await?;
-            let pid = backend(&client, "BEGIN; SELECT pg_catalog.pg_backend_pid()").await?;
-            Ok::<_, Error>((client, task, pid))
+            let channel = options.open(OPERATION).await?;
+            let sql = "BEGIN; SELECT pg_catalog.pg_backend_pid()";
+            let pid = backend(&channel.client, sql).await?;
+            Ok::<_, Error>((channel, pid))
         };
         let Ok(opened) = tokio::time::timeout(WAIT, opened).await else {
             return Ok(Pooling::Exhausted);
         };
-        let (client, task, pid) = opened?;
+        let (channel, pid) = opened?;
         if pid == before {
             return Ok(Pooling::Transaction);
         }
-        beside.push((client, task));
+        beside.push(channel);
     }
-    let again = backend(&first, "SELECT pg_catalog.pg_backend_pid()");
+    let again = backend(&first.client, "SELECT pg_catalog.pg_backend_pid()");
     let Ok(after) = tokio::time::timeout(WAIT, again).await else {
         // Its session was given to somebody else meanwhile.
         return Ok(Pooling::Transaction);

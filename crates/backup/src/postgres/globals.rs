@@ -7,7 +7,7 @@ use seaworthy_core::{Context, Error, Name, Result};
 
 use super::{
     connect::ConnectOptions,
-    copy::Out,
+    out::Out,
     pg_dump::{self, Output},
     session::Session,
     sql_out::SqlOut,

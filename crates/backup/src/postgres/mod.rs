@@ -7,6 +7,7 @@
 //! server.
 
 mod catalog;
+mod channel;
 mod compare;
 mod connect;
 mod conninfo;
@@ -17,11 +18,13 @@ mod examine;
 mod globals;
 mod hold;
 mod load;
+mod out;
 mod pattern;
 mod pg_dump;
 mod plan;
 mod post_data;
 mod restore;
+mod rows;
 mod scratch;
 mod server;
 mod session;

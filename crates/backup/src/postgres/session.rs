@@ -6,7 +6,12 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row, types::ToSql};
 
-use super::{connect::ConnectOptions, error::failed};
+use super::{
+    channel::Channel,
+    connect::ConnectOptions,
+    error::failed,
+    rows::{Rows, Shared},
+};
 
 /// The oldest server that we speak to.
 const OLDEST: u32 = 12_00_00;
@@ -20,6 +25,7 @@ pub(super) struct Session {
     // In this order: where the socket is still there, it goes with the second.
     client: Client,
     connection: Connection,
+    rows: Shared,
     version: u32,
     encoding: String,
     /// Which of our operations it serves, for errors.
@@ -39,10 +45,11 @@ impl Drop for Connection {
 impl Session {
     /// Connects and learns what the server is, but leaves the role's own settings as they are.
     pub(super) async fn open(options: &ConnectOptions, operation: &'static str) -> Result<Self> {
-        let (client, connection) = options.open(operation).await?;
+        let Channel { client, task, rows } = options.open(operation).await?;
         let mut session = Self {
             client,
-            connection: Connection(connection),
+            connection: Connection(task),
+            rows,
             version: 0,
             encoding: String::new(),
             operation,
@@ -150,6 +157,11 @@ impl Session {
 
     pub(super) async fn row(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row> {
         self.client.query_one(sql, values).await.map_err(|e| self.failed(sql, e))
+    }
+
+    /// The rows that a `COPY … TO STDOUT` gives. One COPY at a time.
+    pub(super) async fn copy_out(&self, sql: &str) -> Result<Rows, tokio_postgres::Error> {
+        Ok(Rows::new(self.client.copy_out(sql).await?, self.rows.clone()))
     }
 
     /// `text` in the database's own encoding.

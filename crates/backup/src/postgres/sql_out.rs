@@ -2,7 +2,7 @@
 
 use seaworthy_core::Result;
 
-use super::copy::{Filling, Out};
+use super::out::{Compressing, Out};
 use crate::{
     payload::{SEGMENT_SIZE, Segment},
     snapshot::index::{Entry, SqlRecord, SqlSection},
@@ -15,14 +15,14 @@ pub(super) struct SqlOut {
     section: SqlSection,
     data: Vec<u8>,
     entries: Vec<Entry>,
-    filling: Filling,
+    compressing: Compressing,
     bytes: u64,
 }
 
 impl SqlOut {
     pub(super) fn new(out: &Out, section: SqlSection) -> Self {
-        let (entries, filling) = (Vec::new(), Filling::default());
-        Self { out: out.clone(), section, data: out.buffer(), entries, filling, bytes: 0 }
+        let (entries, compressing) = (Vec::new(), Compressing::default());
+        Self { out: out.clone(), section, data: out.buffer(), entries, compressing, bytes: 0 }
     }
 
     /// Adds an entry that has no bytes to the present segment.
@@ -45,13 +45,13 @@ impl SqlOut {
             entries.push(Entry::Sql(SqlRecord::new(self.section, 0, len)));
         }
         let segment = Segment { data, entries, progress_bytes: len };
-        self.out.send(segment, &mut self.filling).await
+        self.out.send(segment, &mut self.compressing).await
     }
 
     /// Sends the rest, and says how many bytes the section had.
     pub(super) async fn finish(mut self) -> Result<u64> {
         self.flush().await?;
-        self.filling.finish().await?;
+        self.compressing.finish().await?;
         Ok(self.bytes)
     }
 }
