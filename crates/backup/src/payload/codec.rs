@@ -1,22 +1,17 @@
 //! Compression of one frame: zstd frames, gzip members, or plain bytes.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use flate2::{Compression as GzipLevel, bufread::GzDecoder, write::GzEncoder};
 use seaworthy_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use zstd::{
     bulk,
-    zstd_safe::{
-        self, CParameter, InBuffer, OutBuffer, ResetDirective, zstd_sys::ZSTD_EndDirective,
-    },
+    zstd_safe::{self, CParameter},
 };
 
 /// The most plain data that one frame may hold, in bytes: bounds what a reader allocates.
 pub const MAX_FRAME: u64 = 64 << 20;
-
-/// How much one step compresses, in bytes: half a millisecond's work.
-const STEP: usize = 128 << 10;
 
 /// How frames are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,45 +117,6 @@ impl Compressor {
             }
         }
     }
-
-    /// Compresses the next bytes of `plain`, from `at` on, after what is in `stored` already, and
-    /// says whether there is more to do. The first call begins the frame. Other codecs than zstd do
-    /// all of it at once.
-    pub(crate) fn step(
-        &mut self,
-        plain: &[u8],
-        at: &mut usize,
-        stored: &mut Vec<u8>,
-    ) -> Result<bool> {
-        let Some(zstd) = &mut self.zstd else {
-            *at = plain.len();
-            return self.compress(plain, stored).map(|()| false);
-        };
-        let fail = |code| {
-            let why = io::Error::other(zstd_safe::get_error_name(code));
-            Error::io("compress", "cannot compress a frame", why)
-        };
-        let zstd = zstd.context_mut();
-        if *at == 0 {
-            stored.clear();
-            stored.reserve(zstd_safe::compress_bound(plain.len()));
-            zstd.reset(ResetDirective::SessionOnly).map_err(fail)?;
-            zstd.set_pledged_src_size(Some(plain.len() as u64)).map_err(fail)?;
-        }
-        let end = plain.len().min(*at + STEP);
-        let directive = if end == plain.len() {
-            ZSTD_EndDirective::ZSTD_e_end
-        } else {
-            ZSTD_EndDirective::ZSTD_e_continue
-        };
-        let mut input = InBuffer::around(&plain[..end]);
-        input.set_pos(*at);
-        let done = stored.len();
-        let mut output = OutBuffer::around_pos(stored, done);
-        let left = zstd.compress_stream2(&mut output, &mut input, directive).map_err(fail)?;
-        *at = input.pos();
-        Ok(*at < plain.len() || left > 0)
-    }
 }
 
 /// Decompresses frames one after another, with its memory kept between them.
@@ -234,31 +190,9 @@ mod tests {
                     compressor.compress(&plain, &mut stored).unwrap();
                     decompressor.decompress(&stored, plain.len(), &mut out).unwrap();
                     prop_assert_eq!(&out, &plain);
-                    let mut at = 0;
-                    while compressor.step(&plain, &mut at, &mut stored).unwrap() {}
-                    decompressor.decompress(&stored, plain.len(), &mut out).unwrap();
-                    prop_assert_eq!(&out, &plain);
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_frame_that_is_made_in_steps_says_how_much_it_holds() {
-        let plain: Vec<u8> = (0..SIZE).map(|n| (n * n / 7) as u8).collect();
-        const SIZE: usize = 10 * STEP + 5;
-        let mut compressor = Compressor::new(Compression::default()).unwrap();
-        let (mut at, mut stored, mut steps) = (0, Vec::new(), 1);
-        while compressor.step(&plain, &mut at, &mut stored).unwrap() {
-            steps += 1;
-        }
-        assert_eq!(steps, 11);
-        let size = zstd_safe::get_frame_content_size(&stored).unwrap();
-        assert_eq!(size, Some(SIZE as u64));
-        let mut out = Vec::new();
-        let mut decompressor = Decompressor::new(Codec::Zstd).unwrap();
-        decompressor.decompress(&stored, SIZE, &mut out).unwrap();
-        assert!(out == plain);
     }
 
     #[test]

@@ -10,5 +10,4 @@ pub(crate) mod writer;
 
 pub use codec::{Codec, Compression, MAX_FRAME};
 pub use reader::{FrameDecoder, PayloadReader};
-pub(crate) use segment::Filling;
 pub use segment::{SEGMENT_SIZE, Segment, SegmentSender, SegmentSlot};

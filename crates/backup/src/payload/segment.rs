@@ -165,21 +165,16 @@ impl SegmentSender {
         if shared.compression.codec == Codec::None {
             return Ok(shared.plain.lend(plain));
         }
-        let mut compressor = self.compressor()?;
+        let idle = shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut compressor = match idle {
+            Some(compressor) => compressor,
+            None => Compressor::new(shared.compression)?,
+        };
         let mut stored = shared.stored.take();
         compressor.compress(&plain, &mut stored)?;
-        self.keep(compressor);
+        shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
         shared.plain.give(plain);
         Ok(shared.stored.lend(stored))
-    }
-
-    fn compressor(&self) -> Result<Compressor> {
-        let idle = self.0.compressors.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Compressor::new(self.0.compression), Ok)
-    }
-
-    fn keep(&self, compressor: Compressor) {
-        self.0.compressors.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
     }
 }
 
@@ -197,28 +192,20 @@ pub struct SegmentSlot {
 
 impl SegmentSlot {
     /// Compresses `segment` on this thread, which must be a blocking one, and hands it on.
-    pub fn fill(self, mut segment: Segment) -> Result<()> {
+    pub fn fill(mut self, mut segment: Segment) -> Result<()> {
+        let shared = self.sender.0.clone();
         if segment.data.is_empty() && segment.entries.is_empty() {
             return Ok(());
         }
-        let plain_len = check_len(&segment)?;
+        let plain_len = segment.data.len() as u64;
+        if plain_len > MAX_FRAME {
+            let message = format!("a segment of {plain_len} bytes is more than a frame may hold");
+            return Err(Error::new(ErrorKind::InvalidInput, "backup.read", message));
+        }
         let stored = match plain_len {
             0 => Bytes::new(),
             _ => self.sender.compress(std::mem::take(&mut segment.data))?,
         };
-        self.hand_on(stored, plain_len, segment)
-    }
-
-    /// Begins to compress `segment`, for a thread that has something else to do in between.
-    pub(crate) fn begin(self, segment: Segment) -> Result<Filling> {
-        check_len(&segment)?;
-        let compressor = self.sender.compressor()?;
-        let stored = self.sender.0.stored.take();
-        Ok(Filling { slot: self, segment, compressor, stored, at: 0 })
-    }
-
-    fn hand_on(mut self, stored: Bytes, plain_len: u64, segment: Segment) -> Result<()> {
-        let shared = self.sender.0.clone();
         let sha256 = Digest256::from(Sha256::digest(&stored));
         let items = segment.entries.len() as u64;
         if let Some(credit) = self.credit.take() {
@@ -228,41 +215,6 @@ impl SegmentSlot {
         }
         shared.cx.emit(Event::Advanced { bytes: segment.progress_bytes, items });
         Ok(())
-    }
-}
-
-fn check_len(segment: &Segment) -> Result<u64> {
-    let len = segment.data.len() as u64;
-    if len > MAX_FRAME {
-        let message = format!("a segment of {len} bytes is more than a frame may hold");
-        return Err(Error::new(ErrorKind::InvalidInput, "backup.read", message));
-    }
-    Ok(len)
-}
-
-/// A slot that is being filled in steps.
-pub(crate) struct Filling {
-    slot: SegmentSlot,
-    segment: Segment,
-    compressor: Compressor,
-    stored: Vec<u8>,
-    at: usize,
-}
-
-impl Filling {
-    /// Compresses some more; after the last step the segment is handed on and this is gone.
-    pub(crate) fn step(mut self) -> Result<Option<Self>> {
-        let Self { compressor, segment, stored, at, .. } = &mut self;
-        if !segment.data.is_empty() && compressor.step(&segment.data, at, stored)? {
-            return Ok(Some(self));
-        }
-        let Self { slot, mut segment, compressor, stored, .. } = self;
-        let shared = slot.sender.0.clone();
-        slot.sender.keep(compressor);
-        let plain = std::mem::take(&mut segment.data);
-        let plain_len = plain.len() as u64;
-        shared.plain.give(plain);
-        slot.hand_on(shared.stored.lend(stored), plain_len, segment).map(|()| None)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rows out of the server and into segments.
 //!
-//! One thread reads a connection's rows and compresses them: while it is at work on one part, the
-//! server fills the socket with the next. Threads that hand rows to each other would spend as much
-//! on waking one another, for every eight kilobytes that the server sends.
+//! A thread of its own reads a connection's rows. Where there are no more processors than
+//! connections it compresses them as well: threads that hand rows to each other spend much of their
+//! time on waking one another, for every eight kilobytes that the server sends.
 
 use std::{
     collections::HashSet,
@@ -19,7 +19,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    payload::{Filling, SEGMENT_SIZE, Segment},
+    payload::{SEGMENT_SIZE, Segment},
     snapshot::index::{Entry, RowsRecord, TableHash},
 };
 
@@ -35,18 +35,19 @@ pub(super) struct Worker {
     session: Arc<Session>,
     is_leader: bool,
     out: Out,
-    /// The segment before the present one.
-    filling: Option<Filling>,
+    /// Segments that other threads compress, where there are processors for them.
+    compressing: Option<Compressing>,
     locked: HashSet<u32>,
     segment: Segment,
 }
 
 impl Worker {
     /// A worker on `session`, which is the leader or shares its snapshot. It wants a thread of its
-    /// own.
-    pub(super) fn new(session: Arc<Session>, is_leader: bool, out: Out) -> Self {
+    /// own, and compresses on it if `alone`.
+    pub(super) fn new(session: Arc<Session>, is_leader: bool, alone: bool, out: Out) -> Self {
         let segment = Segment { data: out.buffer(), ..Segment::default() };
-        Self { session, is_leader, out, filling: None, locked: HashSet::new(), segment }
+        let compressing = (!alone).then(Compressing::default);
+        Self { session, is_leader, out, compressing, locked: HashSet::new(), segment }
     }
 
     pub(super) async fn run(mut self, queue: &Queue) -> Result<()> {
@@ -61,7 +62,10 @@ impl Worker {
             }
         }
         self.flush().await?;
-        self.finish_filling()
+        match self.compressing.take() {
+            Some(compressing) => compressing.finish().await,
+            None => Ok(()),
+        }
     }
 
     /// Locks the table, without waiting behind somebody who waits for the leader's lock to go.
@@ -96,18 +100,7 @@ impl Worker {
         let task = &*piece.task;
         let (mut count, mut bytes, mut hash) = (0, 0, 0_u128);
         let mut block: Option<Block> = None;
-        loop {
-            let more = tokio::select! {
-                biased;
-                more = rows.wait() => more.map_err(failed)?,
-                () = tokio::task::yield_now(), if self.filling.is_some() => {
-                    self.fill_some()?;
-                    continue;
-                }
-            };
-            if !more {
-                break;
-            }
+        while rows.wait().await.map_err(failed)? {
             while let Some(row) = rows.next() {
                 let Some(content) = row.strip_suffix(b"\n") else {
                     let message = "the server's rows are cut in pieces";
@@ -135,7 +128,6 @@ impl Worker {
                 block.rows += 1;
                 self.segment.data.extend_from_slice(row);
             }
-            self.fill_some()?;
         }
         self.end(block, task);
         let mut totals = task.totals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,29 +152,14 @@ impl Worker {
         let next = Segment { data: self.out.buffer(), ..Segment::default() };
         let mut segment = std::mem::replace(&mut self.segment, next);
         segment.progress_bytes = segment.data.len() as u64;
-        self.finish_filling()?;
-        self.filling = Some(self.out.reserve().await?.begin(segment)?);
-        Ok(())
-    }
-
-    /// Compresses some more of the segment before.
-    fn fill_some(&mut self) -> Result<()> {
-        if let Some(filling) = self.filling.take() {
-            self.filling = filling.step()?;
+        match &mut self.compressing {
+            Some(compressing) => self.out.send(segment, compressing).await,
+            None => self.out.reserve().await?.fill(segment),
         }
-        Ok(())
-    }
-
-    fn finish_filling(&mut self) -> Result<()> {
-        while self.filling.is_some() {
-            self.fill_some()?;
-        }
-        Ok(())
     }
 
     /// Sends one large row as a block of its own, in as many frames as it takes.
     async fn send_large(&mut self, task: &Task, row: &[u8]) -> Result<()> {
-        self.finish_filling()?;
         let len = task.header.len() + row.len() + END_OF_ROWS.len();
         let mut entries = vec![entry(task, 1, 0, len)];
         let starts = (0..row.len()).step_by(LARGEST_SEGMENT);

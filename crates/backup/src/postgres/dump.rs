@@ -193,6 +193,7 @@ impl PostgresSource {
     ) -> Result<()> {
         // The threads end when this does, however it ends.
         let (_alive, ended) = watch::channel(());
+        let alone = out.workers() <= self.connections;
         let mut workers = JoinSet::new();
         for _ in 0..self.connections {
             let (source, snapshot) = (self.clone(), snapshot.to_owned());
@@ -205,7 +206,7 @@ impl PostgresSource {
                 })?;
                 runtime.block_on(unless_ended(ended, async {
                     let session = Arc::new(source.follower(&snapshot).await?);
-                    Worker::new(session.clone(), false, out).run(&queue).await?;
+                    Worker::new(session.clone(), false, alone, out).run(&queue).await?;
                     Session::close_all([session]).await;
                     Ok(())
                 }))
@@ -216,7 +217,7 @@ impl PostgresSource {
         let (leader, out) = (leader.clone(), out.clone());
         let mut last = JoinSet::new();
         last.spawn_blocking(move || {
-            let copying = async { Worker::new(leader, true, out).run(&queue).await };
+            let copying = async { Worker::new(leader, true, alone, out).run(&queue).await };
             Handle::current().block_on(unless_ended(ended, copying))
         });
         finish(last).await

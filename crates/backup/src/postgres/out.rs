@@ -24,6 +24,11 @@ impl Out {
         self.sender.buffer()
     }
 
+    /// How many segments may usefully be compressed at a time.
+    pub(super) fn workers(&self) -> usize {
+        self.sender.workers()
+    }
+
     /// The next place in the payload.
     pub(super) async fn reserve(&self) -> Result<SegmentSlot> {
         let _order = self.order.lock().await;
