@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod sql_out;
 mod sql_split;
+mod statistics;
 mod swap;
 mod throw_away;
 mod tls;

@@ -90,15 +90,24 @@ fn words(sql: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A statement that waits for its turn.
-struct Job {
+pub(super) struct Job {
     sql: String,
     locks: Vec<(String, bool)>,
 }
 
-/// Runs `statements` over `sessions`.
+impl Job {
+    /// A statement that gets in nobody's way.
+    pub(super) fn new(sql: String) -> Self {
+        Self { sql, locks: Vec::new() }
+    }
+}
+
+/// Runs `statements` over `sessions`. An index of many entries for each row may take `memory` KiB;
+/// sorting, which the others do, is fastest with the little that a server gives by itself.
 pub(super) async fn run(
     statements: Vec<String>,
     sessions: &[Arc<Session>],
+    memory: Option<u64>,
     cx: &Context,
 ) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
@@ -106,7 +115,13 @@ pub(super) async fn run(
     for sql in statements {
         cx.check("postgres.restore")?;
         match classify(&sql) {
-            Kind::Beside(locks) => jobs.push(Job { sql, locks }),
+            Kind::Beside(locks) => {
+                let memory = memory.filter(|_| sql.contains(" USING gin "));
+                let memory = memory.map_or_else(String::new, |kib| {
+                    format!("SET LOCAL maintenance_work_mem = '{kib}kB'; ")
+                });
+                jobs.push(Job { sql: memory + &sql, locks });
+            }
             Kind::Setting => {
                 together(std::mem::take(&mut jobs), sessions, cx).await?;
                 for session in sessions {
@@ -122,32 +137,12 @@ pub(super) async fn run(
     together(jobs, sessions, cx).await
 }
 
-/// Gathers statistics of every table, of several at a time.
-pub(super) async fn analyze(sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
-    let Some(main) = sessions.first() else { return Ok(()) };
-    let sql = "SELECT format('ANALYZE %I.%I', n.nspname, c.relname)
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-        ORDER BY pg_relation_size(c.oid) DESC";
-    let mut jobs = Vec::new();
-    for row in main.rows(sql, &[]).await? {
-        let sql: String = row.get(0);
-        let locks = vec![(sql.clone(), true)];
-        jobs.push(Job { sql, locks });
-    }
-    together(jobs, sessions, cx).await?;
-    // What a partitioned table holds is known only from its partitions.
-    let sql = "SELECT format('ANALYZE %I.%I', n.nspname, c.relname)
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'p' AND NOT c.relispartition";
-    for row in main.rows(sql, &[]).await? {
-        main.run(row.get(0)).await?;
-    }
-    Ok(())
-}
-
 /// Runs jobs side by side; those of one table begin in their order.
-async fn together(mut jobs: Vec<Job>, sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
+pub(super) async fn together(
+    mut jobs: Vec<Job>,
+    sessions: &[Arc<Session>],
+    cx: &Context,
+) -> Result<()> {
     let mut idle: Vec<_> = sessions.to_vec();
     let mut running = JoinSet::new();
     let mut held: HashMap<String, Held> = HashMap::new();

@@ -15,7 +15,7 @@ use super::{
     post_data, server,
     session::{Session, quote},
     sql_split::Splitter,
-    swap, units,
+    statistics, swap, units,
 };
 use crate::{
     payload::PayloadReader,
@@ -137,14 +137,11 @@ impl PostgresTarget {
     async fn loader(&self, options: &ConnectOptions) -> Result<Session> {
         let session = Session::open(options, "postgres.restore").await?;
         session.set_up(std::time::Duration::ZERO).await?;
-        let memory = if options.is_local() { maintenance_memory(self.connections) } else { None };
-        let memory =
-            memory.map_or_else(String::new, |kib| format!("SET maintenance_work_mem = '{kib}kB';"));
         session
-            .run(&format!(
+            .run(
                 "SET synchronous_commit = off; SET check_function_bodies = off;
-                 SET default_transaction_read_only = off; {memory}"
-            ))
+                 SET default_transaction_read_only = off",
+            )
             .await?;
         Ok(session)
     }
@@ -171,8 +168,9 @@ impl PostgresTarget {
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
                 .remedy_is("name a database that does not exist yet: it is made as it was"));
         }
-        let loaded = load(payload, selection, &sessions, cx, &mut self.report.warnings).await?;
-        post_data::analyze(&sessions, cx).await?;
+        let memory = options.is_local().then(|| index_memory(sessions.len())).flatten();
+        let loaded =
+            load(payload, selection, &sessions, memory, cx, &mut self.report.warnings).await?;
         Session::close_all(sessions).await;
         if created {
             // Last: a setting such as default_transaction_read_only would have stopped us.
@@ -302,6 +300,7 @@ async fn load(
     payload: &PayloadReader,
     selection: &Selection,
     sessions: &[Arc<Session>],
+    memory: Option<u64>,
     cx: &Context,
     warnings: &mut Vec<String>,
 ) -> Result<Loaded> {
@@ -345,6 +344,8 @@ async fn load(
         loaded.bytes += done.bytes;
     }
 
+    statistics::gather(sessions, cx).await?;
+
     let mut splitter = Splitter::default();
     let mut statements = Vec::new();
     while let Some(unit) = next {
@@ -366,9 +367,19 @@ async fn load(
             ));
         }
     }
-    post_data::run(statements, sessions, cx).await?;
+    post_data::run(statements, sessions, memory, cx).await?;
+    statistics::complete(sessions, cx).await?;
     let own = main.loaded();
     Ok(Loaded { fetched: loaded.fetched + own.fetched, ..loaded })
+}
+
+/// How much memory each of `jobs` may take to build an index that profits from it, in KiB: a quarter
+/// of this machine's, shared, and never more than helps.
+fn index_memory(jobs: usize) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let total: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some((total / (4 * jobs as u64)).clamp(1024, 1 << 20))
 }
 
 fn nothing_left(splitter: Splitter) -> Result<()> {
@@ -376,13 +387,4 @@ fn nothing_left(splitter: Splitter) -> Result<()> {
     let rest = String::from_utf8_lossy(&rest).into_owned();
     let message = format!("a statement does not end: `{}`", super::session::shorten(&rest));
     Err(Error::new(ErrorKind::Damaged, "postgres.restore", message))
-}
-
-/// How much memory each of `jobs` may take to build an index, in KiB: a quarter of this machine's,
-/// shared, and never more than helps.
-fn maintenance_memory(jobs: usize) -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let total: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some((total / (4 * jobs as u64)).clamp(1024, 1 << 20))
 }
