@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     connect::ConnectOptions,
-    load::{Loaded, Loader},
+    load::Loader,
     post_data, server,
     session::{Session, quote},
     sql_split::Splitter,
@@ -182,8 +182,8 @@ impl PostgresTarget {
             }
         }
         self.report.files = 1;
-        self.report.bytes = loaded.bytes;
-        self.report.fetched = loaded.fetched;
+        self.report.bytes = loaded;
+        self.report.fetched = payload.fetched();
         Ok(())
     }
 }
@@ -304,7 +304,7 @@ async fn load(
     sessions: &[Arc<Session>],
     cx: &Context,
     warnings: &mut Vec<String>,
-) -> Result<Loaded> {
+) -> Result<u64> {
     let (sender, mut incoming) = mpsc::channel(UNITS);
     let reading = tokio::spawn(units::send(payload.clone(), selection.clone(), sender));
     let mut main = Loader::new(sessions[0].clone(), payload.clone(), cx)?;
@@ -335,14 +335,12 @@ async fn load(
         next = incoming.recv().await;
     }
     drop(to_workers);
-    let mut loaded = Loaded::default();
+    let mut loaded = 0;
     while let Some(done) = workers.join_next().await {
-        let done = done.map_err(|source| {
+        loaded += done.map_err(|source| {
             Error::new(ErrorKind::Internal, "postgres.restore", "a worker panicked")
                 .caused_by(source)
         })??;
-        loaded.fetched += done.fetched;
-        loaded.bytes += done.bytes;
     }
 
     let mut splitter = Splitter::default();
@@ -367,8 +365,7 @@ async fn load(
         }
     }
     post_data::run(statements, sessions, cx).await?;
-    let own = main.loaded();
-    Ok(Loaded { fetched: loaded.fetched + own.fetched, ..loaded })
+    Ok(loaded)
 }
 
 fn nothing_left(splitter: Splitter) -> Result<()> {
