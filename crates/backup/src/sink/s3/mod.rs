@@ -10,6 +10,7 @@ mod credentials;
 mod failure;
 mod headers;
 mod pace;
+mod proxy;
 mod service;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub(super) use self::{bucket::Bucket, failure::Failure};
 pub use self::{
     credentials::{MachineRole, S3Credentials},
     headers::{ObjectLock, ServerEncryption},
+    proxy::S3Proxy,
 };
 use self::{
     headers::NewObjects,
@@ -86,6 +88,9 @@ pub struct S3Options {
     pub bucket_in: Option<BucketIn>,
     /// Authorities, in PEM, that are trusted besides the machine's.
     pub roots: Option<Vec<u8>>,
+    /// What requests go through; the store is reached without where nothing is said. Metadata of
+    /// this machine is always reached without.
+    pub proxy: Option<S3Proxy>,
     /// Who we are.
     pub credentials: S3Credentials,
     /// The size of each part of an upload. Where nothing is said, 8 MiB for the first thousand
@@ -121,6 +126,7 @@ impl S3Options {
             allow_http: false,
             bucket_in: None,
             roots: None,
+            proxy: None,
             credentials,
             part_size: None,
             storage_class: None,
@@ -256,6 +262,9 @@ impl S3Options {
             }
             client = client.tls_certs_merge(roots);
         }
+        if let Some(proxy) = &self.proxy {
+            client = client.proxy(proxy.for_client()?);
+        }
         client.build().map_err(|source| fail("cannot make an HTTP client", source))
     }
 
@@ -297,6 +306,7 @@ impl ObjectStoreSink {
     pub fn s3(options: S3Options) -> Result<Self> {
         options.check()?;
         let (_, url) = options.urls()?;
+        let client = options.http_client()?;
         let new_objects = NewObjects::new(
             options.storage_class.as_deref(),
             options.encryption.as_ref(),
@@ -304,8 +314,8 @@ impl ObjectStoreSink {
         )?;
         let pace = |limit: Option<ByteRate>| limit.map(|rate| Arc::new(Pace::new(rate)));
         let service = Service(Arc::new(Wire {
-            client: options.http_client()?,
-            credentials: options.credentials.provider(&options.region)?,
+            credentials: options.credentials.provider(&options.region, &client)?,
+            client,
             region: options.region.clone(),
             new_objects,
             upload: pace(options.upload_limit),
