@@ -5,6 +5,7 @@ mod files;
 mod metadata;
 mod moto;
 mod proxy;
+mod recorder;
 mod serve;
 mod tunnel;
 
@@ -13,6 +14,7 @@ pub use files::FilesServer;
 pub use metadata::InstanceMetadata;
 pub use moto::Moto;
 pub use proxy::{FaultProxy, Trouble, When};
+pub use recorder::Recorder;
 pub use tunnel::TunnelProxy;
 
 /// The key that the servers know.

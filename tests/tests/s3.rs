@@ -147,8 +147,9 @@ fn a_full_disk_at_the_store_fails_clearly_and_leaves_nothing() {
 #[test]
 fn keys_come_from_the_environment_a_profile_or_the_machine() {
     let server = FilesServer::start();
+    let url = server.url().replace("127.0.0.1", "localhost");
     let fresh = || {
-        let lab = lab_without_keys(&server.url(), "");
+        let lab = lab_without_keys(&url, "");
         lab.write("data/a", "x");
         lab
     };
@@ -168,7 +169,21 @@ fn keys_come_from_the_environment_a_profile_or_the_machine() {
     with_profile.write("home/.aws/credentials", profile);
     backup(&with_profile, &[("AWS_PROFILE", "mine")]);
     let metadata = InstanceMetadata::start();
-    backup(&fresh(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url())]);
+    // No proxy knows what this machine is told about itself, whatever the environment says.
+    let proxy = ("HTTP_PROXY", "http://127.0.0.1:1");
+    let past = ("NO_PROXY", "localhost");
+    backup(&fresh(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url()), proxy, past]);
+    let in_container = fresh();
+    let token = in_container.write("token", "container-token");
+    backup(
+        &in_container,
+        &[
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/container", metadata.url())),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
+            proxy,
+            past,
+        ],
+    );
 }
 
 /// A lab that stores in the stand-in for B2, as its key `who`.
