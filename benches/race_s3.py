@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Races Seaworthy against rclone and restic into one S3 server on this machine.
 
-    benches/race_s3.py [--dir DIR] [--rounds N] [--sizes MB,MB,…]
+    benches/race_s3.py [--dir DIR] [--rounds N] [--sizes MB,MB,…] [--program PATH] [--server PATH]
 
 The server is that of the tests; it checks signatures. Each program runs once a round, in turn; the
 figures are medians, and a ratio is Seaworthy's figure by the other's. Then a table of Seaworthy's peak
-memory by the size of the snapshot, of data that does not compress.
+memory by the size of the snapshot, of data that does not compress; both programs are built unless they are named.
 """
 
 import argparse
@@ -23,19 +23,22 @@ KEY, SECRET = "AKEXAMPLE0000000", "this-is-the-secret-of-the-example"
 
 
 @contextlib.contextmanager
-def server(folder):
-    """The S3 server of the tests, with an empty bucket in `folder`."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    build = ["cargo", "build", "-q", "--release", "-p", "seaworthy-tests", "--example", "s3_server"]
-    subprocess.run(build, cwd=root, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
-    program = os.path.join(target, "release", "examples", "s3_server")
-    process = subprocess.Popen([program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def server(folder, program):
+    """The S3 server of the tests, built unless `program` is it, with an empty bucket in `folder`."""
+    process = subprocess.Popen([program or build_server(), folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process.stdout.readline().strip()
     finally:
         process.stdin.close()
         process.wait()
+
+
+def build_server():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    build = ["cargo", "build", "-q", "--release", "-p", "seaworthy-tests", "--example", "s3_server"]
+    subprocess.run(build, cwd=root, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
+    return os.path.join(target, "release", "examples", "s3_server")
 
 
 def configure(work, url):
@@ -72,10 +75,12 @@ def main():
     parser.add_argument("--dir", default="/dev/shm", help="where to work (default: memory, so that disks do not matter)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sizes", default="100,1000", help="megabytes of the snapshots of the memory table")
+    parser.add_argument("--program", help="the program, already built")
+    parser.add_argument("--server", help="the S3 server, already built")
     options = parser.parse_args()
     measure.need("tar", "zstd", "restic", "rclone")
-    seaworthy = measure.build()
-    with tempfile.TemporaryDirectory(prefix="seaworthy-race-", dir=options.dir) as work, server(f"{work}/s3") as url:
+    seaworthy = options.program or measure.build()
+    with tempfile.TemporaryDirectory(prefix="seaworthy-race-", dir=options.dir) as work, server(f"{work}/s3", options.server) as url:
         environment = {
             **os.environ,
             "AWS_ACCESS_KEY_ID": KEY,

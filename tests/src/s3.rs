@@ -5,13 +5,17 @@ mod files;
 mod metadata;
 mod moto;
 mod proxy;
+mod recorder;
 mod serve;
+mod tunnel;
 
 pub use b2::{B2, B2Key};
 pub use files::FilesServer;
 pub use metadata::InstanceMetadata;
 pub use moto::Moto;
 pub use proxy::{FaultProxy, Trouble, When};
+pub use recorder::Recorder;
+pub use tunnel::TunnelProxy;
 
 /// The key that the servers know.
 pub const KEY_ID: &str = "AKEXAMPLE0000000";

@@ -1,9 +1,13 @@
 //! Jobs with several sinks, and a command as a source, through the program.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use seaworthy_tests::Lab;
+use seaworthy_tests::{Lab, noise, tree};
 
 const CONFIG: &str = r#"
 state = "state"
@@ -102,4 +106,85 @@ fn a_command_that_fails_late_stores_nothing_and_is_named() {
     assert!(lab.snapshots().is_empty());
     let run = lab.with_config(&CONFIG.replace("dump.rdb", "tar"));
     run.run(&["backup"]).expect_code(2).says(&["a command's output cannot be called \"tar\""]);
+}
+
+/// The files of the snapshot's payloads in the first sink.
+fn payloads(lab: &Lab) -> Vec<PathBuf> {
+    let entries = fs::read_dir(lab.snapshots().remove(0)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("data.") || name.starts_with("app.")
+        })
+        .collect()
+}
+
+/// Inverts a bit of the byte in the middle of `file`.
+fn flip(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
+
+/// What the program sqlite3 answers to `sql`.
+fn sqlite(database: &Path, sql: &str) -> Vec<u8> {
+    let run = Command::new("sqlite3").arg(database).arg(sql).output().unwrap();
+    assert!(run.status.success(), "{sql}");
+    run.stdout
+}
+
+#[test]
+fn bytes_that_turn_out_flipped_half_way_come_from_another_sink() {
+    let plain = lab();
+    let key = plain.ok(&["keygen", "age", "--out", "age.key"]).stdout;
+    let encrypted = lab();
+    fs::copy(plain.path("age.key"), encrypted.path("age.key")).unwrap();
+    let encrypted =
+        encrypted.with_line(&format!("encryption = {{ recipients = [{:?}] }}", key.trim()));
+    for lab in [plain, encrypted] {
+        for n in 0..4 {
+            lab.write(&format!("data/large{n}"), noise(5_000_000, n));
+        }
+        let config = fs::read_to_string(lab.path("seaworthy.toml")).unwrap();
+        let app = "[backup.nightly.sources.app]\ntype = \"sqlite\"\npath = \"app.db\"\n";
+        let lab = lab.with_config(&format!("{config}{app}"));
+        let app = lab.path("app.db");
+        sqlite(&app, "CREATE TABLE t (a); INSERT INTO t VALUES (randomblob(5000000))");
+        lab.ok(&["backup"]);
+        payloads(&lab).iter().for_each(|file| flip(file));
+        let identity = ["--identity", "age.key"];
+        let restore =
+            |arguments: &[&str]| lab.run(&[&["restore", "nightly"], arguments, &identity].concat());
+        let run = restore(&["--to", "back"]).expect_code(0);
+        let run = run.says(&["is damaged in the frame at byte", "going on from offsite"]);
+        assert!(run.stdout.contains("from local and offsite"), "{}", run.stdout);
+        let data = lab.path("back/data").join(lab.path("data").strip_prefix("/").unwrap());
+        assert!(tree(&data) == tree(&lab.path("data")));
+        let rows = "SELECT hex(a) FROM t";
+        assert!(sqlite(&lab.path("back/app/app.db"), rows) == sqlite(&app, rows));
+        // What is asked for alone, too. Each file has a frame that lies in the middle, or none.
+        for n in 0..4 {
+            let only = lab.path(&format!("data/large{n}"));
+            let to = format!("only{n}");
+            restore(&["--to", &to, "--only", only.to_str().unwrap()]).expect_code(0);
+            let back = lab.path(&to).join(only.strip_prefix("/").unwrap());
+            assert!(fs::read(back).unwrap() == fs::read(only).unwrap());
+        }
+        // In place: nothing was lost, and nothing half-written lies about.
+        let before = tree(&lab.path("data"));
+        let run = restore(&["--in-place", "--source", "data", "--yes"]).expect_code(0);
+        run.says(&["going on from offsite"]);
+        assert!(tree(&lab.path("data")) == before);
+        // Who names the damaged sink gets the truth of it, and nothing else.
+        restore(&["--sink", "local", "--to", "no"]).expect_code(1).says(&["is damaged"]);
+        assert!(!lab.path("no").exists());
+        // Where all are damaged in the same place nothing helps.
+        let data = payloads(&lab).into_iter().find(|path| path.to_str().unwrap().contains("data."));
+        let copy = data.unwrap().to_str().unwrap().replace("/sink/", "/far/away/");
+        flip(Path::new(&copy));
+        restore(&["--to", "no"]).expect_code(1).says(&["is damaged"]);
+        assert!(!lab.path("no").exists());
+    }
 }

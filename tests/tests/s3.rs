@@ -11,8 +11,11 @@ use std::{
 
 use common::SmallDisk;
 use seaworthy_tests::{
-    Lab, noise,
-    s3::{B2, B2Key, FaultProxy, FilesServer, InstanceMetadata, KEY_ID, SECRET, Trouble, When},
+    Lab, Run, noise,
+    s3::{
+        B2, B2Key, FaultProxy, FilesServer, InstanceMetadata, KEY_ID, SECRET, Trouble, TunnelProxy,
+        When,
+    },
     tree,
 };
 
@@ -144,8 +147,9 @@ fn a_full_disk_at_the_store_fails_clearly_and_leaves_nothing() {
 #[test]
 fn keys_come_from_the_environment_a_profile_or_the_machine() {
     let server = FilesServer::start();
+    let url = server.url().replace("127.0.0.1", "localhost");
     let fresh = || {
-        let lab = lab_without_keys(&server.url(), "");
+        let lab = lab_without_keys(&url, "");
         lab.write("data/a", "x");
         lab
     };
@@ -165,7 +169,21 @@ fn keys_come_from_the_environment_a_profile_or_the_machine() {
     with_profile.write("home/.aws/credentials", profile);
     backup(&with_profile, &[("AWS_PROFILE", "mine")]);
     let metadata = InstanceMetadata::start();
-    backup(&fresh(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url())]);
+    // No proxy knows what this machine is told about itself, whatever the environment says.
+    let proxy = ("HTTP_PROXY", "http://127.0.0.1:1");
+    let past = ("NO_PROXY", "localhost");
+    backup(&fresh(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.url()), proxy, past]);
+    let in_container = fresh();
+    let token = in_container.write("token", "container-token");
+    backup(
+        &in_container,
+        &[
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/container", metadata.url())),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap()),
+            proxy,
+            past,
+        ],
+    );
 }
 
 /// A lab that stores in the stand-in for B2, as its key `who`.
@@ -270,4 +288,44 @@ fn stock_tools_read_what_lies_in_the_bucket() {
     command.args(["-o", "pipefail", "-c", shell, "x"]).arg(&out).current_dir(folder);
     assert!(command.status().unwrap().success());
     assert_eq!(restored(&lab), tree(&lab.path("data")));
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used_and_its_password_is_shown_nowhere() {
+    let (server, folder) = (FilesServer::start(), tempfile::tempdir().unwrap());
+    let store = FaultProxy::start_tls(&server.url(), folder.path());
+    let roots = folder.path().join("roots.pem");
+    let lab = lab(&store.url(), &format!("roots = {roots:?}"));
+    let text = fs::read_to_string(lab.path("seaworthy.toml")).unwrap();
+    let lab = lab.with_config(&text.replace("retries = 3", "retries = 1"));
+    fill(&lab);
+    // me:hunter2
+    let proxy = TunnelProxy::start("Basic bWU6aHVudGVyMg==");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = lab.command(&["-vv", "backup"]);
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let run = Run::of(output, &["backup"]);
+        assert!(!format!("{}{}", run.stdout, run.stderr).contains("hunter"), "{}", run.stderr);
+        run
+    };
+    let right = format!("http://me:hunter2@{}", proxy.address());
+    run(&[("HTTPS_PROXY", &right)]).expect_code(0);
+    let first = proxy.tunnels();
+    assert!(first > 0, "nothing went through the proxy");
+    run(&[("all_proxy", &right)]).expect_code(0);
+    let second = proxy.tunnels();
+    assert!(second > first);
+    run(&[("HTTPS_PROXY", &right), ("NO_PROXY", "other.example, localhost")]).expect_code(0);
+    assert_eq!(proxy.tunnels(), second, "the store needs no proxy");
+
+    let wrong = right.replace("hunter2", "hunter3");
+    run(&[("HTTPS_PROXY", &wrong)]).expect_code(1).says(&["the proxy", "HTTPS_PROXY", "help:"]);
+    run(&[("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:1")]).expect_code(1).says(&["refused"]);
+    let nowhere = "http://me:hunter2@no-such-proxy.invalid:3128";
+    run(&[("HTTPS_PROXY", nowhere)]).expect_code(1).says(&["looked up"]);
+    run(&[("HTTPS_PROXY", "ftp://me:hunter2@proxy")]).says(&["proxy's address", "help:"]);
+    assert_eq!(proxy.tunnels(), second);
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use seaworthy::{SnapshotName, core::Name};
@@ -82,6 +82,8 @@ pub(crate) enum Command {
         /// The jobs; all of them when none is named
         #[arg(value_name = "JOB")]
         jobs: Vec<Name>,
+        #[command(flatten)]
+        host: OfHost,
     },
     /// Show what one snapshot holds
     Show {
@@ -96,6 +98,8 @@ pub(crate) enum Command {
         tables: bool,
         #[command(flatten)]
         identities: IdentityFiles,
+        #[command(flatten)]
+        host: OfHost,
     },
     /// Read every byte of a snapshot back and check it
     Verify {
@@ -113,6 +117,8 @@ pub(crate) enum Command {
         rebuild_index: bool,
         #[command(flatten)]
         identities: IdentityFiles,
+        #[command(flatten)]
+        host: OfHost,
     },
     /// Restore a snapshot into a throw-away place, compare it with its index and remove it again
     Drill {
@@ -122,6 +128,8 @@ pub(crate) enum Command {
         /// From this sink
         #[arg(long)]
         sink: Option<Name>,
+        #[command(flatten)]
+        host: OfHost,
     },
     /// Restore a snapshot, or a part of it
     Restore(Restore),
@@ -133,6 +141,8 @@ pub(crate) enum Command {
         /// Remove nothing and say what would be removed
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        host: OfHost,
     },
     /// Copy snapshots that other sinks of the jobs still lack
     Sync {
@@ -224,14 +234,6 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
-}
-
-/// Where private keys are.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct IdentityFiles {
-    /// Decrypt with the private keys of age or ssh in this file [default: $SEAWORTHY_IDENTITY]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -376,39 +378,8 @@ pub(crate) enum ProxyCommand {
     },
 }
 
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("place").required(true).args(["to", "in_place"])))]
-pub(crate) struct Restore {
-    /// The snapshot: ID is `latest` or any unambiguous beginning
-    #[arg(value_name = "JOB[@ID]")]
-    pub(crate) snapshot: SnapshotName,
-    /// Only this source
-    #[arg(long)]
-    pub(crate) source: Option<Name>,
-    /// From this sink
-    #[arg(long)]
-    pub(crate) sink: Option<Name>,
-    /// Into this folder, which must be new or empty; for a PostgreSQL database, a connection URL
-    /// without a password, or env:NAME for one in a variable
-    #[arg(long, value_name = "TARGET")]
-    pub(crate) to: Option<OsString>,
-    /// Where the data was; what is there is moved aside, never overwritten
-    #[arg(long)]
-    pub(crate) in_place: bool,
-    /// Only this path and what lies below it, or only the rows of this table
-    #[arg(long, value_name = "PATH|TABLE")]
-    pub(crate) only: Vec<PathBuf>,
-    /// Also a snapshot that is not signed by whom the job trusts
-    #[arg(long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) identities: IdentityFiles,
-    /// Do not ask before a restore in place
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
 pub(crate) use crate::cert_arguments::CertCommand;
+pub(crate) use crate::snapshot_arguments::{IdentityFiles, OfHost, Restore};
 
 impl Command {
     /// The files of private keys that it was given.
@@ -418,6 +389,21 @@ impl Command {
             Self::Restore(restore) => Some(&restore.identities),
             _ => None,
         }
+    }
+
+    /// The machine whose snapshots are meant, and the jobs that are looked at.
+    pub(crate) fn host(&self) -> Option<(&str, Vec<Name>)> {
+        let of = |names: &[SnapshotName]| names.iter().map(|name| name.job.clone()).collect();
+        let (host, jobs) = match self {
+            Self::Snapshots { host, jobs } | Self::Prune { host, jobs, .. } => (host, jobs.clone()),
+            Self::Show { host, snapshot, .. } => (host, of(std::slice::from_ref(snapshot))),
+            Self::Verify { host, snapshots, .. } | Self::Drill { host, snapshots, .. } => {
+                (host, of(snapshots))
+            }
+            Self::Restore(restore) => (&restore.host, of(std::slice::from_ref(&restore.snapshot))),
+            _ => return None,
+        };
+        Some((host.name.as_deref()?, jobs))
     }
 
     /// Its name in documents.

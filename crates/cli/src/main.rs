@@ -13,6 +13,7 @@ mod progress;
 mod run;
 mod service;
 mod signals;
+mod snapshot_arguments;
 mod status;
 mod terminal;
 

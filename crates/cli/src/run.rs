@@ -81,6 +81,10 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         other => other,
     };
     let opened = open(&global).and_then(|seaworthy| with_identities(seaworthy, &command));
+    let opened = match (opened, command.host()) {
+        (Ok(seaworthy), Some((host, jobs))) => seaworthy.of_host(host, &jobs, &cx).await,
+        (opened, _) => opened,
+    };
     let seaworthy = match opened {
         Ok(seaworthy) => seaworthy,
         Err(error) => return finish.with(Reply::<ConfigCheckResult>::from(error)),
@@ -89,7 +93,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
         Command::Backup { jobs, dry_run, accept } => {
             finish.with(seaworthy.backup(&BackupRequest { jobs, dry_run, accept }, &cx).await)
         }
-        Command::Snapshots { jobs } => finish.with(seaworthy.snapshots(&jobs, &cx).await),
+        Command::Snapshots { jobs, .. } => finish.with(seaworthy.snapshots(&jobs, &cx).await),
         Command::Show { snapshot, files, tables, .. } => {
             show(&seaworthy, ShowRequest { snapshot, files, tables }, &finish, &cx).await
         }
@@ -101,7 +105,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             };
             finish.with(seaworthy.verify(&VerifyRequest { snapshots, sink, kind }, &cx).await)
         }
-        Command::Drill { snapshots, sink } => {
+        Command::Drill { snapshots, sink, .. } => {
             finish.with(seaworthy.drill(&DrillRequest { snapshots, sink }, &cx).await)
         }
         Command::Restore(restore) => {
@@ -113,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let confirm = move |intent: &_| ask::confirm(intent, yes);
             finish.with(seaworthy.restore(&request, &confirm, &cx).await)
         }
-        Command::Prune { jobs, dry_run } => {
+        Command::Prune { jobs, dry_run, .. } => {
             finish.with(seaworthy.prune(&PruneRequest { jobs, dry_run }, &cx).await)
         }
         Command::Sync { jobs } => finish.with(seaworthy.sync(&jobs, &cx).await),

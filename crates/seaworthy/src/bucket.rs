@@ -9,7 +9,9 @@ use seaworthy_backup::{
     },
     sink::{
         ObjectKey,
-        s3::{BucketIn, MachineRole, ObjectLock, S3Credentials, S3Options, ServerEncryption},
+        s3::{
+            BucketIn, MachineRole, ObjectLock, S3Credentials, S3Options, S3Proxy, ServerEncryption,
+        },
     },
 };
 use seaworthy_core::{ByteRate, ByteSize, Context, Error, ErrorKind, Name, Result, Secret, Span};
@@ -105,6 +107,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<()> {
         common.place(options);
+        options.proxy = self.proxy(options.endpoint.as_deref());
         if let Some(path) = common.roots {
             let pem = std::fs::read(path).map_err(|e| {
                 let message = format!("cannot read the authorities in {}", path.display());
@@ -174,6 +177,18 @@ impl Seaworthy {
             return Ok((found.credentials, found.region.or_else(region)));
         }
         Ok((S3Credentials::Machine(self.machine_role()), region()))
+    }
+
+    /// The proxy that the environment names for the store at `endpoint`. The names in small letters
+    /// are as old as those in capitals.
+    fn proxy(&self, endpoint: Option<&str>) -> Option<S3Proxy> {
+        let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let own = if is_plain { "HTTP_PROXY" } else { "HTTPS_PROXY" };
+        let either =
+            |name: &str| self.variable(name).or_else(|| self.variable(&name.to_ascii_lowercase()));
+        let mut proxy = S3Proxy::new(Secret::new(either(own).or_else(|| either("ALL_PROXY"))?));
+        proxy.except = either("NO_PROXY").unwrap_or_default();
+        Some(proxy)
     }
 
     fn machine_role(&self) -> MachineRole {
@@ -326,6 +341,24 @@ mod tests {
         assert_eq!(key_of(&options_of(S3, &usual, Intent::Use).await.unwrap()), "profile");
         let options = options_of(S3, &[("HOME", "/nonexistent")], Intent::Use).await.unwrap();
         assert_eq!(key_of(&options), "machine");
+    }
+
+    #[tokio::test]
+    async fn the_proxy_is_the_one_that_the_environment_names_for_the_address() {
+        let proxy = async |more: &str, variables: &[(&str, &str)]| {
+            let home = [("HOME", "/nonexistent")];
+            let variables = [variables, &home].concat();
+            let options = options_of(&format!("{S3}{more}"), &variables, Intent::Use).await;
+            options.unwrap().proxy.map(|p| (p.address.expose().to_owned(), p.except))
+        };
+        let named = |address: &str, except: &str| Some((address.to_owned(), except.to_owned()));
+        assert_eq!(proxy("", &[]).await, None);
+        let both = [("https_proxy", "a"), ("ALL_PROXY", "b"), ("no_proxy", "c,d")];
+        assert_eq!(proxy("", &both).await, named("a", "c,d"));
+        assert_eq!(proxy("", &[("HTTPS_PROXY", ""), ("all_proxy", "b")]).await, named("b", ""));
+        let plain = "endpoint = \"http://minio\"\nallow_http = true\n";
+        assert_eq!(proxy(plain, &[("HTTPS_PROXY", "a")]).await, None);
+        assert_eq!(proxy(plain, &[("HTTP_PROXY", "h")]).await, named("h", ""));
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ pub mod config;
 mod database;
 pub mod doctor;
 mod due;
+mod hosts;
 pub mod init;
 mod keys;
 mod machine;

@@ -93,7 +93,7 @@ impl Seaworthy {
         let intent = if purpose == Purpose::Prune { Intent::Prune } else { Intent::Use };
         let limit = &self.job_config(job)?.limit;
         let sink = self.open_sink(sink, intent, limit, cx).await?;
-        Ok(Repository::new(sink, job.clone(), self.host.clone()).keys(keys))
+        Ok(Repository::new(sink, job.clone(), self.meant_host().clone()).keys(keys))
     }
 
     /// Whether runs must not delete from `sink`.

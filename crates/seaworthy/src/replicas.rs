@@ -28,7 +28,8 @@ impl Seaworthy {
                 Err(error) => Arc::new(UnopenedSink { name: name.clone(), error }),
             };
             let keys = self.keys(job, Purpose::List, cx).await?;
-            let repository = Repository::new(sink, job.clone(), self.host.clone()).keys(keys);
+            let repository =
+                Repository::new(sink, job.clone(), self.meant_host().clone()).keys(keys);
             let mut replica = Replica::new(name.clone(), repository)
                 .verify_after(self.verify_after(config, name));
             if let Some(policy) = self.policy(job, name)? {

@@ -32,6 +32,8 @@ use crate::{Config, StateVariables, default_state_folder, find_secret, machine, 
 pub struct Seaworthy {
     pub(crate) config: Config,
     pub(crate) host: HostId,
+    /// The machine whose snapshots are meant, where it is another.
+    pub(crate) meant: Option<HostId>,
     pub(crate) state: StateFolder,
     pub(crate) variables: Variables,
     pub(crate) identities: Identities,
@@ -80,6 +82,7 @@ impl Seaworthy {
         Ok(Self {
             config,
             host,
+            meant: None,
             state: StateFolder::new(state),
             variables: Variables::default(),
             identities: Identities::new(),

@@ -9,7 +9,8 @@ use super::{
     serve::{Serving, Wrong},
 };
 
-/// An instance's metadata, with a role whose keys the stores know.
+/// An instance's metadata, with a role whose keys the stores know; and a container's, at `/container`
+/// for whom brings `container-token`.
 #[derive(Debug)]
 pub struct InstanceMetadata(Serving);
 
@@ -29,23 +30,29 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Wro
     const ROLES: &str = "/latest/meta-data/iam/security-credentials";
     let path = request.uri().path().trim_end_matches('/');
     let token = request.headers().get("x-aws-ec2-metadata-token");
+    let brought = request.headers().get("authorization");
     let text = match (request.method(), path) {
+        (&Method::GET, "/container") if brought.is_some_and(|it| it == "container-token") => keys(),
         (&Method::PUT, "/latest/api/token") => "the-token".to_owned(),
         _ if token.is_none_or(|token| token != "the-token") => return Ok(refused(401)),
         (_, ROLES) => "backup".to_owned(),
-        (_, path) if path == format!("{ROLES}/backup") => serde_json::json!({
-            "Code": "Success",
-            "LastUpdated": "2026-11-22T10:00:00Z",
-            "Type": "AWS-HMAC",
-            "AccessKeyId": KEY_ID,
-            "SecretAccessKey": SECRET,
-            "Token": "session",
-            "Expiration": "2099-01-01T00:00:00Z",
-        })
-        .to_string(),
+        (_, path) if path == format!("{ROLES}/backup") => keys(),
         _ => return Ok(refused(404)),
     };
     Ok(Response::new(Full::new(text.into())))
+}
+
+fn keys() -> String {
+    serde_json::json!({
+        "Code": "Success",
+        "LastUpdated": "2026-11-22T10:00:00Z",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": KEY_ID,
+        "SecretAccessKey": SECRET,
+        "Token": "session",
+        "Expiration": "2099-01-01T00:00:00Z",
+    })
+    .to_string()
 }
 
 fn refused(status: u16) -> Response<Full<Bytes>> {

@@ -1,4 +1,4 @@
-//! A small HTTP server on a thread of its own.
+//! A small HTTP server on threads of its own.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -42,7 +42,9 @@ impl Serving {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            // As any store's: one client's large body does not keep the others waiting.
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.worker_threads(2).enable_all().build();
             runtime.unwrap().block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tokio::select! {

@@ -4,6 +4,7 @@
 mod backup;
 mod connections;
 mod drill;
+mod encrypted;
 mod faults;
 mod memory;
 mod restore;

@@ -1,6 +1,12 @@
 //! Reading a payload back: whole or in part, each frame checked before it is used.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
@@ -8,57 +14,167 @@ use tokio::runtime::Handle;
 
 use super::{codec::Decompressor, sealed::SealedObject};
 use crate::{
-    BackupSink, BackupSinkExt, ObjectKey,
+    BackupSink, BackupSinkExt, ObjectKey, Snapshot,
     encryption::Unsealer,
     snapshot::{
-        Digest256, ManifestSource,
+        Digest256, ManifestSource, OtherCopies, another_may_do,
         index::FrameRecord,
         index_file::{Index, Records},
     },
 };
 
 /// Reads the payload of one source of a snapshot. Cloning is cheap.
+///
+/// Where the snapshot has [other copies](Snapshot::or_from), a frame that is damaged or cannot be
+/// read is taken from one of them, and so are those after it.
 #[derive(Clone, Debug)]
 pub struct PayloadReader {
-    sink: Arc<dyn BackupSink>,
-    folder: ObjectKey,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     index: Index,
     source: ManifestSource,
-    sealed: Option<SealedObject>,
     workers: usize,
+    own: Place,
+    others: Option<Others>,
+    /// Of all places, in stored bytes.
+    fetched: Arc<AtomicU64>,
+}
+
+/// The places of the other copies.
+#[derive(Debug)]
+struct Others {
+    copies: OtherCopies,
+    /// Those that were needed so far, by name.
+    places: tokio::sync::Mutex<Vec<(String, Place)>>,
+    /// Where frames are read from first: 0 is the snapshot's own place, 1 the first other one.
+    preferred: AtomicUsize,
 }
 
 impl PayloadReader {
     pub(crate) fn new(
-        sink: Arc<dyn BackupSink>,
-        folder: ObjectKey,
+        snapshot: &Snapshot,
         index: Index,
         source: ManifestSource,
-        sealed: Option<SealedObject>,
         workers: usize,
     ) -> Self {
-        Self { sink, folder, index, source, sealed, workers }
+        let fetched = Arc::default();
+        let own = Place::new(snapshot, &source, &fetched);
+        let others = snapshot.others().cloned().map(|copies| Others {
+            copies,
+            places: Default::default(),
+            preferred: AtomicUsize::new(0),
+        });
+        Self { shared: Arc::new(Shared { index, source, workers, own, others, fetched }) }
     }
 
     /// What the manifest says of the source.
     pub fn source(&self) -> &ManifestSource {
-        &self.source
+        &self.shared.source
     }
 
     /// How many workers may usefully fetch and decode at a time.
     pub fn workers(&self) -> usize {
-        self.workers
+        self.shared.workers
+    }
+
+    /// How many bytes were fetched from sinks so far: as stored, encrypted ones with what is around
+    /// them.
+    pub fn fetched(&self) -> u64 {
+        self.shared.fetched.load(Ordering::Relaxed)
     }
 
     /// The index records of this payload in order: each frame, then what begins in it. Blocks on
     /// reading a local file.
     pub fn records(&self) -> Result<Records> {
-        self.index.records_of(&self.source.name)
+        self.shared.index.records_of(&self.shared.source.name)
     }
 
     /// The compressed bytes of `frame`, decrypted where they are encrypted and checked against their
     /// SHA-256.
     pub async fn fetch(&self, frame: &FrameRecord) -> Result<Bytes> {
+        let Some(others) = &self.shared.others else { return self.shared.own.fetch(frame).await };
+        let preferred = others.preferred.load(Ordering::Relaxed);
+        let error = match self.fetch_from(preferred, frame).await {
+            Some(Err(error)) if another_may_do(&error) => error,
+            Some(fetched) => return fetched,
+            None => return self.shared.own.fetch(frame).await,
+        };
+        for n in (0..).filter(|n| *n != preferred) {
+            match self.fetch_from(n, frame).await {
+                None => break,
+                Some(Err(other)) if another_may_do(&other) => {}
+                Some(Err(other)) => return Err(other),
+                Some(Ok(bytes)) => {
+                    others.preferred.store(n, Ordering::Relaxed);
+                    if let Some(copy) = n.checked_sub(1)
+                        && let Some((place, _)) = others.places.lock().await.get(copy)
+                    {
+                        others.copies.tell(&frame.object, copy, place, &error);
+                    }
+                    return Ok(bytes);
+                }
+            }
+        }
+        Err(error)
+    }
+
+    /// The bytes of `frame` in place `n`; nothing where there is no such place.
+    async fn fetch_from(&self, n: usize, frame: &FrameRecord) -> Option<Result<Bytes>> {
+        let (Some(copy), Some(others)) = (n.checked_sub(1), &self.shared.others) else {
+            return Some(self.shared.own.fetch(frame).await);
+        };
+        let place = {
+            let mut places = others.places.lock().await;
+            while places.len() <= copy {
+                let (name, snapshot) = others.copies.copy(places.len()).await?;
+                let place = Place::new(&snapshot, &self.shared.source, &self.shared.fetched);
+                places.push((name, place));
+            }
+            places.get(copy)?.1.clone()
+        };
+        Some(place.fetch(frame).await)
+    }
+
+    /// What decrypts the payload, where it is encrypted.
+    pub(crate) async fn unsealer(&self) -> Result<Option<Arc<Unsealer>>> {
+        self.shared.own.unsealer().await
+    }
+
+    /// [`fetch`](Self::fetch) for a blocking thread of the runtime.
+    pub fn fetch_blocking(&self, frame: &FrameRecord) -> Result<Bytes> {
+        Handle::current().block_on(self.fetch(frame))
+    }
+
+    /// A decoder for this payload's frames; each worker keeps its own.
+    pub fn decoder(&self) -> Result<FrameDecoder> {
+        Ok(FrameDecoder(Decompressor::new(self.shared.source.codec)?))
+    }
+}
+
+/// A payload where one copy of the snapshot lies.
+#[derive(Clone, Debug)]
+struct Place {
+    sink: Arc<dyn BackupSink>,
+    folder: ObjectKey,
+    sealed: Option<SealedObject>,
+    fetched: Arc<AtomicU64>,
+}
+
+impl Place {
+    fn new(snapshot: &Snapshot, source: &ManifestSource, fetched: &Arc<AtomicU64>) -> Self {
+        let sealed = SealedObject::of(snapshot, &source.object, Some(source.stored));
+        Self {
+            sink: snapshot.sink().clone(),
+            folder: snapshot.folder().clone(),
+            sealed: sealed.map(|sealed| sealed.counting(fetched.clone())),
+            fetched: fetched.clone(),
+        }
+    }
+
+    async fn fetch(&self, frame: &FrameRecord) -> Result<Bytes> {
         let range = frame.offset..frame.offset + frame.stored;
         let stored = match self.unsealer().await? {
             None => self.get(frame, range).await?,
@@ -80,31 +196,22 @@ impl PayloadReader {
 
     async fn get(&self, frame: &FrameRecord, range: Range<u64>) -> Result<Bytes> {
         let key = self.folder.join(&frame.object)?;
-        self.sink.get_range(&key, range).await.map_err(|error| match error.kind() {
+        let bytes = self.sink.get_range(&key, range).await.map_err(|error| match error.kind() {
             // The manifest promised it.
             ErrorKind::NotFound | ErrorKind::InvalidInput => {
                 damaged(frame, "it is missing").caused_by(error)
             }
             _ => error,
-        })
+        })?;
+        self.fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes)
     }
 
-    /// What decrypts the payload, where it is encrypted.
-    pub(crate) async fn unsealer(&self) -> Result<Option<Arc<Unsealer>>> {
+    async fn unsealer(&self) -> Result<Option<Arc<Unsealer>>> {
         match &self.sealed {
             None => Ok(None),
             Some(sealed) => sealed.open().await.map(Some),
         }
-    }
-
-    /// [`fetch`](Self::fetch) for a blocking thread of the runtime.
-    pub fn fetch_blocking(&self, frame: &FrameRecord) -> Result<Bytes> {
-        Handle::current().block_on(self.fetch(frame))
-    }
-
-    /// A decoder for this payload's frames; each worker keeps its own.
-    pub fn decoder(&self) -> Result<FrameDecoder> {
-        Ok(FrameDecoder(Decompressor::new(self.source.codec)?))
     }
 }
 

@@ -1,6 +1,9 @@
 //! An encrypted object of a snapshot: its key is found when it is first read.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
@@ -24,6 +27,8 @@ pub(crate) struct SealedObject {
     holds: Option<u64>,
     opening: Opening,
     unsealer: Arc<OnceCell<Arc<Unsealer>>>,
+    /// How many bytes were fetched to find its key.
+    fetched: Arc<AtomicU64>,
 }
 
 impl SealedObject {
@@ -37,7 +42,14 @@ impl SealedObject {
             stored: snapshot.manifest().object(name)?.size,
             holds,
             unsealer: Arc::default(),
+            fetched: Arc::default(),
         })
+    }
+
+    /// The same, counting in `fetched` what is fetched.
+    pub(crate) fn counting(mut self, fetched: Arc<AtomicU64>) -> Self {
+        self.fetched = fetched;
+        self
     }
 
     /// What decrypts it.
@@ -62,6 +74,7 @@ impl SealedObject {
                     }
                     _ => e,
                 })?;
+            self.fetched.fetch_add(beginning.len() as u64, Ordering::Relaxed);
             let (opening, stored) = (self.opening.clone(), self.stored);
             let opened =
                 tokio::task::spawn_blocking(move || Unsealer::open(&beginning, stored, &opening));

@@ -22,32 +22,25 @@ use crate::{
 /// How many bytes of rows are given to the driver at once: it copies them.
 const CHUNK: usize = 1 << 20;
 
-/// What was fetched and loaded.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loaded {
-    pub(super) fetched: u64,
-    pub(super) bytes: u64,
-}
-
 /// Fetches units and loads them over one connection.
 pub(super) struct Loader {
     session: Arc<Session>,
     payload: PayloadReader,
     decoder: Option<FrameDecoder>,
     copy: Option<Copy>,
-    loaded: Loaded,
+    /// How many bytes of rows were loaded.
+    loaded: u64,
     cx: Context,
 }
 
 impl Loader {
     pub(super) fn new(session: Arc<Session>, payload: PayloadReader, cx: &Context) -> Result<Self> {
         let decoder = Some(payload.decoder()?);
-        let (copy, loaded, cx) = (None, Loaded::default(), cx.clone());
-        Ok(Self { session, payload, decoder, copy, loaded, cx })
+        Ok(Self { session, payload, decoder, copy: None, loaded: 0, cx: cx.clone() })
     }
 
-    /// Loads rows and values from `units` until there are no more.
-    pub(super) async fn run(mut self, units: Arc<Mutex<mpsc::Receiver<Unit>>>) -> Result<Loaded> {
+    /// Loads rows and values from `units` until there are no more; says how many bytes of rows.
+    pub(super) async fn run(mut self, units: Arc<Mutex<mpsc::Receiver<Unit>>>) -> Result<u64> {
         loop {
             let unit = units.lock().await.recv().await;
             let Some(unit) = unit else { break };
@@ -55,10 +48,6 @@ impl Loader {
         }
         self.end_copy().await?;
         Ok(self.loaded)
-    }
-
-    pub(super) fn loaded(&self) -> Loaded {
-        self.loaded
     }
 
     async fn load(&mut self, unit: &Unit) -> Result<()> {
@@ -105,7 +94,6 @@ impl Loader {
     async fn fetch(&mut self, frame: &FrameRecord) -> Result<Bytes> {
         self.cx.check("postgres.restore")?;
         let stored = self.payload.fetch(frame).await?;
-        self.loaded.fetched += frame.stored;
         let mut decoder = match self.decoder.take() {
             Some(decoder) => decoder,
             None => self.payload.decoder()?,
@@ -141,7 +129,7 @@ impl Loader {
         self.begin_copy(block.split_to(header), record.rows).await?;
         let overhead = (header + END_OF_ROWS.len()) as u64;
         let mut left = record.len.checked_sub(overhead).ok_or_else(|| damaged("are too short"))?;
-        self.loaded.bytes += left;
+        self.loaded += left;
 
         let mut more = more.iter();
         loop {

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     connect::ConnectOptions,
-    load::{Loaded, Loader},
+    load::Loader,
     post_data, server,
     session::{Session, quote},
     sql_split::Splitter,
@@ -180,8 +180,8 @@ impl PostgresTarget {
             }
         }
         self.report.files = 1;
-        self.report.bytes = loaded.bytes;
-        self.report.fetched = loaded.fetched;
+        self.report.bytes = loaded;
+        self.report.fetched = payload.fetched();
         Ok(())
     }
 }
@@ -303,7 +303,7 @@ async fn load(
     memory: Option<u64>,
     cx: &Context,
     warnings: &mut Vec<String>,
-) -> Result<Loaded> {
+) -> Result<u64> {
     let (sender, mut incoming) = mpsc::channel(UNITS);
     let reading = tokio::spawn(units::send(payload.clone(), selection.clone(), sender));
     let mut main = Loader::new(sessions[0].clone(), payload.clone(), cx)?;
@@ -334,14 +334,12 @@ async fn load(
         next = incoming.recv().await;
     }
     drop(to_workers);
-    let mut loaded = Loaded::default();
+    let mut loaded = 0;
     while let Some(done) = workers.join_next().await {
-        let done = done.map_err(|source| {
+        loaded += done.map_err(|source| {
             Error::new(ErrorKind::Internal, "postgres.restore", "a worker panicked")
                 .caused_by(source)
         })??;
-        loaded.fetched += done.fetched;
-        loaded.bytes += done.bytes;
     }
 
     statistics::gather(sessions, cx).await?;
@@ -369,8 +367,7 @@ async fn load(
     }
     post_data::run(statements, sessions, memory, cx).await?;
     statistics::complete(sessions, cx).await?;
-    let own = main.loaded();
-    Ok(Loaded { fetched: loaded.fetched + own.fetched, ..loaded })
+    Ok(loaded)
 }
 
 /// How much memory each of `jobs` may take to build an index that profits from it, in KiB: a quarter

@@ -112,7 +112,8 @@ pub struct RestoreReport {
     pub files: u64,
     /// Their size in bytes.
     pub bytes: u64,
-    /// How many stored bytes were fetched for it.
+    /// How many bytes were fetched from sinks for it, as they are stored there: encrypted ones with
+    /// what is around them.
     pub fetched: u64,
     /// Where the restored data lies.
     pub placed: Vec<PathBuf>,

@@ -55,7 +55,8 @@ impl RestoreTarget for PlainTarget {
         let fail = |e| Error::io("restore", format!("cannot write {}", path.display()), e);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = Arc::new(file.map_err(fail)?);
-        self.report.fetched = write_frames(&payload, file.clone(), &path, cx).await?;
+        write_frames(&payload, file.clone(), &path, cx).await?;
+        self.report.fetched = payload.fetched();
         self.report.bytes = file.metadata().map_err(fail)?.len();
         if self.report.bytes != source.plain {
             let message = format!(
@@ -80,21 +81,20 @@ impl RestoreTarget for PlainTarget {
     }
 }
 
-/// Fetches and decodes the frames side by side, each to its place in `file`, and says how many
-/// stored bytes were fetched.
+/// Fetches and decodes the frames side by side, each to its place in `file`.
 pub(super) async fn write_frames(
     payload: &PayloadReader,
     file: Arc<File>,
     path: &Path,
     cx: &Context,
-) -> Result<u64> {
+) -> Result<()> {
     let records = Arc::new(Mutex::new(payload.records()?));
     let mut workers = JoinSet::new();
     for _ in 0..payload.workers() {
         let (payload, file, path) = (payload.clone(), file.clone(), path.to_owned());
         let (records, cx) = (records.clone(), cx.clone());
         workers.spawn_blocking(move || {
-            let (mut decoder, mut plain, mut fetched) = (payload.decoder()?, Vec::new(), 0);
+            let (mut decoder, mut plain) = (payload.decoder()?, Vec::new());
             while let Some(record) = next(&records) {
                 let Record::Frame(frame) = record? else { continue };
                 cx.check("restore")?;
@@ -102,17 +102,15 @@ pub(super) async fn write_frames(
                 file.write_all_at(&plain, frame.plain_offset).map_err(|e| {
                     Error::io("restore", format!("cannot write {}", path.display()), e)
                 })?;
-                fetched += frame.stored;
                 cx.emit(Event::Advanced { bytes: frame.plain, items: 0 });
             }
-            Ok::<_, Error>(fetched)
+            Ok::<_, Error>(())
         });
     }
-    let mut fetched = 0;
     while let Some(done) = workers.join_next().await {
-        fetched += done.map_err(panicked)??;
+        done.map_err(panicked)??;
     }
-    Ok(fetched)
+    Ok(())
 }
 
 fn next(records: &Mutex<Records>) -> Option<Result<Record>> {

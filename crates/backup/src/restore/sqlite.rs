@@ -163,7 +163,8 @@ impl RestoreTarget for SqliteTarget {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged);
         let file = Arc::new(file.map_err(fail)?);
         self.staged = Some(staged.clone());
-        self.report.fetched = write_frames(&payload, file.clone(), &staged, cx).await?;
+        write_frames(&payload, file.clone(), &staged, cx).await?;
+        self.report.fetched = payload.fetched();
 
         let size = file.metadata().map_err(fail)?.len();
         if size != record.size {

@@ -62,7 +62,8 @@ pub struct StorePreset {
     /// The store keeps metadata. Each upload is then marked, so that one whose answer is lost is
     /// settled by looking whether the object is its own.
     pub marks: bool,
-    /// How many parts of one upload may be under way. An upload holds at most one part more.
+    /// How many parts of one upload may be under way. While as many are, nothing is gathered for
+    /// the next one: an upload holds at most this many parts, and the chunk that is being written.
     pub parts_in_flight: usize,
     /// An unfinished upload of the store frees what it stored when it is dropped. Where it does
     /// not, the sink aborts it in the background.
@@ -83,7 +84,16 @@ impl StorePreset {
         }
     }
 
-    /// The size in bytes of part `n`, counted from 0.
+    /// The size in bytes of each part of an object of `size` bytes, so that it fits into
+    /// [`max_parts`](Self::max_parts) that are all alike.
+    pub(super) fn part_size_for(&self, size: u64) -> usize {
+        const STEP: u64 = 1 << 20;
+        let parts = (self.max_parts as u64).saturating_sub(1).max(1);
+        let even = size.div_ceil(parts).div_ceil(STEP).saturating_mul(STEP);
+        usize::try_from(even).unwrap_or(usize::MAX).max(self.part_size)
+    }
+
+    /// The size in bytes of part `n`, counted from 0, where the object's size is not known.
     pub fn part_size_of(&self, n: usize) -> usize {
         let times = if self.parts_grow && n >= 1000 { n / 500 } else { 1 };
         self.part_size.saturating_mul(times)
@@ -223,7 +233,7 @@ impl BackupSink for ObjectStoreSink {
         if let Behind::Folder(local) = &self.0.behind {
             local.ready_to_write().await?;
         }
-        let upload = ObjectUpload::new(self.0.clone(), key.clone(), path, options.if_absent)?;
+        let upload = ObjectUpload::new(self.0.clone(), key.clone(), path, options)?;
         Ok(Box::new(upload))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod digest;
+mod elsewhere;
 pub(crate) mod facts;
 mod id;
 pub mod index;
@@ -14,6 +15,8 @@ mod stored;
 pub use crate::encryption::ManifestEncryption;
 pub use check::{CheckKind, CheckOutcome, CheckRecord};
 pub use digest::Digest256;
+pub use elsewhere::Elsewhere;
+pub(crate) use elsewhere::{OtherCopies, another_may_do};
 pub use id::{HostId, SnapshotId};
 pub use index_file::{Index, Records};
 pub use info::{SnapshotInfo, SnapshotState};

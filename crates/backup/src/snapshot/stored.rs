@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
-use super::{Manifest, SnapshotId, index_file::Index};
+use super::{Elsewhere, Manifest, OtherCopies, SnapshotId, another_may_do, index_file::Index};
 use crate::{
     BackupSink, ObjectKey,
     encryption::{Identities, Opening},
-    payload::{PayloadReader, sealed::SealedObject},
+    payload::PayloadReader,
 };
 
 /// A stored snapshot whose manifest was read and proved.
@@ -18,6 +18,7 @@ pub struct Snapshot {
     folder: ObjectKey,
     manifest: Arc<Manifest>,
     identities: Identities,
+    others: Option<OtherCopies>,
 }
 
 impl Snapshot {
@@ -27,7 +28,19 @@ impl Snapshot {
         manifest: Manifest,
         identities: Identities,
     ) -> Self {
-        Self { sink, folder, manifest: Arc::new(manifest), identities }
+        Self { sink, folder, manifest: Arc::new(manifest), identities, others: None }
+    }
+
+    /// The same, going on from `elsewhere` with what turns out damaged or cannot be read here.
+    #[must_use]
+    pub fn or_from(mut self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        self.others = Some(OtherCopies::new(elsewhere));
+        self
+    }
+
+    /// The other copies of it, where any are to be used.
+    pub(crate) fn others(&self) -> Option<&OtherCopies> {
+        self.others.as_ref()
     }
 
     /// The job that made it.
@@ -70,6 +83,27 @@ impl Snapshot {
     /// Fetches its index into an unnamed file in the folder `temp` and proves it. An encrypted one
     /// stays so there.
     pub async fn index(&self, temp: &Path, cx: &Context) -> Result<Index> {
+        let error = match (self.own_index(temp, cx).await, &self.others) {
+            (Err(error), Some(_)) if another_may_do(&error) => error,
+            (fetched, _) => return fetched,
+        };
+        if let Some(others) = &self.others {
+            for n in 0.. {
+                let Some((place, copy)) = others.copy(n).await else { break };
+                match copy.own_index(temp, cx).await {
+                    Ok(index) => {
+                        others.tell(&self.manifest.index, n, &place, &error);
+                        return Ok(index);
+                    }
+                    Err(other) if another_may_do(&other) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        Err(error)
+    }
+
+    async fn own_index(&self, temp: &Path, cx: &Context) -> Result<Index> {
         let (manifest, opening) = (self.manifest.clone(), self.opening());
         Index::fetch(&*self.sink, &self.folder, manifest, opening, temp, cx).await
     }
@@ -96,8 +130,6 @@ impl Snapshot {
             Error::new(ErrorKind::NotFound, "snapshot.payload", message)
                 .remedy_is(format!("it holds {}", names.join(", ")))
         })?;
-        let object = SealedObject::of(self, &found.object, Some(found.stored));
-        let (sink, folder) = (self.sink.clone(), self.folder.clone());
-        Ok(PayloadReader::new(sink, folder, index.clone(), found.clone(), object, workers))
+        Ok(PayloadReader::new(self, index.clone(), found.clone(), workers))
     }
 }

@@ -236,6 +236,8 @@ async fn one_frame_costs_its_own_chunks_and_one_look_at_the_header() {
     let reads = meter.take();
     assert_eq!(reads.len(), 3, "{reads:?}");
     assert_eq!(reads[0], 0..4096);
+    let fetched: u64 = reads.iter().map(|read| read.end - read.start).sum();
+    assert_eq!(payload.fetched(), fetched);
     for (read, frame) in reads[1..].iter().zip(&frames[7..9]) {
         let len = read.end - read.start;
         assert!(len >= frame.stored && len <= frame.stored + frame.stored / 4096 + 2 * 65_552);

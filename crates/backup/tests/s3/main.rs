@@ -10,3 +10,4 @@ mod locks;
 mod support;
 mod uploads;
 mod versions;
+mod wire;

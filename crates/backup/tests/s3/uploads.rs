@@ -1,7 +1,7 @@
 //! Uploads in parts: their sizes, and what dead ones leave.
 
 use bytes::Bytes;
-use seaworthy_backup::{BackupSink, ObjectKey, PutOptions};
+use seaworthy_backup::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 use seaworthy_core::{ByteRate, ByteSize, Timestamp};
 use seaworthy_tests::{noise, s3::FilesServer};
 use tokio::time::Instant;
@@ -78,10 +78,13 @@ fn object_store_of(_: &str) -> object_store::memory::InMemory {
 }
 
 #[tokio::test]
-async fn an_upload_keeps_to_its_rate() {
+async fn uploads_and_downloads_keep_to_their_rates() {
     let server = FilesServer::start();
     let mut slow = options(&server.url());
     slow.upload_limit = Some(ByteRate::new(1 << 20));
+    slow.download_limit = Some(ByteRate::new(2 << 20));
+    // How long it may stand still, not how long it may take.
+    slow.timeout = std::time::Duration::from_secs(1);
     let sink = sink(&slow);
     let start = Instant::now();
     let mut upload = sink.begin(&key("a"), PutOptions::default()).await.unwrap();
@@ -89,4 +92,7 @@ async fn an_upload_keeps_to_its_rate() {
     upload.commit().await.unwrap();
     // A limit is a promise of a least time; how much longer it takes is the machine's affair.
     assert!(start.elapsed().as_secs_f64() >= 1.5, "{:?}", start.elapsed());
+    let start = Instant::now();
+    assert_eq!(sink.get(&key("a"), 3 << 20).await.unwrap().len(), 2 << 20);
+    assert!(start.elapsed().as_secs_f64() >= 0.7, "{:?}", start.elapsed());
 }

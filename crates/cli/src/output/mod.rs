@@ -70,7 +70,8 @@ impl Report for ConfigCheckResult {
             0 => String::new(),
             sites => format!(", {}", count(sites, "site")),
         };
-        writeln!(out, "{} is right: {jobs}, {sinks}{sites}", self.file.display())
+        writeln!(out, "{} is right: {jobs}, {sinks}{sites}", self.file.display())?;
+        self.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use seaworthy::command::RestoreResult;
+use seaworthy::{command::RestoreResult, core::Name};
 
 use super::{Report, count, size};
 use crate::terminal::one_line;
@@ -10,7 +10,9 @@ use crate::terminal::one_line;
 impl Report for RestoreResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let done = if self.restored.is_empty() { "did not restore" } else { "restored" };
-        writeln!(out, "{done} {}@{} from {}", self.job, self.id, self.sink)?;
+        let sinks: Vec<_> =
+            [&self.sink].into_iter().chain(&self.also_from).map(Name::as_str).collect();
+        writeln!(out, "{done} {}@{} from {}", self.job, self.id, sinks.join(" and "))?;
         for restored in &self.restored {
             let report = &restored.report;
             let what = if restored.kind == "tar" { "file" } else { "database" };

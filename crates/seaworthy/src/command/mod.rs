@@ -98,7 +98,7 @@ impl Serialize for SnapshotName {
 
 impl Seaworthy {
     /// The jobs that are asked for, or all of them.
-    fn jobs(&self, asked: &[Name]) -> Result<Vec<Name>> {
+    pub(crate) fn jobs(&self, asked: &[Name]) -> Result<Vec<Name>> {
         if asked.is_empty() {
             return Ok(self.config.backup.names().cloned().collect());
         }

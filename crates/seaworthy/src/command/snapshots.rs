@@ -29,7 +29,8 @@ pub struct Listing {
 }
 
 impl Seaworthy {
-    /// Lists the snapshots of `jobs`, or of all jobs where none is named.
+    /// Lists the snapshots of `jobs`, or of all jobs where none is named: of all machines, or of
+    /// [one](Self::of_host).
     pub async fn snapshots(&self, jobs: &[Name], cx: &Context) -> Reply<SnapshotsResult> {
         let mut result = SnapshotsResult::default();
         let error = self.list_all(jobs, &mut result, cx).await.err();
@@ -47,7 +48,11 @@ impl Seaworthy {
             for sink in self.sinks_of(&job, None)? {
                 let repository = self.repository(&job, &sink, Purpose::List, cx).await?;
                 match repository.list(cx).await {
-                    Ok(snapshots) => {
+                    Ok(mut snapshots) => {
+                        // Of one that cannot be read nobody knows whose it is.
+                        if let Some(meant) = &self.meant {
+                            snapshots.retain(|s| s.host.as_ref().is_none_or(|host| host == meant));
+                        }
                         let (place, job) = (repository.sink().to_string(), job.clone());
                         result.listings.push(Listing { job, sink, place, snapshots });
                     }

@@ -35,12 +35,11 @@ pub(super) struct Shared {
     plan: Mutex<Plan>,
     pub(super) metadata: Metadata,
     pub(super) deferred: Mutex<Deferred>,
-    reader: PayloadReader,
+    pub(super) reader: PayloadReader,
     cx: Context,
     stop: AtomicBool,
     pub(super) files: AtomicU64,
     pub(super) bytes: AtomicU64,
-    pub(super) fetched: AtomicU64,
 }
 
 impl Shared {
@@ -57,7 +56,6 @@ impl Shared {
             stop: AtomicBool::new(false),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            fetched: AtomicU64::new(0),
         })
     }
 
@@ -104,7 +102,6 @@ impl Worker<'_> {
             let Some(group) = group else { break };
             let heads = Heads(group.wanted.iter().filter_map(|w| w.large.clone()).collect());
             let stored = shared.reader.fetch_blocking(&group.frame)?;
-            shared.fetched.fetch_add(stored.len() as u64, Ordering::Relaxed);
             decoder.decode(&group.frame, &stored, &mut plain)?;
             drop(stored);
             self.extract(&group, &plain)?;

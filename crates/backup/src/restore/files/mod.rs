@@ -108,7 +108,7 @@ impl RestoreTarget for FilesTarget {
         blocking(move || complete::complete(&completing)).await?;
         self.report.files = shared.files.load(Ordering::Relaxed);
         self.report.bytes = shared.bytes.load(Ordering::Relaxed);
-        self.report.fetched = shared.fetched.load(Ordering::Relaxed);
+        self.report.fetched = shared.reader.fetched();
         self.report.warnings = shared.metadata.warnings.take();
         Ok(())
     }

@@ -12,7 +12,7 @@ use seaworthy_core::{ByteSize, Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use super::Inner;
-use crate::sink::{ObjectInfo, ObjectKey, Upload};
+use crate::sink::{ObjectInfo, ObjectKey, PutOptions, Upload};
 
 /// Shorter chunks are copied together: each one kept alone would cost, and would hold on to the
 /// larger buffer that it may be a part of.
@@ -29,6 +29,8 @@ pub(super) struct ObjectUpload {
     buffer: PartBuffer,
     multipart: Option<Multipart>,
     written: u64,
+    /// The size of each part, where the object's is known.
+    even_parts: Option<usize>,
     /// What the object will say of the upload that made it; empty where the store keeps no
     /// metadata.
     attributes: Attributes,
@@ -41,7 +43,7 @@ impl ObjectUpload {
         inner: Arc<Inner>,
         key: ObjectKey,
         path: Path,
-        if_absent: bool,
+        options: PutOptions,
     ) -> Result<Self> {
         let mut attributes = Attributes::new();
         if inner.preset.marks {
@@ -49,10 +51,11 @@ impl ObjectUpload {
             attributes.insert(Attribute::Metadata(MARK.into()), mark.into());
         }
         Ok(Self {
+            even_parts: options.size.map(|size| inner.preset.part_size_for(size)),
             inner,
             key,
             path,
-            if_absent,
+            if_absent: options.if_absent,
             buffer: PartBuffer::default(),
             multipart: None,
             written: 0,
@@ -75,7 +78,7 @@ impl ObjectUpload {
     }
 
     fn next_part_size(&self) -> usize {
-        self.inner.preset.part_size_of(self.sent_parts())
+        self.even_parts.unwrap_or_else(|| self.inner.preset.part_size_of(self.sent_parts()))
     }
 
     fn too_large(&self) -> Error {
@@ -175,10 +178,16 @@ fn is_ambiguous(error: &object_store::Error) -> bool {
 #[async_trait]
 impl Upload for ObjectUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.written += chunk.len() as u64;
-        self.buffer.push(chunk);
         // Stays set when this future is dropped while a part is on its way.
         let was_broken = mem::replace(&mut self.broken, true);
+        // What is gathered takes the room of a part that is through.
+        if let Some(multipart) = &mut self.multipart
+            && let Err(error) = multipart.make_room(self.inner.preset.parts_in_flight).await
+        {
+            return Err(self.error("sink.write", error));
+        }
+        self.written += chunk.len() as u64;
+        self.buffer.push(chunk);
         while let Some(part) = self.buffer.take_part(self.next_part_size()) {
             if self.sent_parts() + 1 >= self.inner.preset.max_parts {
                 return Err(self.too_large());
@@ -253,10 +262,16 @@ impl Multipart {
         Ok(Self { upload: Some(upload), at, sent: 0, parts: JoinSet::new(), drop_frees })
     }
 
-    async fn send(&mut self, part: PutPayload, in_flight: usize) -> object_store::Result<()> {
+    /// Waits until fewer than `in_flight` parts are under way.
+    async fn make_room(&mut self, in_flight: usize) -> object_store::Result<()> {
         while self.parts.len() >= in_flight.max(1) {
             self.join_one().await?;
         }
+        Ok(())
+    }
+
+    async fn send(&mut self, part: PutPayload, in_flight: usize) -> object_store::Result<()> {
+        self.make_room(in_flight).await?;
         if let Some(upload) = &mut self.upload {
             self.parts.spawn(upload.put_part(part));
             self.sent += 1;

@@ -1,10 +1,11 @@
 //! Who signs: keys that somebody gives, or the role of the machine.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use object_store::{
-    StaticCredentialProvider,
+    ClientOptions, StaticCredentialProvider,
     aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider},
+    client::{HttpClient, HttpConnector},
 };
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
@@ -31,7 +32,12 @@ impl S3Credentials {
         Self::Key { id: id.into(), secret, session_token: None }
     }
 
-    pub(super) fn provider(&self, region: &str) -> Result<AwsCredentialProvider> {
+    /// What gives the credentials, for the store that `client` speaks to.
+    pub(super) fn provider(
+        &self,
+        region: &str,
+        client: &reqwest::Client,
+    ) -> Result<AwsCredentialProvider> {
         match self {
             Self::Key { id, secret, session_token } => {
                 // Such a key would fail in a header, far away from here.
@@ -47,7 +53,7 @@ impl S3Credentials {
                     token: session_token.as_ref().map(|token| token.expose().to_owned()),
                 })))
             }
-            Self::Machine(role) => role.provider(region),
+            Self::Machine(role) => role.provider(region, client),
         }
     }
 }
@@ -70,12 +76,20 @@ pub struct MachineRole {
 }
 
 impl MachineRole {
-    fn provider(&self, region: &str) -> Result<AwsCredentialProvider> {
+    fn provider(&self, region: &str, client: &reqwest::Client) -> Result<AwsCredentialProvider> {
+        // A token is changed for keys out there, as far as the store is; the rest is asked nearby.
+        let asks = match &self.web_identity_token_file {
+            Some(_) => Asks(client.clone()),
+            None => Asks(nearby()?),
+        };
         let path = |path: &PathBuf| path.display().to_string();
         let full = self.container_full_uri.as_ref();
         let retry = object_store::RetryConfig { max_retries: 3, ..Default::default() };
-        let mut builder =
-            AmazonS3Builder::new().with_bucket_name("none").with_region(region).with_retry(retry);
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name("none")
+            .with_region(region)
+            .with_retry(retry)
+            .with_http_connector(asks);
         for (key, value) in [
             (
                 AmazonS3ConfigKey::WebIdentityTokenFile,
@@ -100,4 +114,28 @@ impl MachineRole {
         })?;
         Ok(store.credentials().clone())
     }
+}
+
+/// Whom credentials are asked for with.
+#[derive(Debug)]
+struct Asks(reqwest::Client);
+
+impl HttpConnector for Asks {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
+    }
+}
+
+/// A client for what this machine is told about itself: no proxy knows that, and what is not there
+/// at once is not there.
+fn nearby() -> Result<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(1))
+        .timeout(Duration::from_secs(30));
+    client.build().map_err(|source| {
+        Error::new(ErrorKind::InvalidInput, "sink.open", "cannot make an HTTP client")
+            .caused_by(source)
+    })
 }

@@ -26,6 +26,8 @@ enum Trouble {
     Name(String),
     /// No secure connection.
     Tls(String),
+    /// The proxy does not let us through.
+    Proxy(String),
     /// No connection, or one that ended too soon.
     Connection(String),
     /// Nothing moved for so long.
@@ -111,7 +113,11 @@ impl Failure {
             if at.is::<rustls::Error>() {
                 return Self::new(Trouble::Tls(words));
             }
-            if at.to_string().starts_with("dns error") {
+            let says = at.to_string();
+            if says.starts_with("tunnel error") && !says.contains("underlying connection") {
+                return Self::new(Trouble::Proxy(words));
+            }
+            if says.starts_with("dns error") {
                 return Self::new(Trouble::Name(words));
             }
             // What an error of the system wraps is no `source` of it.
@@ -160,6 +166,7 @@ impl Failure {
                             | "XAmzContentSHA256Mismatch"
                     )
             }
+            Trouble::Proxy(words) => !words.contains("authorization"),
             Trouble::Tls(_) | Trouble::Credentials(_) | Trouble::Hidden => false,
             Trouble::Name(_) | Trouble::Connection(_) | Trouble::Stalled(_) => true,
         }
@@ -251,6 +258,11 @@ impl Failure {
                               in `roots`; never switch the check off";
                 return Some(remedy.into());
             }
+            Trouble::Proxy(_) => {
+                let remedy = "is HTTPS_PROXY or ALL_PROXY right, and its password? NO_PROXY names \
+                              what is reached without";
+                return Some(remedy.into());
+            }
             Trouble::Credentials(_) => {
                 return Some(
                     "give the sink its keys, a `profile`, or a role of the machine".into(),
@@ -326,6 +338,7 @@ impl fmt::Display for Failure {
             }
             Trouble::Name(words) => write!(f, "its name cannot be looked up ({words})")?,
             Trouble::Tls(words) => write!(f, "no secure connection ({words})")?,
+            Trouble::Proxy(words) => write!(f, "the proxy does not let us through ({words})")?,
             Trouble::Connection(words) => write!(f, "the connection failed ({words})")?,
             Trouble::Stalled(time) => write!(f, "nothing moved for {} s", time.as_secs())?,
             Trouble::Credentials(words) => write!(f, "there are no credentials ({words})")?,

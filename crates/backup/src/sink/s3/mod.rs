@@ -10,6 +10,7 @@ mod credentials;
 mod failure;
 mod headers;
 mod pace;
+mod proxy;
 mod service;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub(super) use self::{bucket::Bucket, failure::Failure};
 pub use self::{
     credentials::{MachineRole, S3Credentials},
     headers::{ObjectLock, ServerEncryption},
+    proxy::S3Proxy,
 };
 use self::{
     headers::NewObjects,
@@ -32,6 +34,9 @@ pub use crate::config::LockMode;
 
 /// The smallest part that stores take, and the largest.
 const PART_SIZES: std::ops::RangeInclusive<u64> = 5 << 20..=5 << 30;
+
+/// The size of each part at Cloudflare R2, in bytes: it takes only parts of one size.
+const R2_PART: usize = 32 << 20;
 
 /// The most parts that an upload can have.
 pub(super) const MAX_PARTS: usize = 10_000;
@@ -86,10 +91,15 @@ pub struct S3Options {
     pub bucket_in: Option<BucketIn>,
     /// Authorities, in PEM, that are trusted besides the machine's.
     pub roots: Option<Vec<u8>>,
+    /// What requests go through; the store is reached without where nothing is said. Metadata of
+    /// this machine is always reached without.
+    pub proxy: Option<S3Proxy>,
     /// Who we are.
     pub credentials: S3Credentials,
     /// The size of each part of an upload. Where nothing is said, 8 MiB for the first thousand
-    /// parts, then 8 MiB more every 500 parts: the largest object has 746 GiB.
+    /// parts, then 8 MiB more every 500 parts: the largest object has 746 GiB. At Cloudflare R2, which
+    /// takes only parts of one size, 32 MiB: 312 GiB. An object of a known size, such as a copy, goes
+    /// in equal parts that are as large as it needs.
     pub part_size: Option<ByteSize>,
     /// The storage class of new objects.
     pub storage_class: Option<String>,
@@ -121,6 +131,7 @@ impl S3Options {
             allow_http: false,
             bucket_in: None,
             roots: None,
+            proxy: None,
             credentials,
             part_size: None,
             storage_class: None,
@@ -155,9 +166,21 @@ impl S3Options {
         let mut preset = StorePreset { marks: true, max_parts: MAX_PARTS, ..StorePreset::new(can) };
         match self.part_size {
             Some(size) => preset.part_size = usize::try_from(size.bytes()).unwrap_or(usize::MAX),
+            None if self.wants_equal_parts() => preset.part_size = R2_PART,
             None => preset.parts_grow = true,
         }
         preset
+    }
+
+    /// Whether the store takes only parts of one size.
+    fn wants_equal_parts(&self) -> bool {
+        let host = self.endpoint.as_deref().map(|endpoint| endpoint.trim_end_matches('/'));
+        host.is_some_and(|host| host.ends_with(".r2.cloudflarestorage.com"))
+    }
+
+    /// Whether parts grow, so that objects fit that could not be foreseen.
+    pub fn parts_grow(&self) -> bool {
+        self.preset().parts_grow
     }
 
     /// The address of the store, and that of the bucket.
@@ -256,6 +279,9 @@ impl S3Options {
             }
             client = client.tls_certs_merge(roots);
         }
+        if let Some(proxy) = &self.proxy {
+            client = client.proxy(proxy.for_client()?);
+        }
         client.build().map_err(|source| fail("cannot make an HTTP client", source))
     }
 
@@ -277,7 +303,8 @@ impl S3Options {
 impl ObjectStoreSink {
     /// The bucket that `options` describe. Nothing is sent before the sink is used.
     ///
-    /// Memory: an upload holds at most [`parts_in_flight`](StorePreset::parts_in_flight) + 1 parts.
+    /// Memory: an upload holds at most [`parts_in_flight`](StorePreset::parts_in_flight) parts, which
+    /// are two, and the chunk that is being written: `2 × part + 4 MiB`.
     ///
     /// # Errors
     ///
@@ -297,6 +324,7 @@ impl ObjectStoreSink {
     pub fn s3(options: S3Options) -> Result<Self> {
         options.check()?;
         let (_, url) = options.urls()?;
+        let client = options.http_client()?;
         let new_objects = NewObjects::new(
             options.storage_class.as_deref(),
             options.encryption.as_ref(),
@@ -304,8 +332,8 @@ impl ObjectStoreSink {
         )?;
         let pace = |limit: Option<ByteRate>| limit.map(|rate| Arc::new(Pace::new(rate)));
         let service = Service(Arc::new(Wire {
-            client: options.http_client()?,
-            credentials: options.credentials.provider(&options.region)?,
+            credentials: options.credentials.provider(&options.region, &client)?,
+            client,
             region: options.region.clone(),
             new_objects,
             upload: pace(options.upload_limit),
@@ -412,6 +440,17 @@ mod tests {
         assert_eq!(preset.part_size_of(1000), 16 << 20);
         assert_eq!(preset.part_size_of(9_999), 152 << 20);
         assert_eq!(growing.largest_object() >> 30, 746);
+        assert!(growing.parts_grow());
+        // Where the size is known, equal parts do.
+        assert_eq!(preset.part_size_for(0), 8 << 20);
+        assert_eq!(preset.part_size_for(70 << 30), 8 << 20);
+        let large = preset.part_size_for(2 << 40) as u64;
+        assert!(large < 211 << 20 && large * 9_999 >= 2 << 40, "{large}");
+        let mut r2 = options();
+        r2.endpoint = Some("https://0a1b.r2.cloudflarestorage.com/".into());
+        assert!(!r2.parts_grow());
+        assert_eq!(r2.preset().part_size_of(9_999), 32 << 20);
+        assert_eq!(r2.largest_object() >> 30, 312);
         let mut equal = options();
         equal.part_size = Some(ByteSize::new(64 << 20));
         assert_eq!(equal.preset().part_size_of(9_999), 64 << 20);

@@ -2,9 +2,13 @@
 
 mod choose;
 mod destination;
+mod elsewhere;
 mod in_place;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use seaworthy_backup::{
     RestoreReport, RestoreTarget, Snapshot, SnapshotId,
@@ -20,6 +24,7 @@ use crate::{Outcome, Reply, Seaworthy, keys::Purpose, open};
 
 use choose::Chosen;
 pub use destination::{DatabaseUrl, Destination};
+use elsewhere::OtherSinks;
 
 /// What `restore` is asked for.
 #[derive(Clone, Debug)]
@@ -63,6 +68,8 @@ pub struct RestoreResult {
     pub id: SnapshotId,
     /// The sink's name in the file.
     pub sink: Name,
+    /// The sinks that gave what was damaged in that one or could not be read there.
+    pub also_from: Vec<Name>,
     /// The snapshots that were made of what was there before.
     pub safety: Vec<SnapshotId>,
     /// What was done for each source.
@@ -124,12 +131,25 @@ impl Seaworthy {
             }
             snapshot => snapshot?,
         };
+        // Who names a sink wants to know what is in it.
+        let others = match &request.sink {
+            Some(_) => None,
+            None => {
+                let which = (job, &info.id);
+                Some(Arc::new(OtherSinks::new(self, which, &sink, request.force, cx)?))
+            }
+        };
+        let snapshot = match &others {
+            Some(others) => snapshot.or_from(others.clone()),
+            None => snapshot,
+        };
         let config = self.job_config(job)?;
         let chosen = self.choose(&snapshot, config, request, cx).await?;
         let mut done = RestoreResult {
             job: job.clone(),
             id: info.id,
             sink,
+            also_from: Vec::new(),
             safety: Vec::new(),
             restored: Vec::new(),
             missing: missing_of(&snapshot, &chosen),
@@ -148,6 +168,7 @@ impl Seaworthy {
                 self.restore_in_place(&snapshot, chosen, config, confirm, &mut done, cx).await
             }
         };
+        done.also_from = others.map(|others| others.helped()).unwrap_or_default();
         // What was restored or made safe is said also where something failed after it.
         if restored.is_ok() || !done.restored.is_empty() || !done.safety.is_empty() {
             *result = Some(done);

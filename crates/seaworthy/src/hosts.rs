@@ -1,0 +1,88 @@
+//! Another machine's snapshots, which share a sink with ours.
+
+use std::collections::BTreeMap;
+
+use seaworthy_backup::{HostId, Remembered, SnapshotSummary};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+
+use crate::{Seaworthy, keys::Purpose};
+
+impl Seaworthy {
+    /// The same, where `latest`, lists and retention mean the snapshots of the machine `name` in
+    /// place of this one's: what it called itself, or the beginning of its id. It is looked for in
+    /// all sinks of `jobs`, or of all jobs where none is named. What is made, such as a safety
+    /// snapshot, is this machine's all the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where no snapshot is of such a machine, [`ErrorKind::Ambiguous`]
+    /// where several are called so.
+    pub async fn of_host(mut self, name: &str, jobs: &[Name], cx: &Context) -> Result<Self> {
+        let mut known: BTreeMap<String, (HostId, Option<String>)> = BTreeMap::new();
+        for job in self.jobs(jobs)? {
+            for sink in self.sinks_of(&job, None)? {
+                match self.summaries(&job, &sink, cx).await {
+                    Ok(summaries) => {
+                        for SnapshotSummary { info, host_name, .. } in summaries {
+                            let Some(host) = info.host else { continue };
+                            known.entry(host.to_string()).or_insert((host, host_name));
+                        }
+                    }
+                    // Another one may know it.
+                    Err(error) => {
+                        let why = error.chain();
+                        cx.emit(Event::warning(format!("{sink} was not asked for {name}: {why}")));
+                    }
+                }
+            }
+        }
+        let is_meant = |host: &HostId, called: &Option<String>| {
+            let is_called = called.as_ref().is_some_and(|called| called.eq_ignore_ascii_case(name));
+            is_called || (name.len() >= 4 && host.as_str().starts_with(name))
+        };
+        let mut meant = known.values().filter(|(host, called)| is_meant(host, called));
+        let list = |hosts: &mut dyn Iterator<Item = &(HostId, Option<String>)>| {
+            let shown = hosts.map(|(host, called)| match called {
+                Some(called) => format!("{called} ({host})"),
+                None => host.to_string(),
+            });
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        let fail = |kind, message: String, remedy: String| {
+            Err(Error::new(kind, "host.find", message).remedy_is(remedy))
+        };
+        match (meant.next(), meant.next()) {
+            (Some((host, _)), None) => {
+                self.meant = Some(host.clone());
+                Ok(self)
+            }
+            (Some(first), Some(second)) => {
+                let message = format!("several machines are called {name:?}");
+                let meant = list(&mut [first, second].into_iter().chain(meant));
+                fail(ErrorKind::Ambiguous, message, format!("name one by its id: {meant}"))
+            }
+            (None, _) => {
+                let message = format!("no snapshot is of a machine called {name:?}");
+                let remedy = match known.is_empty() {
+                    true => "there are no snapshots at all".to_owned(),
+                    false => format!("there are some of {}", list(&mut known.values())),
+                };
+                fail(ErrorKind::NotFound, message, remedy)
+            }
+        }
+    }
+
+    async fn summaries(
+        &self,
+        job: &Name,
+        sink: &Name,
+        cx: &Context,
+    ) -> Result<Vec<SnapshotSummary>> {
+        let repository = self.repository(job, sink, Purpose::List, cx).await?;
+        repository.overview(&mut Remembered::default(), cx).await
+    }
+
+    /// The machine whose snapshots are meant.
+    pub(crate) fn meant_host(&self) -> &HostId {
+        self.meant.as_ref().unwrap_or(&self.host)
+    }
+}
