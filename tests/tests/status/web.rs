@@ -1,6 +1,13 @@
 //! Sites, certificates and services, from what answers.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use seaworthy_tests::{
     Run,
@@ -99,4 +106,68 @@ fn services_are_told_of_as_their_manager_knows_them() {
     assert_eq!(broken["instances"][0]["restarts"], 7);
     let remedy = found["findings"][0]["remedy"].as_str().unwrap();
     assert!(remedy.contains("journalctl -u seaworthy-broken.service"), "{remedy}");
+}
+
+/// Takes connections and answers none of them before `count` are there at the same time: then each
+/// one that speaks HTTP gets an answer, and the others none. The number of those that were there.
+fn all_or_nothing(listener: TcpListener, count: usize) -> JoinHandle<usize> {
+    thread::spawn(move || {
+        let mut waiting = Vec::new();
+        while waiting.len() < count {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            // Who has given up before all were there was made to wait for others.
+            let gone = |stream: &mut TcpStream| matches!(stream.peek(&mut [0]), Ok(0));
+            if waiting.iter_mut().any(gone) || gone(&mut stream) {
+                return waiting.len();
+            }
+            waiting.push(stream);
+        }
+        for mut stream in waiting {
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            let mut first = [0; 4];
+            if stream.read_exact(&mut first).is_ok() && first.is_ascii() && first[0] != 0x16 {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        }
+        count
+    })
+}
+
+#[test]
+fn a_hundred_certificates_and_fifty_sites_do_not_wait_for_each_other() {
+    const CERTIFICATES: usize = 100;
+    const SITES: usize = 50;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = |prove: &str| {
+        let mut text = format!(
+            "state = \"state\"\n[tls]\nstore = \"tls\"\n[ca.own]\ntype = \"self-signed\"\n\
+             [proxy]\ntype = \"nginx\"\nroot = \"nginx\"\naddresses = [\"127.0.0.1\"]\n\
+             http_port = {port}\n"
+        );
+        for n in 0..CERTIFICATES {
+            text += &format!(
+                "[certificate.c{n}]\nnames = [\"c{n}.example\"]\nca = [\"own\"]\nprove = {prove}\n"
+            );
+        }
+        for n in 0..SITES {
+            text += &format!(
+                "[site.s{n}]\nhosts = [\"s{n}.example\"]\n[[site.s{n}.routes]]\npath = \"/\"\n\
+                 answer = {{ body = \"x\" }}\n"
+            );
+        }
+        text
+    };
+    let lab = seaworthy_tests::Lab::new().with_config(&config("false"));
+    lab.ok(&["--quiet", "cert", "issue"]);
+    // What `proxy apply` leaves behind.
+    fs::create_dir_all(lab.path("nginx/seaworthy/current")).unwrap();
+    let lab = lab.with_config(&config(&format!("[\"127.0.0.1:{port}\"]")));
+    let server = all_or_nothing(listener, CERTIFICATES + SITES);
+    let found = super::status(&lab, 1);
+    assert_eq!(server.join().unwrap(), CERTIFICATES + SITES, "somebody had to wait");
+    let sites = found["sites"].as_array().unwrap();
+    assert!(sites.len() == SITES && sites.iter().all(|site| site["well"] == true), "{sites:#?}");
+    assert_eq!(rules(&found), vec!["certificate.served"; CERTIFICATES]);
 }
