@@ -6,7 +6,6 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use seaworthy_tests::{
@@ -108,28 +107,54 @@ fn services_are_told_of_as_their_manager_knows_them() {
     assert!(remedy.contains("journalctl -u seaworthy-broken.service"), "{remedy}");
 }
 
-/// Takes connections and answers none of them before `count` are there at the same time: then each
-/// one that speaks HTTP gets an answer, and the others none. The number of those that were there.
+/// A connection, and what came over it.
+struct Asked {
+    stream: TcpStream,
+    said: Vec<u8>,
+}
+
+impl Asked {
+    /// Reads what has come by now. Whether the other side has given up.
+    fn is_given_up(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return true,
+                Ok(n) => self.said.extend_from_slice(&piece[..n]),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Answers a request, when all of it is there; a handshake, which begins with 22, is cut off.
+    fn answer(mut self) {
+        self.stream.set_nonblocking(false).unwrap();
+        let mut byte = [0];
+        while !self.said.ends_with(b"\r\n\r\n") && !self.said.starts_with(&[22]) {
+            match self.stream.read(&mut byte) {
+                Ok(1) => self.said.push(byte[0]),
+                _ => return,
+            }
+        }
+        let _ = self.stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    }
+}
+
+/// Takes connections and answers none before `count` are there at the same time. Gives how many that
+/// were.
 fn all_or_nothing(listener: TcpListener, count: usize) -> JoinHandle<usize> {
     thread::spawn(move || {
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Asked> = Vec::new();
         while waiting.len() < count {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-            // Who has given up before all were there was made to wait for others.
-            let gone = |stream: &mut TcpStream| matches!(stream.peek(&mut [0]), Ok(0));
-            if waiting.iter_mut().any(gone) || gone(&mut stream) {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            // Who gives up before all are there made others wait.
+            if waiting.iter_mut().any(Asked::is_given_up) {
                 return waiting.len();
             }
-            waiting.push(stream);
+            waiting.push(Asked { stream, said: Vec::new() });
         }
-        for mut stream in waiting {
-            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            let mut first = [0; 4];
-            if stream.read_exact(&mut first).is_ok() && first.is_ascii() && first[0] != 0x16 {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-            }
-        }
+        waiting.into_iter().for_each(Asked::answer);
         count
     })
 }
