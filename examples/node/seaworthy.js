@@ -46,7 +46,10 @@ const openFile = promisify(
   ).async,
 );
 const ctxFree = promisify(lib.func("void sw_ctx_free(void *ctx)").async);
-const COMMANDS = ["backup", "snapshots", "show", "verify", "restore", "prune", "sync", "pin", "unpin"];
+const COMMANDS = [
+  ...["backup", "snapshots", "show", "verify", "drill", "restore", "prune", "sync", "pin", "unpin"],
+  ...["run", "apply", "status", "doctor", "cert", "proxy", "service"],
+];
 const commands = Object.fromEntries(
   COMMANDS.map((name) => [
     name,

@@ -159,6 +159,18 @@ fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
 
     // All five at once; the one whose name leads nowhere stops none of the others.
     set_addresses(dns_management, "partner.flotteq.example.", &["127.0.0.9"]);
+    // The doctor sees what the authority will see: names in DNS, and the way to the port.
+    let seen = lab.ok(&["doctor", "--json"]).json();
+    let names = |part: &str| {
+        let all = seen["result"]["checks"].as_array().unwrap();
+        all.iter().find(|check| check["part"] == part && check["name"] == "names").unwrap().clone()
+    };
+    assert_eq!(names("certificate api")["state"], "ok");
+    let lost = names("certificate partner");
+    assert_eq!(lost["state"], "warning", "{lost}");
+    let place = format!("does not answer at 127.0.0.9:{}", ports.http);
+    assert!(lost["message"].as_str().unwrap().contains(&place), "{lost}");
+    assert!(lost["remedy"].as_str().unwrap().contains("open the port"), "{lost}");
     let issued = lab.run(&["cert", "issue", "--json"]).expect_code(1).json();
     for (i, site) in SITES.iter().enumerate() {
         let one = &issued["result"]["certificates"][i + 1];

@@ -200,7 +200,15 @@ fn a_key_that_only_adds_is_tried_without_leaving_anything() {
     let run = b2_lab(&server, "adds", "append_only = true").ok(&["--json", "doctor"]);
     assert_eq!(
         states(&run, "sink off"),
-        ["open ok", "list ok", "write ok", "read skipped", "versions skipped", "delete skipped"]
+        [
+            "open ok",
+            "list ok",
+            "write ok",
+            "read skipped",
+            "versions skipped",
+            "delete skipped",
+            "lifecycle skipped"
+        ]
     );
     assert_eq!((server.versions("prod/"), server.unfinished()), (0, 0));
     let with_prune = "append_only = true\nprune = { key_id = { file = \"prune\" }, \
@@ -208,6 +216,108 @@ fn a_key_that_only_adds_is_tried_without_leaving_anything() {
     let run = b2_lab(&server, "adds", with_prune).ok(&["--json", "doctor"]);
     assert_eq!(check(&run, "sink off", "delete")["state"], "ok");
     assert_eq!((server.versions("prod/"), server.unfinished()), (0, 0));
+}
+
+/// A rule that gives up unfinished uploads, as stores write it.
+const UPLOADS: &str = "<Rule><ID>uploads</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>\
+    <AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation>\
+    </AbortIncompleteMultipartUpload></Rule>";
+
+/// A rule that does `what` to all that is below `prefix`.
+fn rule(prefix: &str, what: &str) -> String {
+    format!(
+        "<Rule><ID>old</ID><Status>Enabled</Status><Filter><Prefix>{prefix}</Prefix></Filter>{what}</Rule>"
+    )
+}
+
+#[test]
+fn the_bucket_s_own_rules_are_read_where_the_key_may_and_the_missing_one_is_named() {
+    let all = ["listFiles", "readFiles", "writeFiles", "deleteFiles", "listBuckets"];
+    let server = B2::start(vec![
+        B2Key::new("sees", &all).below("prod/"),
+        B2Key::new("k", ALL).below("prod/"),
+        B2Key::new("prunes", &all),
+    ]);
+    let lab = b2_lab(&server, "sees", "");
+    let seen = |lab: &Lab, code| {
+        check(&lab.run(&["--json", "doctor"]).expect_code(code), "sink off", "lifecycle")
+    };
+    let missing = seen(&lab, 0);
+    assert_eq!(missing["state"], "warning", "{missing}");
+    let remedy = missing["remedy"].as_str().unwrap();
+    for words in [
+        "put-bucket-lifecycle-configuration --endpoint-url",
+        "--bucket backups",
+        "\"DaysAfterInitiation\": 7",
+    ] {
+        assert!(remedy.contains(words), "no {words} in {remedy}");
+    }
+    // The rule of the remedy is JSON that a shell passes on as it is.
+    let json = remedy.split('\'').nth(1).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(json).unwrap()["Rules"][0]["Status"], "Enabled");
+    server.set_lifecycle(UPLOADS);
+    assert_eq!(seen(&lab, 0)["state"], "ok");
+    // Rules that eat snapshots; another prefix is no matter of ours.
+    let days = "<Expiration><Days>30</Days></Expiration>";
+    server.set_lifecycle(&format!("{UPLOADS}{}", rule("other/", days)));
+    assert_eq!(seen(&lab, 0)["state"], "ok");
+    let archive = "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>";
+    for (what, words) in [(days, "30 days old"), (archive, "to GLACIER")] {
+        server.set_lifecycle(&format!("{UPLOADS}{}", rule("prod/nightly/", what)));
+        let eats = seen(&lab, 1);
+        assert_eq!(eats["state"], "failed");
+        assert!(eats["message"].as_str().unwrap().contains(words), "{eats}");
+    }
+    // What was hidden is deleted: no matter where runs delete, but it is where they must not.
+    let hidden = "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>";
+    server.set_lifecycle(&format!("{UPLOADS}{}", rule("", hidden)));
+    assert_eq!(seen(&lab, 0)["state"], "ok");
+    let append_only = b2_lab(&server, "sees", "append_only = true");
+    let warned = seen(&append_only, 0);
+    assert!(warned["message"].as_str().unwrap().contains("gone 1 days later"), "{warned}");
+    // A key that may not see them.
+    let unseen = seen(&b2_lab(&server, "k", ""), 0);
+    assert_eq!(unseen["state"], "skipped");
+    let message = unseen["message"].as_str().unwrap();
+    assert!(
+        message.contains("listBuckets") && message.contains("put-bucket-lifecycle"),
+        "{message}"
+    );
+}
+
+#[test]
+fn nginx_is_judged_by_its_version() {
+    let programs = Lab::new();
+    let nginx = |version: &str| {
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in\n  *-V*) /usr/sbin/nginx -V 2>&1 | sed 's|nginx/[0-9.]*|nginx/{version}|' >&2 ;;\n\
+             *) exec /usr/sbin/nginx \"$@\" ;;\nesac\n"
+        );
+        let path = programs.write("nginx", text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let path = nginx("1.28.0");
+    let lab = Lab::new().with_config(
+        &format!(
+            "state = \"state\"\n[proxy]\ntype = \"nginx\"\nroot = \"nginx\"\nown_root = true\nbinary = {path:?}\n\
+             [site.a]\nhosts = [\"a.example\"]\n[[site.a.routes]]\npath = \"/\"\nanswer = {{ body = \"x\" }}\n"
+        ),
+    );
+    fs::create_dir(lab.path("nginx")).unwrap();
+    let program =
+        |code| check(&lab.run(&["--json", "doctor"]).expect_code(code), "proxy", "program");
+    assert_eq!(program(0)["state"], "ok");
+    nginx("1.22.1");
+    let old = program(0);
+    assert_eq!(old["state"], "warning");
+    assert!(old["message"].as_str().unwrap().contains("`http2 on` is unknown"), "{old}");
+    assert!(old["remedy"].as_str().unwrap().contains("nginx.org"), "{old}");
+    nginx("1.16.1");
+    let run = lab.run(&["--json", "doctor"]).expect_code(1);
+    let refused = check(&run, "proxy", "sites");
+    assert!(refused["message"].as_str().unwrap().contains("1.18 or later"), "{refused}");
+    assert!(refused["remedy"].as_str().unwrap().contains("install nginx 1.26"), "{refused}");
 }
 
 #[test]

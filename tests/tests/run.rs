@@ -1,7 +1,8 @@
 //! `run` through the program: what a timer sees of it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use seaworthy_tests::Lab;
+use seaworthy_core::FileLock;
+use seaworthy_tests::{Lab, forge::Forged};
 
 const CONFIG: &str = r#"
 state = "state"
@@ -66,4 +67,34 @@ fn what_fails_is_in_the_document_and_in_the_exit_code() {
     assert!(json["error"]["message"].as_str().unwrap().contains("nowhere"));
     // A failure of the night is not repeated every five minutes.
     lab.ok(&["run"]);
+}
+
+#[test]
+fn what_is_overdue_is_told_while_another_run_hangs_and_status_tells_nobody() {
+    let lab = Lab::new();
+    let told = lab.path("told");
+    let lab = lab.with_config(&format!(
+        "{CONFIG}[notify.ops]\ntype = \"command\"\n\
+         command = [\"tee\", \"-a\", {told:?}]\n"
+    ));
+    let host = document(&lab.run(&["status", "--json"]).stdout)["result"]["host"].clone();
+    Forged::before(80.0, host.as_str().unwrap()).put(&lab.path("sink"));
+    let found = lab.run(&["status"]).expect_code(1).stdout;
+    assert!(found.contains("OVERDUE"), "{found}");
+    assert!(!told.exists());
+    let hangs = FileLock::acquire(&lab.path("state/run/lock"), "seaworthy run").unwrap();
+    let said = lab.ok(&["run"]);
+    assert!(said.stdout.contains("\nOVERDUE nightly in local: the last good"), "{}", said.stdout);
+    assert!(said.stderr.contains("(overdue)"), "{}", said.stderr);
+    let again = lab.ok(&["run", "--quiet"]);
+    assert_eq!(
+        (again.stdout.as_str(), again.stderr.as_str()),
+        ("", ""),
+        "cron sends no mail twice"
+    );
+    drop(hangs);
+    let notices = std::fs::read_to_string(&told).unwrap();
+    let notices: Vec<_> = notices.lines().filter(|line| !line.is_empty()).map(document).collect();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert_eq!(notices[0]["occasion"], "overdue");
 }

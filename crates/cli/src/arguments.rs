@@ -249,14 +249,14 @@ pub(crate) enum ConfigCommand {
     /// Print the JSON Schema of the file, for editors
     Schema {
         /// That of the documents that --json prints, instead
-        #[arg(long, conflicts_with = "events_schema")]
+        #[arg(long, conflicts_with = "of_events")]
         output: bool,
         /// That of the result of `status`, instead
-        #[arg(long, conflicts_with_all = ["output", "events_schema"])]
-        status: bool,
+        #[arg(long, alias = "status", conflicts_with_all = ["output", "of_events"])]
+        of_status: bool,
         /// That of the lines that --events writes, instead
-        #[arg(long = "of-events", id = "events_schema")]
-        events: bool,
+        #[arg(long)]
+        of_events: bool,
     },
 }
 

@@ -56,8 +56,8 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> Outcome {
             let made = manual(&mut text);
             return if made.is_ok() { print_raw(&text) } else { Outcome::Failed };
         }
-        Command::Config(ConfigCommand::Schema { output, status, events }) => {
-            let schema = match (output, status, events) {
+        Command::Config(ConfigCommand::Schema { output, of_status, of_events }) => {
+            let schema = match (output, of_status, of_events) {
                 (true, _, _) => seaworthy::document_schema(),
                 (_, true, _) => seaworthy::status::schema(),
                 (_, _, true) => seaworthy::event_schema(),

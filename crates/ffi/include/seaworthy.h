@@ -735,6 +735,23 @@ int32_t sw_schema(uint32_t which,
                   struct sw_error **error);
 
 /**
+ * Tries each part of the configuration for real, and says what to do about what does not work.
+ *
+ * `request` has `notify`: whether each notifier is sent a test message. The document is that of
+ * `seaworthy doctor --json`; its `outcome` is `findings` where a check failed. Nothing that is made
+ * is left behind. Ownership, threads and errors are those of `sw_backup`.
+ *
+ * The contract:
+ * That of `sw_backup`.
+ */
+int32_t sw_doctor(const struct sw_ctx *ctx,
+                  const char *request,
+                  size_t request_len,
+                  const struct sw_call *call,
+                  struct sw_string **document,
+                  struct sw_error **error);
+
+/**
  * Restores snapshots into a place that is thrown away, compares it with what was backed up, and records
  * what came of it.
  *

@@ -66,6 +66,20 @@ fn many_threads_cancelled_at_random_agree() {
 }
 
 #[test]
+fn what_no_caller_should_do_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [
+        &["-std=c99"][..],
+        &["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    ] {
+        let lab = tempfile::tempdir().unwrap();
+        let program = build("gcc", flags, "hostile.c", &["--libs"], folder.path());
+        let said = ok_with_library(Command::new(program).arg(lab.path()));
+        assert_eq!(said, "nothing gave way\n");
+    }
+}
+
+#[test]
 fn a_notifier_in_c_is_told_what_happens() {
     let (folder, lab) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let flags = ["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];

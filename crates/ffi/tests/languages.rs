@@ -61,6 +61,36 @@ fn compile(compiler: &str, dialect: &str, source: &Path, program: &Path) {
     ok(&mut command);
 }
 
+/// The commands of the header: functions of a context that take a request.
+fn commands() -> Vec<String> {
+    let header = fs::read_to_string(support::package().join("include/seaworthy.h")).unwrap();
+    let after = header.split("int32_t sw_").skip(1);
+    let commands = after.filter_map(|text| {
+        let (name, rest) = text.split_once('(')?;
+        let arguments: Vec<_> = rest.split(')').next()?.split(',').map(str::trim).collect();
+        let takes = arguments.first()?.contains("sw_ctx *ctx");
+        (takes && arguments.get(1)?.ends_with("*request")).then(|| name.to_owned())
+    });
+    commands.collect()
+}
+
+#[test]
+fn each_language_has_every_command() {
+    let commands = commands();
+    assert!(commands.len() >= 17, "{commands:?}");
+    for (file, quote) in [
+        ("python/seaworthy/native.py", "\"NAME\","),
+        ("node/seaworthy.js", "\"NAME\","),
+        ("go/seaworthy/seaworthy.go", "C.sw_command(C.sw_NAME)"),
+    ] {
+        let text = fs::read_to_string(workspace().join("examples").join(file)).unwrap();
+        let text = text.replace("\"]", "\",]").replace("\")", "\",)");
+        for command in &commands {
+            assert!(text.contains(&quote.replace("NAME", command)), "{file} lacks {command}");
+        }
+    }
+}
+
 #[test]
 fn from_c_and_cpp() {
     let examples = workspace().join("examples");

@@ -24,4 +24,4 @@ pub use install::{NginxInstaller, SiteAnswer};
 pub use lint::{Finding, lint};
 pub use model::*;
 pub use render::NginxRenderer;
-pub use target::{Target, Version};
+pub use target::{NEWER as NEWER_NGINX, Target, Version};

@@ -7,6 +7,10 @@ use seaworthy_core::{Error, ErrorKind, Result};
 /// What ngx_brotli brings: one that compresses, and one that sends what was compressed before.
 const BROTLI: [&str; 2] = ["http_brotli_module", "http_brotli_static_module"];
 
+/// How an nginx gets newer.
+pub const NEWER: &str = "install nginx 1.26 or later: Debian 13 has it, and for older ones \
+                         https://nginx.org/en/linux_packages.html";
+
 /// A version such as 1.22.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u16, u16, u16);
@@ -151,6 +155,17 @@ impl Target {
         self.modules.contains(module)
     }
 
+    /// What the files do without because this version does not know it.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let all = [
+            (Version(1, 19, 4), "a handshake for an unknown host cannot be refused (1.19.4)"),
+            (Version(1, 25, 0), "there is no HTTP/3 (1.25.0)"),
+            (Version(1, 25, 1), "`http2 on` is unknown: HTTP/2 is a matter of the port (1.25.1)"),
+        ];
+        let missing = all.into_iter().filter(|(since, _)| self.version < *since);
+        missing.map(|(_, what)| what).collect()
+    }
+
     /// Whether it is this version or a later one.
     pub(crate) fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
         self.version >= Version(major, minor, patch)
@@ -160,6 +175,16 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_version_lacks_what_came_later() {
+        let lacks =
+            |patch: [u16; 3]| Target::new(Version(patch[0], patch[1], patch[2])).lacks().join("\n");
+        assert!(lacks([1, 18, 0]).contains("1.19.4") && lacks([1, 18, 0]).contains("http2 on"));
+        assert!(!lacks([1, 19, 4]).contains("handshake") && lacks([1, 24, 0]).contains("HTTP/3"));
+        assert!(lacks([1, 25, 0]).starts_with("`http2 on`"));
+        assert_eq!(lacks([1, 25, 1]), "");
+    }
 
     #[test]
     fn reads_debians_answer() {

@@ -74,17 +74,27 @@ const (
 	Snapshots
 	Show
 	Verify
+	Drill
 	Restore
 	Prune
 	Sync
 	Pin
 	Unpin
+	Run
+	Apply
+	Status
+	Doctor
+	Cert
+	Proxy
+	Service
 )
 
 var commands = [...]C.sw_command{
 	C.sw_command(C.sw_backup), C.sw_command(C.sw_snapshots), C.sw_command(C.sw_show), C.sw_command(C.sw_verify),
-	C.sw_command(C.sw_restore), C.sw_command(C.sw_prune), C.sw_command(C.sw_sync), C.sw_command(C.sw_pin),
-	C.sw_command(C.sw_unpin),
+	C.sw_command(C.sw_drill), C.sw_command(C.sw_restore), C.sw_command(C.sw_prune), C.sw_command(C.sw_sync),
+	C.sw_command(C.sw_pin), C.sw_command(C.sw_unpin), C.sw_command(C.sw_run), C.sw_command(C.sw_apply),
+	C.sw_command(C.sw_status), C.sw_command(C.sw_doctor), C.sw_command(C.sw_cert), C.sw_command(C.sw_proxy),
+	C.sw_command(C.sw_service),
 }
 
 // Context is a configuration, ready to be worked with. Several goroutines may use it at once.

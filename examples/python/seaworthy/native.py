@@ -122,7 +122,10 @@ def _load() -> ctypes.CDLL:
     return lib
 
 
-COMMANDS = ("backup", "snapshots", "show", "verify", "restore", "prune", "sync", "pin", "unpin")
+COMMANDS = (
+    *("backup", "snapshots", "show", "verify", "drill", "restore", "prune", "sync", "pin", "unpin"),
+    *("run", "apply", "status", "doctor", "cert", "proxy", "service"),
+)
 lib = _load()
 
 

@@ -103,6 +103,12 @@ impl B2 {
         self.state().put(key, Bytes::copy_from_slice(bytes), Default::default());
     }
 
+    /// Sets the bucket's lifecycle rules: the elements `Rule` in XML.
+    pub fn set_lifecycle(&self, rules: &str) {
+        let text = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+        self.state().lifecycle = Some(text);
+    }
+
     /// How many uploads are unfinished.
     pub fn unfinished(&self) -> usize {
         self.state().uploads.len()

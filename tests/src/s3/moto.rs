@@ -62,6 +62,12 @@ impl Moto {
         self.put(&format!("{bucket}?versioning"), "content-type: application/xml", versions);
     }
 
+    /// Sets the lifecycle rules of a bucket: the elements `Rule` in XML.
+    pub fn set_lifecycle(&self, bucket: &str, rules: &str) {
+        let text = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+        self.put(&format!("{bucket}?lifecycle"), "content-type: application/xml", &text);
+    }
+
     fn put(&self, path: &str, header: &str, body: &str) {
         let done = Command::new("curl")
             .args(["-sSf", "-X", "PUT", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user"])

@@ -39,7 +39,7 @@ fn the_document_is_as_its_schema_says() {
     let lab = Lab::new();
     lab.write("data/a", "x");
     lab.ok(&["backup"]);
-    let schema = lab.ok(&["config", "schema", "--status"]).json();
+    let schema = lab.ok(&["config", "schema", "--of-status"]).json();
     let found = status(&lab, 0);
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&schema["properties"]), names(&found));

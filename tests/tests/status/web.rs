@@ -1,6 +1,12 @@
 //! Sites, certificates and services, from what answers.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    thread::{self, JoinHandle},
+};
 
 use seaworthy_tests::{
     Run,
@@ -99,4 +105,94 @@ fn services_are_told_of_as_their_manager_knows_them() {
     assert_eq!(broken["instances"][0]["restarts"], 7);
     let remedy = found["findings"][0]["remedy"].as_str().unwrap();
     assert!(remedy.contains("journalctl -u seaworthy-broken.service"), "{remedy}");
+}
+
+/// A connection, and what came over it.
+struct Asked {
+    stream: TcpStream,
+    said: Vec<u8>,
+}
+
+impl Asked {
+    /// Reads what has come by now. Whether the other side has given up.
+    fn is_given_up(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return true,
+                Ok(n) => self.said.extend_from_slice(&piece[..n]),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Answers a request, when all of it is there; a handshake, which begins with 22, is cut off.
+    fn answer(mut self) {
+        self.stream.set_nonblocking(false).unwrap();
+        let mut byte = [0];
+        while !self.said.ends_with(b"\r\n\r\n") && !self.said.starts_with(&[22]) {
+            match self.stream.read(&mut byte) {
+                Ok(1) => self.said.push(byte[0]),
+                _ => return,
+            }
+        }
+        let _ = self.stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    }
+}
+
+/// Takes connections and answers none before `count` are there at the same time. Gives how many that
+/// were.
+fn all_or_nothing(listener: TcpListener, count: usize) -> JoinHandle<usize> {
+    thread::spawn(move || {
+        let mut waiting: Vec<Asked> = Vec::new();
+        while waiting.len() < count {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            // Who gives up before all are there made others wait.
+            if waiting.iter_mut().any(Asked::is_given_up) {
+                return waiting.len();
+            }
+            waiting.push(Asked { stream, said: Vec::new() });
+        }
+        waiting.into_iter().for_each(Asked::answer);
+        count
+    })
+}
+
+#[test]
+fn a_hundred_certificates_and_fifty_sites_do_not_wait_for_each_other() {
+    const CERTIFICATES: usize = 100;
+    const SITES: usize = 50;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = |prove: &str| {
+        let mut text = format!(
+            "state = \"state\"\n[tls]\nstore = \"tls\"\n[ca.own]\ntype = \"self-signed\"\n\
+             [proxy]\ntype = \"nginx\"\nroot = \"nginx\"\naddresses = [\"127.0.0.1\"]\n\
+             http_port = {port}\n"
+        );
+        for n in 0..CERTIFICATES {
+            text += &format!(
+                "[certificate.c{n}]\nnames = [\"c{n}.example\"]\nca = [\"own\"]\nprove = {prove}\n"
+            );
+        }
+        for n in 0..SITES {
+            text += &format!(
+                "[site.s{n}]\nhosts = [\"s{n}.example\"]\n[[site.s{n}.routes]]\npath = \"/\"\n\
+                 answer = {{ body = \"x\" }}\n"
+            );
+        }
+        text
+    };
+    let lab = seaworthy_tests::Lab::new().with_config(&config("false"));
+    lab.ok(&["--quiet", "cert", "issue"]);
+    // What `proxy apply` leaves behind.
+    fs::create_dir_all(lab.path("nginx/seaworthy/current")).unwrap();
+    let lab = lab.with_config(&config(&format!("[\"127.0.0.1:{port}\"]")));
+    let server = all_or_nothing(listener, CERTIFICATES + SITES);
+    let found = super::status(&lab, 1);
+    assert_eq!(server.join().unwrap(), CERTIFICATES + SITES, "somebody had to wait");
+    let sites = found["sites"].as_array().unwrap();
+    assert!(sites.len() == SITES && sites.iter().all(|site| site["well"] == true), "{sites:#?}");
+    assert_eq!(rules(&found), vec!["certificate.served"; CERTIFICATES]);
 }

@@ -140,6 +140,24 @@ impl ObjectStoreSink {
         }))
     }
 
+    /// The lifecycle rules of the bucket that concern what this sink stores there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where there is no bucket, or one without such rules;
+    /// [`ErrorKind::PermissionDenied`] where the key may not see them.
+    #[cfg(feature = "s3")]
+    pub async fn lifecycle_rules(&self) -> Result<Vec<super::s3::LifecycleRule>> {
+        let inner = &*self.0;
+        let Behind::Bucket(bucket) = &inner.behind else {
+            return Err(inner.unsupported("sink.lifecycle", "have lifecycle rules"));
+        };
+        let root = ObjectKey::root();
+        let found = bucket.lifecycle(inner.path(&root)?.as_ref()).await;
+        found.map_err(|failure| {
+            inner.failed(bucket, "sink.lifecycle", "see the lifecycle rules of", &root, &failure)
+        })
+    }
+
     #[cfg(feature = "local")]
     pub(super) fn of_folder(local: LocalStore, label: String, preset: StorePreset) -> Self {
         Self(Arc::new(Inner {

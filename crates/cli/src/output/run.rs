@@ -14,7 +14,8 @@ use crate::terminal::one_line;
 impl Report for RunResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(other) = &self.other {
-            return writeln!(out, "nothing done: {}", one_line(other));
+            writeln!(out, "nothing done: {}", one_line(other))?;
+            return write_overdue(self, out);
         }
         for task in &self.tasks {
             write_task(task, self.dry_run, out)?;
@@ -22,11 +23,17 @@ impl Report for RunResult {
         if self.tasks.is_empty() {
             writeln!(out, "nothing is due")?;
         }
+        write_overdue(self, out)?;
         match &self.next {
             Some(next) => writeln!(out, "next: {} {} at {}", next.kind.name(), next.name, next.at),
             None => Ok(()),
         }
     }
+}
+
+fn write_overdue(result: &RunResult, out: &mut dyn Write) -> io::Result<()> {
+    let findings = result.overdue.iter().flat_map(|overdue| &overdue.findings);
+    findings.into_iter().try_for_each(|finding| writeln!(out, "OVERDUE {}", one_line(finding)))
 }
 
 fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {

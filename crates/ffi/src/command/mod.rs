@@ -3,6 +3,7 @@
 mod backup;
 mod cert;
 mod config;
+mod doctor;
 mod drill;
 mod keep;
 mod keygen;
@@ -15,6 +16,7 @@ mod whole;
 pub use backup::{sw_backup, sw_show, sw_snapshots, sw_sync, sw_verify};
 pub use cert::sw_cert;
 pub use config::{SW_SCHEMA_CONFIG, SW_SCHEMA_DOCUMENT, sw_config_check, sw_schema};
+pub use doctor::sw_doctor;
 pub use drill::sw_drill;
 pub use keep::{sw_pin, sw_plan_retention, sw_prune, sw_unpin};
 pub use keygen::sw_keygen;

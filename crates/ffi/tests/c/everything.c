@@ -314,9 +314,28 @@ static void commands(sw_ctx *ctx, memory *m) {
     CHECK(m->uploads == 0);
 }
 
+/* Each part is tried for real, whichever are here. */
+static void examined(void) {
+    static const char *well =
+        "state = \"state\"\n[sink.local]\ntype = \"local\"\npath = \"sink\"\n"
+        "[notify.ops]\ntype = \"command\"\ncommand = [\"sh\", \"-c\", \"cat > notice\"]\n";
+    static const char *ill = "state = \"state\"\n[sink.memory]\ntype = \"custom\"\n";
+    sw_ctx *ctx = open_text(well);
+    struct stat st;
+    CHECK(stat("notice", &st) != 0);
+    RUN(sw_doctor, ctx, "{}", NULL, SW_OK, "\"part\":\"sink local\",\"name\":\"delete\",\"state\":\"ok\"");
+    CHECK(stat("notice", &st) != 0);
+    RUN(sw_doctor, ctx, "{\"notify\":true}", NULL, SW_OK, "\"name\":\"send\",\"state\":\"ok\"");
+    CHECK(stat("notice", &st) == 0);
+    sw_ctx_free(ctx);
+    ctx = open_text(ill);
+    RUN(sw_doctor, ctx, "{}", NULL, SW_E_FINDINGS, "nobody has filled the custom sink");
+    sw_ctx_free(ctx);
+}
+
 /* Certificates, the proxy and services: each function has its commands, and says what it does not know. */
 static void webs(sw_ctx *ctx) {
-    static const command all[] = {sw_cert, sw_proxy, sw_service, sw_drill, sw_run, sw_apply};
+    static const command all[] = {sw_cert, sw_proxy, sw_service, sw_drill, sw_run, sw_apply, sw_doctor};
     sw_string *document = NULL;
     size_t i;
     RUN(sw_cert, ctx, "{\"command\":\"list\"}", NULL, SW_OK, "\"command\":\"cert list\"");
@@ -439,6 +458,7 @@ int main(int argc, char **argv) {
     sinks(ctx, &m);
     commands(ctx, &m);
     webs(ctx);
+    examined();
     keys();
     if (!quick) forked(ctx);
     sw_ctx_free(ctx);

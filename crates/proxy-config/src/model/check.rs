@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use seaworthy_core::{Error, ErrorKind, Name, Origin, Result};
 
 use super::{Action, Balance, Host, RealIp, Route, Server, Site, Switch, Trusted, Upstream, Web};
-use crate::target::Target;
+use crate::target::{NEWER, Target};
 
 impl Web {
     /// Fails with [`ErrorKind::Config`] at the first thing that cannot be rendered for `target`;
@@ -74,7 +74,7 @@ impl Web {
             .with("field", origin.field(field))
         };
         if !target.since(1, 18, 0) {
-            return Err(too_old("type", "nginx 1.18 or later"));
+            return Err(too_old("type", "nginx 1.18 or later").remedy_is(NEWER));
         }
         let tls = self.sites.values().any(|site| site.certificate.is_some());
         if tls && !target.has("http_ssl_module") {

@@ -44,7 +44,7 @@ pub use prune::{PruneRequest, PruneResult, Pruned};
 pub use restore::{
     DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,
 };
-pub use run::{Next, RunRequest, RunResult, Task, TaskKind, TaskReport};
+pub use run::{Next, Overdue, RunRequest, RunResult, Task, TaskKind, TaskReport};
 pub use service::{
     DeployFrom, DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest,
     ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,

@@ -50,6 +50,11 @@ impl Checks {
         self.checks
     }
 
+    /// How many there are by now.
+    pub(super) fn len(&self) -> usize {
+        self.checks.len()
+    }
+
     fn add(
         &mut self,
         name: &str,

@@ -5,6 +5,7 @@ mod certificates;
 mod checks;
 mod databases;
 mod disk;
+mod lifecycle;
 mod notifiers;
 mod own_files;
 mod programs;

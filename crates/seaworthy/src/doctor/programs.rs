@@ -2,6 +2,7 @@
 
 use seaworthy_backup::config::SourceConfig;
 use seaworthy_core::{CommandLine, Context};
+use seaworthy_proxy_config::NEWER_NGINX;
 use seaworthy_tls::manage::missing_programs;
 
 use super::Checks;
@@ -59,7 +60,13 @@ impl Seaworthy {
         let mut checks = Checks::of("proxy");
         let reply = self.proxy_check(cx).await;
         if let Some(result) = &reply.result {
-            checks.ok("program", format!("nginx {} runs", result.nginx));
+            let runs = format!("nginx {} runs", result.nginx);
+            match result.lacks.as_slice() {
+                [] => checks.ok("program", runs),
+                lacks => {
+                    checks.warn("program", format!("{runs}, but {}", lacks.join("; ")), NEWER_NGINX)
+                }
+            }
         }
         match &reply.error {
             Some(error) => checks.error("sites", error),

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
     config::{JobConfig, LimitConfig, SinkConfig},
-    sink::ObjectStoreSink,
+    sink::{ObjectStoreSink, s3::S3Options},
 };
 use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Name, Result, Timestamp};
 
-use super::Checks;
+use super::{Checks, lifecycle};
 use crate::{Seaworthy, bucket::Intent, keys::Purpose};
 
 /// The smallest part of an upload that stores take.
@@ -56,6 +56,7 @@ impl Seaworthy {
         };
         let trial = Trial { sink: &sink, remover: remover.as_ref(), folder, is_bucket };
         trial.run(&mut checks, cx).await;
+        self.look_at_lifecycle(name, &mut checks, cx).await;
         self.look_at_locks(name, &*sink, &mut checks, cx).await;
         checks
     }
@@ -67,18 +68,42 @@ impl Seaworthy {
         intent: Intent,
         cx: &Context,
     ) -> Result<Arc<dyn BackupSink>> {
+        match self.trial_options(name, intent, cx).await? {
+            Some(options) => Ok(Arc::new(ObjectStoreSink::s3(options)?)),
+            None => self.open_sink(name, intent, &LimitConfig::default(), cx).await,
+        }
+    }
+
+    /// The bucket behind the sink `name`, as it is tried; none where it is no bucket.
+    async fn trial_options(
+        &self,
+        name: &Name,
+        intent: Intent,
+        cx: &Context,
+    ) -> Result<Option<S3Options>> {
         let limit = LimitConfig::default();
         let mut options = match self.config.sink.get(name.as_str()) {
             Some(SinkConfig::S3(s3)) => self.s3_options(name, s3, intent, &limit, cx).await?,
             Some(SinkConfig::B2(b2)) => self.b2_options(name, b2, intent, &limit, cx).await?,
-            _ => return self.open_sink(name, intent, &limit, cx).await,
+            _ => return Ok(None),
         };
         options.object_lock = None;
         options.part_size = Some(PART);
         // A person waits for the answer.
         options.retries = options.retries.min(2);
         options.timeout = options.timeout.min(Duration::from_secs(30));
-        Ok(Arc::new(ObjectStoreSink::s3(options)?))
+        Ok(Some(options))
+    }
+
+    /// What the bucket does with objects by itself.
+    async fn look_at_lifecycle(&self, name: &Name, checks: &mut Checks, cx: &Context) {
+        let Some(config) = self.config.sink.get(name.as_str()) else { return };
+        let Ok(Some(options)) = self.trial_options(name, Intent::Use, cx).await else { return };
+        let rules = match ObjectStoreSink::s3(options.clone()) {
+            Ok(bucket) => bucket.lifecycle_rules().await,
+            Err(error) => Err(error),
+        };
+        lifecycle::judge(rules, config, &options, checks);
     }
 
     /// Whether snapshots are locked, where the file wants it: the newest one shows.
@@ -165,7 +190,7 @@ impl Trial<'_> {
         let Some(info) = checks.note("write", put, |_| "an object was stored".to_owned()) else {
             return false;
         };
-        self.look_at_clock(before, info.modified, cx.now(), checks);
+        look_at_clock(before, info.modified, cx.now(), checks);
         let whole = self.sink.get(&key, 1 << 10).await.and_then(|read| same(&read, &bytes));
         checks.note("read", whole, |()| "it reads back as it was".to_owned());
         let part = self.sink.get_range(&key, 10..16).await;
@@ -190,26 +215,6 @@ impl Trial<'_> {
     /// Backblaze keeps every version, so who cannot see them cannot delete.
     fn must_see_versions(&self) -> bool {
         self.sink.to_string().starts_with("b2://")
-    }
-
-    fn look_at_clock(
-        &self,
-        before: Timestamp,
-        store: Timestamp,
-        after: Timestamp,
-        checks: &mut Checks,
-    ) {
-        // Stores cut fractions of seconds off.
-        let ahead = store.since(after);
-        let behind = before.since(store).saturating_sub(Duration::from_secs(1));
-        let (off, way) = if ahead > behind { (ahead, "behind") } else { (behind, "ahead of") };
-        let message = format!("this machine's clock is {} s {way} the store's", off.as_secs());
-        let remedy = "set the clock: `timedatectl set-ntp true`";
-        match off {
-            off if off >= TOO_MUCH_SKEW => checks.fail("clock", message, remedy),
-            off if off >= SKEW => checks.warn("clock", message, remedy),
-            _ => checks.ok("clock", "this machine's clock agrees with the store's"),
-        }
     }
 
     /// An object that is larger than a part.
@@ -281,6 +286,22 @@ impl Trial<'_> {
     }
 }
 
+/// Judges this machine's clock by when the store says that something was written that was begun
+/// `before` and ended `after`.
+fn look_at_clock(before: Timestamp, store: Timestamp, after: Timestamp, checks: &mut Checks) {
+    // Stores cut fractions of seconds off.
+    let ahead = store.since(after);
+    let behind = before.since(store).saturating_sub(Duration::from_secs(1));
+    let (off, way) = if ahead > behind { (ahead, "behind") } else { (behind, "ahead of") };
+    let message = format!("this machine's clock is {} s {way} the store's", off.as_secs());
+    let remedy = "set the clock: `timedatectl set-ntp true`";
+    match off {
+        off if off >= TOO_MUCH_SKEW => checks.fail("clock", message, remedy),
+        off if off >= SKEW => checks.warn("clock", message, remedy),
+        _ => checks.ok("clock", "this machine's clock agrees with the store's"),
+    }
+}
+
 fn same(read: &[u8], written: &[u8]) -> Result<()> {
     if read == written {
         return Ok(());
@@ -298,4 +319,36 @@ fn trial_folder() -> Result<ObjectKey> {
         Error::new(ErrorKind::Io, "doctor", message).caused_by(source)
     })?;
     format!("seaworthy-doctor-{:016x}", u64::from_le_bytes(random)).parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::CheckState;
+
+    #[test]
+    fn a_clock_that_is_off_is_named_with_its_direction() {
+        let state = |ahead: i64| {
+            let at = |seconds: i64| Timestamp::from_unix(1_000_000 + seconds);
+            let mut checks = Checks::of("sink s");
+            look_at_clock(at(0), at(ahead), at(2), &mut checks);
+            let check = checks.into_vec().remove(0);
+            (check.state, check.message)
+        };
+        for seconds in [-30, 0, 1, 30] {
+            assert_eq!(state(seconds).0, CheckState::Ok, "{seconds}");
+        }
+        let (warned, message) = state(90);
+        assert_eq!(
+            (warned, message.contains("88 s behind")),
+            (CheckState::Warning, true),
+            "{message}"
+        );
+        let (failed, message) = state(-1000);
+        assert_eq!(
+            (failed, message.contains("999 s ahead of")),
+            (CheckState::Failed, true),
+            "{message}"
+        );
+    }
 }

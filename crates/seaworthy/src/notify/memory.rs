@@ -130,7 +130,9 @@ fn decide(
     }
     let told = wrong.and_then(|wrong| wrong.told);
     if occasion.is_bad() {
-        let other = wrong.is_some_and(|wrong| wrong.occasion != occasion);
+        // That it is late adds nothing to why.
+        let other =
+            occasion != Occasion::Overdue && wrong.is_some_and(|wrong| wrong.occasion != occasion);
         let due = told.is_none_or(|told| now.since(told) >= repeat || now < told);
         let since = wrong.filter(|_| told.is_some() && !other).map(|wrong| wrong.since);
         return if wants(occasion) && (other || due) {
@@ -204,6 +206,28 @@ mod tests {
                 KeepBack,
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn that_it_is_late_adds_nothing_to_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::new("ops").unwrap();
+        let mut memory = Memory::open(folder.path(), &name).await.unwrap();
+        use Decision::{KeepBack, Tell};
+        let start = Some(Timestamp::from_unix(1000));
+        for (occasion, at, expected) in [
+            (Occasion::Failure, 1000, Tell(Occasion::Failure, None)),
+            (Occasion::Overdue, 2800, KeepBack),
+            (Occasion::Overdue, 1000 + 86_400, Tell(Occasion::Overdue, start)),
+            (Occasion::Failure, 2000 + 86_400, Tell(Occasion::Failure, None)),
+            (Occasion::Recovery, 3000 + 86_400, Tell(Occasion::Recovery, start)),
+            (Occasion::Overdue, 4000 + 86_400, Tell(Occasion::Overdue, None)),
+        ] {
+            let notice = notice(occasion, at);
+            let decision = Memory::decide(Some(&memory), &notice, |_| true, DAY);
+            memory.keep(&notice, decision != KeepBack, &decision).unwrap();
+            assert_eq!(decision, expected, "{occasion} at {at}");
+        }
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod forecast;
 mod hosts;
 mod html;
 mod judge;
+mod overdue;
 mod prometheus;
 mod remember;
 mod services;
@@ -29,6 +30,7 @@ pub use document::{
     ServiceState, SinkStatus, SiteStatus, Status,
 };
 pub use finding::{Finding, Severity};
+pub(crate) use overdue::{Lateness, expected_since};
 pub use words::ago;
 
 use crate::{Reply, Seaworthy, machine};

@@ -34,6 +34,12 @@ fn route(state: &mut State, head: &Parts, body: Bytes) -> Result<Answer, Refusal
     let has = |name: &str| query.contains_key(name);
     let get = |name: &str| query.get(name).cloned().unwrap_or_default();
 
+    if head.method == Method::GET && has("lifecycle") {
+        // A matter of the bucket: the key's prefix does not count.
+        allowed(state, head, "listBuckets", None)?;
+        let none = || Refusal(404, "NoSuchLifecycleConfiguration", "there is none".into());
+        return state.lifecycle.clone().map(|text| with(200, text)).ok_or_else(none);
+    }
     let capability = match head.method {
         Method::GET if key.is_empty() => "listFiles",
         Method::GET | Method::HEAD => "readFiles",
@@ -41,9 +47,9 @@ fn route(state: &mut State, head: &Parts, body: Bytes) -> Result<Answer, Refusal
         _ => "writeFiles",
     };
     let name = if key.is_empty() { get("prefix") } else { key.clone() };
-    allowed(state, head, capability, &name)?;
+    allowed(state, head, capability, Some(&name))?;
     if head.headers.contains_key("x-amz-object-lock-mode") {
-        allowed(state, head, "writeFileRetentions", &name)?;
+        allowed(state, head, "writeFileRetentions", Some(&name))?;
         if head.method == Method::PUT && !head.headers.contains_key("content-md5") {
             let message = "Content-MD5 is needed with Object Lock";
             return Err(Refusal(400, "InvalidRequest", message.into()));
@@ -107,8 +113,13 @@ fn route(state: &mut State, head: &Parts, body: Bytes) -> Result<Answer, Refusal
     }
 }
 
-/// Whether the key that signed has the capability, for names like this.
-fn allowed(state: &State, head: &Parts, capability: &str, name: &str) -> Result<(), Refusal> {
+/// Whether the key that signed has the capability, for names like this where it is about one.
+fn allowed(
+    state: &State,
+    head: &Parts,
+    capability: &str,
+    name: Option<&str>,
+) -> Result<(), Refusal> {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let id = header("authorization")
         .and_then(|text| text.split_once("Credential=")?.1.split('/').next())
@@ -116,7 +127,9 @@ fn allowed(state: &State, head: &Parts, capability: &str, name: &str) -> Result<
     let key = state.keys.iter().find(|key| key.id == id);
     let unknown = || Refusal(403, "InvalidAccessKeyId", "the key is not valid".into());
     let key = key.ok_or_else(unknown)?;
-    if !key.capabilities.contains(capability) || !name.starts_with(&key.prefix) {
+    if !key.capabilities.contains(capability)
+        || name.is_some_and(|name| !name.starts_with(&key.prefix))
+    {
         return Err(Refusal(403, "AccessDenied", "not entitled".into()));
     }
     Ok(())

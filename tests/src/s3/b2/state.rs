@@ -16,6 +16,8 @@ pub(super) struct State {
     pub(super) next: u64,
     /// How many objects a page of a listing has.
     pub(super) page: usize,
+    /// The bucket's lifecycle rules, as it answers with them.
+    pub(super) lifecycle: Option<String>,
 }
 
 #[derive(Debug)]

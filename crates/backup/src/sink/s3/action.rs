@@ -19,6 +19,7 @@ pub(super) enum Action {
     HeadObject,
     ListObjectsV2,
     ListObjectVersions,
+    GetLifecycleConfiguration,
     DeleteObject,
     DeleteObjectVersion,
 }
@@ -40,6 +41,7 @@ impl Action {
             Method::HEAD => Self::HeadObject,
             _ if has("uploads") => Self::ListMultipartUploads,
             _ if has("versions") => Self::ListObjectVersions,
+            _ if has("lifecycle") => Self::GetLifecycleConfiguration,
             _ if has("list-type") => Self::ListObjectsV2,
             _ => Self::GetObject,
         }
@@ -68,12 +70,14 @@ impl Action {
                 Flavour::B2,
                 Self::ListObjectsV2 | Self::ListObjectVersions | Self::ListMultipartUploads,
             ) => "listFiles",
+            (Flavour::B2, Self::GetLifecycleConfiguration) => "listBuckets",
             (Flavour::B2, Self::DeleteObject | Self::DeleteObjectVersion) => "deleteFiles",
             (Flavour::B2, _) => "writeFiles",
             (Flavour::S3, Self::GetObject | Self::HeadObject) => "s3:GetObject",
             (Flavour::S3, Self::ListObjectsV2) => "s3:ListBucket",
             (Flavour::S3, Self::ListObjectVersions) => "s3:ListBucketVersions",
             (Flavour::S3, Self::ListMultipartUploads) => "s3:ListBucketMultipartUploads",
+            (Flavour::S3, Self::GetLifecycleConfiguration) => "s3:GetLifecycleConfiguration",
             (Flavour::S3, Self::AbortMultipartUpload) => "s3:AbortMultipartUpload",
             (Flavour::S3, Self::DeleteObject) => "s3:DeleteObject",
             (Flavour::S3, Self::DeleteObjectVersion) => "s3:DeleteObjectVersion",
@@ -104,6 +108,7 @@ mod tests {
             (Method::GET, "list-type=2&prefix=versions", Action::ListObjectsV2),
             (Method::GET, "prefix=a&versions=", Action::ListObjectVersions),
             (Method::GET, "uploads=&prefix=a", Action::ListMultipartUploads),
+            (Method::GET, "lifecycle=", Action::GetLifecycleConfiguration),
             (Method::GET, "", Action::GetObject),
         ] {
             assert_eq!(Action::of(&method, query), action, "{method} {query}");

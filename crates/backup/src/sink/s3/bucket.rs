@@ -217,7 +217,7 @@ impl Bucket {
         }
     }
 
-    async fn list<T: DeserializeOwned>(&self, query: &[(&str, &str)]) -> Result<T> {
+    pub(super) async fn list<T: DeserializeOwned>(&self, query: &[(&str, &str)]) -> Result<T> {
         let (_, body) = self.call(Method::GET, "", query).await?;
         quick_xml::de::from_reader(&*body).map_err(|error| Failure::lost(&error))
     }

@@ -9,6 +9,7 @@ mod bucket;
 mod credentials;
 mod failure;
 mod headers;
+mod lifecycle;
 mod pace;
 mod proxy;
 mod service;
@@ -22,6 +23,7 @@ pub(super) use self::{bucket::Bucket, failure::Failure};
 pub use self::{
     credentials::{MachineRole, S3Credentials},
     headers::{ObjectLock, ServerEncryption},
+    lifecycle::LifecycleRule,
     proxy::S3Proxy,
 };
 use self::{

@@ -12,6 +12,8 @@ use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
 pub struct ProxyCheckResult {
     /// The version of nginx that was asked.
     pub nginx: String,
+    /// What the files do without because this version does not know it.
+    pub lacks: Vec<String>,
     /// How many sites there are.
     pub sites: usize,
     /// Whether nginx takes all of them together.
@@ -36,6 +38,7 @@ impl Seaworthy {
         };
         let result = ProxyCheckResult {
             nginx: prepared.target.version.to_string(),
+            lacks: prepared.target.lacks().into_iter().map(str::to_owned).collect(),
             sites: prepared.web.sites.len(),
             accepted: error.is_none(),
             refused: refused.iter().map(|(left_out, _)| left_out.clone()).collect(),

@@ -1,9 +1,12 @@
 //! `run`: everything that is due now, which is what one timer calls.
 
 mod stages;
+mod watch;
 
 use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Timestamp, durable};
 use serde::Serialize;
+
+pub use watch::Overdue;
 
 use super::{CertRun, Drilled, JobResult, Pruned, Synced};
 use crate::{
@@ -28,6 +31,9 @@ pub struct RunResult {
     pub tasks: Vec<Task>,
     /// What is due next.
     pub next: Option<Next>,
+    /// Jobs that lack a backup which should be there, as far as that was looked at: the sinks are
+    /// asked once for each backup, and hourly while it is late.
+    pub overdue: Vec<Overdue>,
     /// Who is at it already: then nothing was done.
     pub other: Option<String>,
     /// Whether nothing was done.
@@ -121,12 +127,17 @@ impl Seaworthy {
     /// sinks lack, retention where runs only add, drills. What fails does not stop the rest. What
     /// was due while the machine was off is made up for once.
     ///
-    /// Where another one is at it already, nothing is done and nothing is wrong.
+    /// Where another one is at it already, nothing is done and nothing is wrong. At the end those
+    /// who want to know are told which backups are overdue.
     pub async fn run(&self, request: RunRequest, cx: &Context) -> Reply<RunResult> {
         let (mut run, _lock) = match self.begin_run(request, cx) {
             Ok(Begun::Ours(run, lock)) => (run, lock),
             Ok(Begun::Theirs(other)) => {
-                let result = RunResult { other: Some(other), ..RunResult::default() };
+                let mut result = RunResult { other: Some(other), ..RunResult::default() };
+                if !request.dry_run {
+                    // It may be the one that hangs.
+                    self.watch(&mut result, cx).await;
+                }
                 let detailed = request.detailed_exit_code;
                 return Reply::new(
                     result,
@@ -136,6 +147,9 @@ impl Seaworthy {
             Err(error) => return error.into(),
         };
         let stopped = run.all_stages().await.err();
+        if !request.dry_run {
+            self.watch(&mut run.result, cx).await;
+        }
         let mut outcome = run.outcome;
         if outcome == Outcome::NothingToDo && !request.detailed_exit_code {
             outcome = Outcome::Done;

@@ -90,7 +90,28 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{long, short};
+    use crate::notify::service::sample::{has_shape, long, short};
+
+    #[test]
+    fn a_message_has_the_form_of_execute_webhook() {
+        // https://discord.com/developers/docs/resources/webhook#execute-webhook, and of the embed
+        // https://discord.com/developers/docs/resources/message#embed-object.
+        let shape = json!({
+            "username": "string",
+            "allowed_mentions": { "parse": ["string"] },
+            "embeds": [{
+                "title": "string",
+                "description": "string",
+                "color": "integer",
+                "timestamp": "time",
+                "fields": [{ "name": "string", "value": "string", "inline": "boolean" }],
+                "footer": { "text": "string" },
+            }],
+        });
+        for notice in [short(), long()] {
+            has_shape(&message(&notice), &shape);
+        }
+    }
 
     #[test]
     fn a_message_is_within_what_discord_takes() {

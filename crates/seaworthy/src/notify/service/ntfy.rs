@@ -82,7 +82,22 @@ fn message(topic: &str, notice: &Notice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{long, short};
+    use crate::notify::service::sample::{has_shape, long, short};
+
+    #[test]
+    fn a_message_has_the_form_of_publishing_as_json() {
+        // https://docs.ntfy.sh/publish/#publish-as-json
+        let shape = json!({
+            "topic": "string",
+            "title": "string",
+            "message": "string",
+            "priority": "integer",
+            "tags": ["string"],
+        });
+        for notice in [short(), long()] {
+            has_shape(&message("t", &notice), &shape);
+        }
+    }
 
     #[test]
     fn a_message_is_shown_and_not_attached() {

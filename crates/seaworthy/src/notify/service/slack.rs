@@ -69,7 +69,26 @@ fn message(notice: &Notice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{long, short};
+    use crate::notify::service::sample::{has_shape, long, short};
+
+    #[test]
+    fn a_message_has_the_form_of_an_incoming_webhook() {
+        // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, and of the blocks
+        // https://docs.slack.dev/reference/block-kit/blocks: header, section, context.
+        let text = json!({ "type": "=plain_text", "text": "string", "emoji": "boolean" });
+        let shape = json!({
+            "text": "string",
+            "blocks": [
+                { "type": "=header", "text": text },
+                { "type": "=section", "text": text },
+                { "type": "=section", "fields": [text] },
+                { "type": "=context", "elements": [text] },
+            ],
+        });
+        for notice in [short(), long()] {
+            has_shape(&message(&notice), &shape);
+        }
+    }
 
     #[test]
     fn a_message_is_within_what_slack_takes() {

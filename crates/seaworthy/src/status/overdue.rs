@@ -1,0 +1,59 @@
+//! What of a job is late: the part of `status` that somebody is told of without asking.
+
+use seaworthy_core::{Context, Name, Result, Schedule, TimeZone, Timestamp};
+
+use super::{Finding, due, judge};
+use crate::Seaworthy;
+
+/// How a job does beside its schedule, as its sinks say.
+#[derive(Debug)]
+pub(crate) struct Lateness {
+    /// The moment since which a good backup should have begun.
+    pub(crate) due: Option<Timestamp>,
+    /// How long the last good backup took, in seconds.
+    pub(crate) seconds: f64,
+    /// What is overdue, a finding for each sink.
+    pub(crate) overdue: Vec<Finding>,
+    /// Whether a sink could not be asked.
+    pub(crate) unknown: bool,
+    /// Whether a newest backup is not good, late or not.
+    pub(crate) doubtful: bool,
+}
+
+impl Lateness {
+    /// Whether nothing is late, for certain.
+    pub(crate) fn is_well(&self) -> bool {
+        self.overdue.is_empty() && !self.unknown
+    }
+}
+
+/// The moment since which a good backup should have begun, where the last one took `seconds`.
+/// Nobody is asked.
+pub(crate) fn expected_since(
+    schedule: &Schedule,
+    now: Timestamp,
+    seconds: f64,
+    zone: &TimeZone,
+) -> Option<Timestamp> {
+    due::expected_since(schedule, now, seconds, zone)
+}
+
+impl Seaworthy {
+    /// Asks the sinks of the job `name` whether its backups are late.
+    pub(crate) async fn lateness(&self, name: &Name, cx: &Context) -> Result<Lateness> {
+        let job = self.job_status(name, false, cx).await?.status;
+        let late = |finding: &Finding| {
+            matches!(finding.rule.as_str(), "backup.overdue" | "backup.missing")
+        };
+        let mut overdue = judge::judge(&job, cx.now());
+        overdue.retain(|finding| job.due.is_some() && late(finding));
+        let last = job.sinks.first().and_then(|sink| sink.last_good.as_ref());
+        Ok(Lateness {
+            due: job.due,
+            seconds: last.map_or(0.0, |last| last.seconds),
+            overdue,
+            unknown: job.sinks.iter().any(|sink| sink.error.is_some()),
+            doubtful: job.sinks.iter().any(|sink| sink.newest_bad.is_some()),
+        })
+    }
+}
