@@ -5,7 +5,7 @@ certificates of which none is due.
 Fails where Seaworthy takes more than 0.05 of lego's time, 0.1 of certbot's time, lego's memory, 50 ms for the look, or
 any request for it.
 
-Usage: benches/race_certificates.py [ROUNDS]      (needs pebble, lego and certbot from Debian)
+Usage: benches/race_certificates.py [ROUNDS [PROGRAM]]      (needs pebble, lego and certbot from Debian)
 """
 
 import json
@@ -84,9 +84,12 @@ challenge = {{ type = "http-01", webroot = "www" }}
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=ROOT, check=True)
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    program = target / "release/seaworthy"
+    if len(sys.argv) > 2:
+        program = pathlib.Path(sys.argv[2]).resolve()
+    else:
+        subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=ROOT, check=True)
+        target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        program = target / "release/seaworthy"
     here = pathlib.Path(tempfile.mkdtemp())
     acme, management, dns, dns_management, http = (free_port() for _ in range(5))
     config = here / "seaworthy.toml"

@@ -87,8 +87,15 @@ impl Seaworthy {
         if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
             return Vec::new();
         }
-        let current = self.certificate_manager().store().current(name).ok().flatten();
-        let validity = current.map(|version| version.chain.leaf().validity());
+        // A thousand certificates need not be read for nobody.
+        if self.config.notify.is_empty() {
+            return Vec::new();
+        }
+        let manager = self.certificate_manager();
+        let store = manager.store();
+        let id = store.current_id(name).ok().flatten();
+        let current = id.and_then(|id| store.glance(name, &id).ok().flatten());
+        let validity = current.map(|glance| glance.leaf.validity());
         let ends = validity.filter(|validity| {
             let left = validity.not_after.since(cx.now()).as_secs();
             left < validity.lifetime().as_secs() / END_OF_LIFE
