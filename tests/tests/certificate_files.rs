@@ -51,7 +51,9 @@ fn what_somebody_else_issues_lies_at_our_paths_too() {
     issuer.ok(&["cert", "issue"]);
     let theirs = |file: &str| fs::read(issuer.path("tls/live/api").join(file)).unwrap();
     let config = "state = \"state\"\n[tls]\nstore = \"tls\"\n[certificate.api]\nnames = [\"api.example.com\"]\n\
-                  external = { chain = \"their.pem\", key = \"their.key\" }\n";
+                  external = { chain = \"their.pem\", key = \"their.key\" }\n\
+                  [site.api]\nhosts = [\"api.example.com\"]\ncertificate = \"api\"\n\
+                  routes = [{ path = \"/\", files = { root = \"/srv/api\" } }]\n";
     let lab = Lab::new().with_config(config);
     for _ in 0..2 {
         lab.write("their.pem", theirs("fullchain.pem"));
@@ -68,6 +70,8 @@ fn what_somebody_else_issues_lies_at_our_paths_too() {
         lab.run(&["cert", "renew", "--detailed-exit-code"]).expect_code(4);
         issuer.ok(&["cert", "issue", "--force"]);
     }
+    let rendered = lab.run(&["proxy", "render"]).stdout;
+    assert!(rendered.contains("tls/live/api/fullchain.pem"), "{rendered}");
     // Half of a new pair takes nothing away.
     let before = fs::read(lab.path("tls/live/api/fullchain.pem")).unwrap();
     lab.write("their.pem", theirs("fullchain.pem"));

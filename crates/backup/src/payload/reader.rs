@@ -80,8 +80,8 @@ impl PayloadReader {
         self.shared.workers
     }
 
-    /// How many bytes were fetched from sinks so far: as stored, encrypted ones with what is around
-    /// them.
+    /// How many bytes were fetched from sinks so far, by this and all its clones: as stored,
+    /// encrypted ones with what is around them.
     pub fn fetched(&self) -> u64 {
         self.shared.fetched.load(Ordering::Relaxed)
     }

@@ -152,6 +152,7 @@ impl PostgresTarget {
         selection: &Selection,
         cx: &Context,
     ) -> Result<()> {
+        let before = payload.fetched();
         let record = units::server(payload).await?;
         units::check(payload, selection).await?;
         let created = self.create(&record).await?;
@@ -181,7 +182,7 @@ impl PostgresTarget {
         }
         self.report.files = 1;
         self.report.bytes = loaded;
-        self.report.fetched = payload.fetched();
+        self.report.fetched = payload.fetched() - before;
         Ok(())
     }
 }

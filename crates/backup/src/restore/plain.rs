@@ -55,8 +55,9 @@ impl RestoreTarget for PlainTarget {
         let fail = |e| Error::io("restore", format!("cannot write {}", path.display()), e);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = Arc::new(file.map_err(fail)?);
+        let before = payload.fetched();
         write_frames(&payload, file.clone(), &path, cx).await?;
-        self.report.fetched = payload.fetched();
+        self.report.fetched = payload.fetched() - before;
         self.report.bytes = file.metadata().map_err(fail)?.len();
         if self.report.bytes != source.plain {
             let message = format!(

@@ -163,8 +163,9 @@ impl RestoreTarget for SqliteTarget {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged);
         let file = Arc::new(file.map_err(fail)?);
         self.staged = Some(staged.clone());
+        let before = payload.fetched();
         write_frames(&payload, file.clone(), &staged, cx).await?;
-        self.report.fetched = payload.fetched();
+        self.report.fetched = payload.fetched() - before;
 
         let size = file.metadata().map_err(fail)?.len();
         if size != record.size {

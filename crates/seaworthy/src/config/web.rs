@@ -27,17 +27,11 @@ impl Config {
         Ok(web)
     }
 
-    /// Where the certificate `name` lies for those who serve it. Paths that never move.
+    /// Where the certificate `name` lies for those who serve it. Paths that never move; what
+    /// somebody else issues comes there once its key was seen to fit.
     fn certificate_files(&self, name: &Name) -> Result<CertificateFiles> {
-        let external = self.certificate.get(name.as_str()).and_then(|c| c.external.as_ref());
-        let (chain, key) = match external {
-            Some(files) => (files.chain.clone(), files.key.clone()),
-            None => {
-                let live = self.tls.clone().unwrap_or_default().store().join("live");
-                let live = live.join(name.as_str());
-                (live.join("fullchain.pem"), live.join("privkey.pem"))
-            }
-        };
+        let live = self.tls.clone().unwrap_or_default().store().join("live").join(name.as_str());
+        let (chain, key) = (live.join("fullchain.pem"), live.join("privkey.pem"));
         let path = |path: &Path| {
             FilePath::new(path.to_string_lossy()).map_err(|error| {
                 Error::new(ErrorKind::Config, "config.read", error.to_string())

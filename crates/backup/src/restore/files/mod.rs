@@ -91,7 +91,7 @@ impl RestoreTarget for FilesTarget {
         cx: &Context,
     ) -> Result<()> {
         let (places, selection, cx) = (self.places(selection)?, selection.clone(), cx.clone());
-        let workers = payload.workers().max(1);
+        let (workers, before) = (payload.workers().max(1), payload.fetched());
         let shared = blocking(move || {
             let scope = Scope::new(places, selection, &payload)?;
             Shared::new(scope, payload, &cx).map(Arc::new)
@@ -108,7 +108,7 @@ impl RestoreTarget for FilesTarget {
         blocking(move || complete::complete(&completing)).await?;
         self.report.files = shared.files.load(Ordering::Relaxed);
         self.report.bytes = shared.bytes.load(Ordering::Relaxed);
-        self.report.fetched = shared.reader.fetched();
+        self.report.fetched = shared.reader.fetched() - before;
         self.report.warnings = shared.metadata.warnings.take();
         Ok(())
     }

@@ -209,15 +209,14 @@ impl Seaworthy {
         Ok(wanted || live.is_some_and(|live| live.exists()))
     }
 
-    /// The certificates that sites name and that are not issued yet; others bring their own files.
+    /// The certificates that sites name and that are not there yet.
     fn lacking_certificates(&self) -> Vec<(Name, Vec<Identifier>)> {
         let store = self.certificate_manager().store().clone();
         let used = |name: &Name| {
             self.config.site.iter().any(|(_, site)| site.certificate.as_ref() == Some(name))
         };
-        let lacking = self.config.certificate.iter().filter(|(name, config)| {
-            config.external.is_none()
-                && used(name)
+        let lacking = self.config.certificate.iter().filter(|(name, _)| {
+            used(name)
                 && (store.is_stand_in(name) || !store.live(name).join("fullchain.pem").exists())
         });
         lacking.map(|(name, config)| (name.clone(), config.names.clone())).collect()
