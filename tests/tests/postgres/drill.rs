@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -204,25 +204,31 @@ fn what_a_killed_drill_left_goes_with_the_next_one_and_what_is_in_use_stays() {
     let shop = Shop::new(&format!("{SHOP} {slow}"), "application_name = \"a drill to kill\"")
         .with("[backup.nightly.drill]\nchecks = [\"select slow()\"]\n");
     shop.ok(&["backup"]);
-    let asking = |but: &str| {
+    let asking = |drill: &mut Child, but: &str| {
         let asked = format!(
             "SELECT coalesce(min(datname), '') FROM pg_stat_activity WHERE datname <> '{but}'
              AND application_name = 'a drill to kill' AND query LIKE 'select slow()%'"
         );
-        let mut scratch = String::new();
-        while scratch.is_empty() {
-            scratch = server().sql("postgres", &asked);
+        loop {
+            let scratch = server().sql("postgres", &asked);
+            if !scratch.is_empty() {
+                return scratch;
+            }
+            if drill.try_wait().unwrap().is_some() {
+                let mut why = String::new();
+                drill.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+                panic!("the drill ended before it asked: {why}");
+            }
         }
-        scratch
     };
     let start = || {
         let mut command = shop.command(&["drill", "nightly"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let mut first = start();
-    let left = asking("");
+    let left = asking(&mut first, "");
     let mut second = start();
-    let used = asking(&left);
+    let used = asking(&mut second, &left);
     assert_eq!(databases(&left), [left.as_str()], "the second drill dropped the first one's");
     first.kill().unwrap();
     first.wait().unwrap();
@@ -230,7 +236,7 @@ fn what_a_killed_drill_left_goes_with_the_next_one_and_what_is_in_use_stays() {
     let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{left}'");
     while server().sql("postgres", &busy) != "0" {}
     let mut third = start();
-    let other = asking(&used);
+    let other = asking(&mut third, &used);
     assert!(databases(&left).is_empty(), "{left} is left");
     assert_eq!(databases(&used), [used.as_str()]);
     for (child, scratch) in [(&mut second, &used), (&mut third, &other)] {
