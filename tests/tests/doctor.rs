@@ -71,6 +71,15 @@ fn a_healthy_machine_is_well_and_left_as_it_was() {
 }
 
 #[test]
+fn folders_that_were_not_there_are_not_there_afterwards() {
+    let lab = Lab::new();
+    lab.write("data/a", "x");
+    let before = tree(&lab.path("."));
+    lab.ok(&["doctor"]);
+    assert_eq!(tree(&lab.path(".")).split_off(1), before[1..]);
+}
+
+#[test]
 fn what_others_can_read_and_what_cannot_be_run_is_named() {
     let lab = Lab::new().with_job(
         "sources.data = { type = \"command\", command = [\"no-such-program\"] }\n\

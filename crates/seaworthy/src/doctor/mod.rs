@@ -6,6 +6,7 @@ mod checks;
 mod databases;
 mod disk;
 mod lifecycle;
+mod new_folders;
 mod notifiers;
 mod own_files;
 mod programs;
@@ -40,6 +41,7 @@ impl Seaworthy {
     /// Tries each part that the file names. Parts are tried side by side. A failed check is
     /// [`Outcome::Findings`].
     pub async fn doctor(&self, request: &DoctorRequest, cx: &Context) -> Reply<DoctorResult> {
+        let _new_folders = self.new_folders();
         let own = async { vec![self.look_at_own_files(), self.look_at_disks()] };
         let sinks = join_all(self.config.sink.names().map(|name| self.try_sink(name, cx)));
         let databases = self.try_databases(cx);
