@@ -126,6 +126,7 @@ impl ConnectOptions {
                 keywords.entry(keyword.to_owned()).or_insert_with(|| value.to_owned());
             }
         }
+        let address = keywords.get("hostaddr").cloned();
         let mut default = |key: &str, value: &str| {
             keywords.entry(key.to_owned()).or_insert_with(|| value.to_owned());
         };
@@ -134,7 +135,15 @@ impl ConnectOptions {
         let user = environment.get("USER").or(environment.get("LOGNAME"));
         default("user", user.unwrap_or("postgres"));
         let socket = "/var/run/postgresql";
-        default("host", if Path::new(socket).is_dir() { socket } else { "localhost" });
+        // An address stands for its host, where that has no name of its own.
+        default(
+            "host",
+            match &address {
+                Some(address) => address,
+                None if Path::new(socket).is_dir() => socket,
+                None => "localhost",
+            },
+        );
         for (key, file) in [
             ("sslrootcert", ".postgresql/root.crt"),
             ("sslcert", ".postgresql/postgresql.crt"),
@@ -395,6 +404,17 @@ mod tests {
         fs::set_permissions(at(".pgpass"), fs::Permissions::from_mode(0o644)).unwrap();
         let error = ConnectOptions::parse("service=prod", &env).unwrap_err();
         assert!(error.remedy().unwrap().contains("chmod 0600"));
+    }
+
+    #[test]
+    fn an_address_without_a_name_is_not_taken_for_the_local_socket() {
+        let env = environment(&[("PGHOSTADDR", "192.0.2.7")]);
+        let options = ConnectOptions::parse("dbname=app", &env).unwrap();
+        assert_eq!(options.to_string(), "192.0.2.7:5432/app");
+        let [place] = &options.places().unwrap()[..] else { panic!("one host") };
+        assert_eq!(place.socket, None);
+        let named = ConnectOptions::parse("host=db hostaddr=192.0.2.7", &env).unwrap();
+        assert_eq!(named.to_string(), "db:5432/postgres");
     }
 
     #[test]
