@@ -203,8 +203,6 @@ impl Rows {
     }
 
     /// Waits until there is a row for [`next`](Self::next). Says no at the end.
-    ///
-    /// Nothing is lost where this is dropped while it waits.
     pub(super) async fn wait(&mut self) -> Result<bool, tokio_postgres::Error> {
         loop {
             if self.end_of_message().is_some_and(|end| end <= self.batch.len()) {

@@ -1,6 +1,5 @@
 /* Calls every function of the library at least once, rightly and wrongly. Run under valgrind. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 
 #include "check.h"
 #include "memory_sink.h"
+#include "task_count.h"
 
 static const char *CONFIG =
     "state = \"state\"\n"
@@ -76,16 +76,6 @@ static void write_file(const char *path, const char *text, size_t times) {
     CHECK(file != NULL);
     while (times--) fputs(text, file);
     CHECK(fclose(file) == 0);
-}
-
-static int threads(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *entry;
-    int count = 0;
-    CHECK(tasks != NULL);
-    while ((entry = readdir(tasks))) count += entry->d_name[0] != '.';
-    closedir(tasks);
-    return count;
 }
 
 typedef void (*handler)(int);
@@ -449,7 +439,7 @@ int main(int argc, char **argv) {
     write_file("data/a.txt", "hello\n", 1);
     write_file("data/b.txt", "the same line again and again\n", 20000);
     handlers(before);
-    CHECK(threads() == 1);
+    CHECK(task_count() == 1);
     strings_and_errors();
     opening();
     without_a_context();
@@ -464,7 +454,7 @@ int main(int argc, char **argv) {
     sw_ctx_free(ctx);
     CHECK(m.finalized == 1);
     conformance(!quick);
-    CHECK(threads() == 1);
+    CHECK(task_count() == 1);
     if (quick) {
         /* Valgrind lacks pidfd_open(2), without which a SIGCHLD handler waits for commands. */
         puts("everything holds");

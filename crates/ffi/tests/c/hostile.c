@@ -1,12 +1,12 @@
 /* What no caller should do, and a later or an earlier one might: structs of other sizes, calls from
  * inside callbacks, and a context that is freed at once after a call that was stopped. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "memory_sink.h"
+#include "task_count.h"
 
 static const char *CONFIG =
     "state = \"state\"\n[sink.memory]\ntype = \"custom\"\n"
@@ -210,16 +210,6 @@ static void all_sizes(memory *m) {
     sizes(with_notifier, &notifier, sizeof notifier.known, SW_E_INVALID_INPUT);
 }
 
-static int threads(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    struct dirent *entry;
-    int count = 0;
-    CHECK(tasks != NULL);
-    while ((entry = readdir(tasks))) count += entry->d_name[0] != '.';
-    closedir(tasks);
-    return count;
-}
-
 /* Stops after so many events. */
 static int32_t stop(void *user_data, const char *json, size_t len) {
     int *left = (int *)user_data;
@@ -247,7 +237,7 @@ static void stopped_and_freed(void) {
         call.size = sizeof call;
         call.progress = &told;
         EXPECT(SW_OK, sw_ctx_open_text(CONFIG, strlen(CONFIG), NULL, 0, NULL, &ctx, &error));
-        CHECK(threads() > 1);
+        CHECK(task_count() > 1);
         EXPECT(SW_OK, sw_ctx_add_sink(ctx, "memory", 6, &sink, &error));
         code = sw_backup(ctx, NULL, 0, &call, &document, NULL);
         CHECK(code == SW_OK || code == SW_E_CANCELLED);
@@ -255,7 +245,7 @@ static void stopped_and_freed(void) {
         CHECK(document != NULL);
         sw_string_free(document);
         sw_ctx_free(ctx);
-        CHECK(threads() == 1);
+        CHECK(task_count() == 1);
         CHECK(m.finalized == 1 && m.uploads == 0);
     }
     CHECK(stopped > 0);
@@ -288,7 +278,7 @@ int main(int argc, char **argv) {
     sw_cancel_free(trigger);
     sw_ctx_free(ctx);
     CHECK(m.finalized == 1);
-    CHECK(threads() == 1);
+    CHECK(task_count() == 1);
     puts("nothing gave way");
     return 0;
 }

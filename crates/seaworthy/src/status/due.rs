@@ -32,7 +32,7 @@ pub(super) fn last_due(schedule: &Schedule, now: Timestamp, zone: &TimeZone) -> 
 
 /// The moment since which a good snapshot should have begun: the last one of `schedule` that lies
 /// far enough back for a run as long as the last one, which took `seconds`.
-pub(super) fn expected_since(
+pub(crate) fn expected_since(
     schedule: &Schedule,
     now: Timestamp,
     seconds: f64,

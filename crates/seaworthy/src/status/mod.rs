@@ -29,8 +29,9 @@ pub use document::{
     CertificateStatus, CheckStatus, DiskStatus, InstanceState, JobStatus, Point, ServerStatus,
     ServiceState, SinkStatus, SiteStatus, Status,
 };
+pub(crate) use due::expected_since;
 pub use finding::{Finding, Severity};
-pub(crate) use overdue::{Lateness, expected_since};
+pub(crate) use overdue::Lateness;
 pub use words::ago;
 
 use crate::{Reply, Seaworthy, machine};

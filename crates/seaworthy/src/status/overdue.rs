@@ -1,8 +1,8 @@
 //! What of a job is late: the part of `status` that somebody is told of without asking.
 
-use seaworthy_core::{Context, Name, Result, Schedule, TimeZone, Timestamp};
+use seaworthy_core::{Context, Name, Result, Timestamp};
 
-use super::{Finding, due, judge};
+use super::{Finding, judge};
 use crate::Seaworthy;
 
 /// How a job does beside its schedule, as its sinks say.
@@ -25,17 +25,6 @@ impl Lateness {
     pub(crate) fn is_well(&self) -> bool {
         self.overdue.is_empty() && !self.unknown
     }
-}
-
-/// The moment since which a good backup should have begun, where the last one took `seconds`.
-/// Nobody is asked.
-pub(crate) fn expected_since(
-    schedule: &Schedule,
-    now: Timestamp,
-    seconds: f64,
-    zone: &TimeZone,
-) -> Option<Timestamp> {
-    due::expected_since(schedule, now, seconds, zone)
 }
 
 impl Seaworthy {

@@ -157,7 +157,7 @@ impl Bucket {
             if !key.is_empty() {
                 query.extend([("key-marker", &*key), ("version-id-marker", &*version)]);
             }
-            let page: VersionsPage = match self.list(&query).await {
+            let page: VersionsPage = match self.ask(&query).await {
                 Err(failure) if failure.is_not_offered() => {
                     self.knows_no_versions.store(true, Ordering::Relaxed);
                     return Ok(None);
@@ -193,7 +193,7 @@ impl Bucket {
             if !key.is_empty() {
                 query.extend([("key-marker", &*key), ("upload-id-marker", &*id)]);
             }
-            let page: UploadsPage = match self.list(&query).await {
+            let page: UploadsPage = match self.ask(&query).await {
                 Err(failure) if failure.is_not_offered() => return Ok(count),
                 page => page?,
             };
@@ -217,7 +217,8 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn list<T: DeserializeOwned>(&self, query: &[(&str, &str)]) -> Result<T> {
+    /// What the bucket itself answers to `query`.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, query: &[(&str, &str)]) -> Result<T> {
         let (_, body) = self.call(Method::GET, "", query).await?;
         quick_xml::de::from_reader(&*body).map_err(|error| Failure::lost(&error))
     }

@@ -91,7 +91,7 @@ impl Bucket {
         prefix: &str,
     ) -> Result<Vec<LifecycleRule>, Failure> {
         let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let found: Configuration = match self.list(&[("lifecycle", "")]).await {
+        let found: Configuration = match self.ask(&[("lifecycle", "")]).await {
             // There are none.
             Err(failure) if failure.kind() == ErrorKind::NotFound => Configuration::default(),
             found => found?,
