@@ -13,6 +13,7 @@ pg_restore leaves to somebody else. Nothing is asserted: machines are noisy, and
 
 import argparse
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -187,7 +188,8 @@ def dump(server, seaworthy, work, rounds):
     costs = race(server, rounds, contenders)
     size = os.path.getsize(f"{work}/race.sql.zst")
     plain = int(subprocess.run(f"zstd -dc {work}/race.sql.zst | wc -c", shell=True, check=True, capture_output=True).stdout)
-    title = f"dump of {plain / 1e6:.0f} MB of SQL ({size / 1e6:.0f} MB with zstd)"
+    own = sum(path.stat().st_size for path in pathlib.Path(f"{work}/sink").rglob("db.sql.zst"))
+    title = f"dump of {plain / 1e6:.0f} MB of SQL ({own / 1e6:.0f} MB with Seaworthy, {size / 1e6:.0f} MB with zstd)"
     aims = {zstd: "wall 0.75", gzip: "wall 0.36", folder: "wall 0.50", bare: "wall 1.25"}
     show(title, costs, "seaworthy backup", aims)
     os.remove(f"{work}/race.sql.gz")

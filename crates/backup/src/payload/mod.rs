@@ -5,6 +5,7 @@ pub(crate) mod codec;
 pub(crate) mod reader;
 pub(crate) mod sealed;
 mod segment;
+pub(crate) mod texture;
 pub(crate) mod upload;
 pub(crate) mod writer;
 

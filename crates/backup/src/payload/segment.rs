@@ -13,7 +13,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Codec, Compression, MAX_FRAME, buffers::Buffers, codec::Compressor};
+use super::{Codec, Compression, MAX_FRAME, buffers::Buffers, codec::Compressor, texture::Texture};
 use crate::snapshot::{Digest256, index::Entry};
 
 /// How much plain data a source should put into one segment, in bytes.
@@ -130,7 +130,7 @@ impl SegmentSender {
             () = shared.cx.cancel().triggered() => return Err(Error::cancelled("backup.read")),
         };
         let place = shared.next.fetch_add(1, Ordering::Relaxed);
-        Ok(SegmentSlot { sender: self.clone(), place, credit: Some(credit) })
+        Ok(SegmentSlot { sender: self.clone(), place, credit: Some(credit), texture: None })
     }
 
     /// [`reserve`](Self::reserve) for a blocking thread of the runtime.
@@ -160,7 +160,7 @@ impl SegmentSender {
     }
 
     /// The frame that holds `plain`, which is used up.
-    fn compress(&self, plain: Vec<u8>) -> Result<Bytes> {
+    fn compress(&self, plain: Vec<u8>, texture: Option<&Texture>) -> Result<Bytes> {
         let shared = &self.0;
         if shared.compression.codec == Codec::None {
             return Ok(shared.plain.lend(plain));
@@ -171,7 +171,10 @@ impl SegmentSender {
             None => Compressor::new(shared.compression)?,
         };
         let mut stored = shared.stored.take();
-        compressor.compress(&plain, &mut stored)?;
+        match texture {
+            Some(texture) => compressor.compress_alike(&plain, texture, &mut stored)?,
+            None => compressor.compress(&plain, &mut stored)?,
+        }
         shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
         shared.plain.give(plain);
         Ok(shared.stored.lend(stored))
@@ -188,9 +191,17 @@ pub struct SegmentSlot {
     sender: SegmentSender,
     place: u64,
     credit: Option<OwnedSemaphorePermit>,
+    texture: Option<Texture>,
 }
 
 impl SegmentSlot {
+    /// The slot, for a segment with contents of this texture alone.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of(mut self, texture: Option<Texture>) -> Self {
+        self.texture = texture;
+        self
+    }
+
     /// Compresses `segment` on this thread, which must be a blocking one, and hands it on.
     pub fn fill(mut self, mut segment: Segment) -> Result<()> {
         let shared = self.sender.0.clone();
@@ -204,7 +215,7 @@ impl SegmentSlot {
         }
         let stored = match plain_len {
             0 => Bytes::new(),
-            _ => self.sender.compress(std::mem::take(&mut segment.data))?,
+            _ => self.sender.compress(std::mem::take(&mut segment.data), self.texture.as_ref())?,
         };
         let sha256 = Digest256::from(Sha256::digest(&stored));
         let items = segment.entries.len() as u64;

@@ -19,12 +19,16 @@ use super::{
     session::Session,
 };
 use crate::{
-    payload::{SEGMENT_SIZE, Segment},
+    payload::{SEGMENT_SIZE, Segment, texture::Texture},
     snapshot::index::{Entry, RowsRecord, TableHash},
 };
 
 /// What ends a block of rows.
 pub(super) const END_OF_ROWS: &[u8] = b"\\.\n\n";
+
+/// How many bytes of rows become a segment: what is still in a processor's cache when it is
+/// compressed.
+const ROWS: usize = 1 << 20;
 
 /// A row above this many bytes is cut across frames: several wait at a time, and each of them takes
 /// memory twice.
@@ -39,6 +43,8 @@ pub(super) struct Worker {
     compressing: Option<Compressing>,
     locked: HashSet<u32>,
     segment: Segment,
+    /// Of all rows in the segment, where they are of one table.
+    texture: Option<Texture>,
 }
 
 impl Worker {
@@ -47,7 +53,8 @@ impl Worker {
     pub(super) fn new(session: Arc<Session>, is_leader: bool, alone: bool, out: Out) -> Self {
         let segment = Segment { data: out.buffer(), ..Segment::default() };
         let compressing = (!alone).then(Compressing::default);
-        Self { session, is_leader, out, compressing, locked: HashSet::new(), segment }
+        let locked = HashSet::new();
+        Self { session, is_leader, out, compressing, locked, segment, texture: None }
     }
 
     pub(super) async fn run(mut self, queue: &Queue) -> Result<()> {
@@ -116,12 +123,16 @@ impl Worker {
                     self.send_large(task, row).await?;
                     continue;
                 }
-                if self.segment.data.len() + row.len() > SEGMENT_SIZE {
+                if self.segment.data.len() + row.len() > ROWS {
                     self.end(block.take(), task);
                     self.flush().await?;
                 }
                 let block = block.get_or_insert_with(|| {
                     let at = self.segment.data.len();
+                    self.texture = match self.texture.take() {
+                        _ if at == 0 => Some(task.texture.clone()),
+                        known => known.filter(|known| known.is(&task.texture)),
+                    };
                     self.segment.data.extend_from_slice(&task.header);
                     Block { at, rows: 0 }
                 });
@@ -152,9 +163,10 @@ impl Worker {
         let next = Segment { data: self.out.buffer(), ..Segment::default() };
         let mut segment = std::mem::replace(&mut self.segment, next);
         segment.progress_bytes = segment.data.len() as u64;
+        let texture = self.texture.take();
         match &mut self.compressing {
-            Some(compressing) => self.out.send(segment, compressing).await,
-            None => self.out.reserve().await?.fill(segment),
+            Some(compressing) => self.out.send(segment, texture, compressing).await,
+            None => self.out.reserve().await?.of(texture).fill(segment),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::{sync::Mutex, task::JoinSet};
 
-use crate::payload::{Segment, SegmentSender, SegmentSlot};
+use crate::payload::{Segment, SegmentSender, SegmentSlot, texture::Texture};
 
 /// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
 /// several segments that must follow one another.
@@ -36,8 +36,13 @@ impl Out {
     }
 
     /// Compresses `segment` in the background, as one of `compressing`.
-    pub(super) async fn send(&self, segment: Segment, compressing: &mut Compressing) -> Result<()> {
-        let slot = self.reserve().await?;
+    pub(super) async fn send(
+        &self,
+        segment: Segment,
+        texture: Option<Texture>,
+        compressing: &mut Compressing,
+    ) -> Result<()> {
+        let slot = self.reserve().await?.of(texture);
         compressing.0.spawn_blocking(move || slot.fill(segment));
         compressing.settle().await
     }

@@ -11,10 +11,10 @@ use super::{
     catalog::{Size, Table},
     session::{Session, qualified, quote},
 };
-use crate::snapshot::index::TableRecord;
+use crate::{payload::texture::Texture, snapshot::index::TableRecord};
 
-/// How large a range of a large table is, in bytes on disk.
-const RANGE: u64 = 64 << 20;
+/// How large a range of a large table is, in bytes on disk: the workers end this far apart.
+const RANGE: u64 = 32 << 20;
 
 /// A table to copy, and what was copied of it so far.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(super) struct Task {
     /// `COPY … FROM stdin;` and a newline, in the database's encoding.
     pub(super) header: Vec<u8>,
     pub(super) totals: Mutex<TableRecord>,
+    pub(super) texture: Texture,
 }
 
 /// A part of a table.
@@ -105,7 +106,8 @@ pub(super) async fn plan(
         totals.columns = table.columns.clone();
         totals.through = through;
         totals.condition = table.condition.clone();
-        tasks.push(Arc::new(Task { table, header, totals: Mutex::new(totals) }));
+        let (totals, texture) = (Mutex::new(totals), Texture::default());
+        tasks.push(Arc::new(Task { table, header, totals, texture }));
     }
     let size = |task: &Task| sizes.get(&task.table.oid).copied().unwrap_or_default();
     tasks.sort_by_cached_key(|task| std::cmp::Reverse(size(task).bytes));

@@ -45,7 +45,7 @@ impl SqlOut {
             entries.push(Entry::Sql(SqlRecord::new(self.section, 0, len)));
         }
         let segment = Segment { data, entries, progress_bytes: len };
-        self.out.send(segment, &mut self.compressing).await
+        self.out.send(segment, None, &mut self.compressing).await
     }
 
     /// Sends the rest, and says how many bytes the section had.
