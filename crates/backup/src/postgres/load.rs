@@ -12,6 +12,7 @@ use super::{
     copy::END_OF_ROWS,
     session::{Session, shorten},
     sql_split::Splitter,
+    statements::execute,
     units::{Part, Unit, blocking},
 };
 use crate::{
@@ -227,18 +228,4 @@ fn header_len(block: &[u8]) -> Option<usize> {
         *byte == b';' && !quoted
     })?;
     (block.starts_with(b"COPY ") && block.get(end + 1) == Some(&b'\n')).then_some(end + 2)
-}
-
-/// Runs a statement of a dump. What only tells psql or another version how to behave is passed
-/// over.
-pub(super) async fn execute(session: &Session, sql: &str) -> Result<()> {
-    let newer = sql.starts_with("SET transaction_timeout") && session.version() < 17_00_00;
-    if newer || sql.starts_with("SET client_encoding") {
-        return Ok(());
-    }
-    // A dump of chosen schemas makes it; every new database has it.
-    if sql.trim_end() == "CREATE SCHEMA public;" {
-        return session.run("CREATE SCHEMA IF NOT EXISTS public").await;
-    }
-    session.run(sql).await
 }

@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use seaworthy_core::{Context, Error, ErrorKind, Result};
 use tokio::task::JoinSet;
 
-use super::session::Session;
+use super::{
+    session::Session,
+    statements::{execute, execute_all},
+};
 
 /// What a statement of the section after the rows is.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,10 +114,14 @@ pub(super) async fn run(
     cx: &Context,
 ) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
-    let mut jobs = Vec::new();
+    let (mut jobs, mut alone) = (Vec::new(), Vec::new());
     for sql in statements {
         cx.check("postgres.restore")?;
-        match classify(&sql) {
+        let kind = classify(&sql);
+        if kind != Kind::Alone {
+            execute_all(main, &std::mem::take(&mut alone)).await?;
+        }
+        match kind {
             Kind::Beside(locks) => {
                 let memory = memory.filter(|_| sql.contains(" USING gin "));
                 let memory = memory.map_or_else(String::new, |kib| {
@@ -125,15 +132,16 @@ pub(super) async fn run(
             Kind::Setting => {
                 together(std::mem::take(&mut jobs), sessions, cx).await?;
                 for session in sessions {
-                    super::load::execute(session, &sql).await?;
+                    execute(session, &sql).await?;
                 }
             }
             Kind::Alone => {
                 together(std::mem::take(&mut jobs), sessions, cx).await?;
-                super::load::execute(main, &sql).await?;
+                alone.push(sql);
             }
         }
     }
+    execute_all(main, &alone).await?;
     together(jobs, sessions, cx).await
 }
 
@@ -168,7 +176,7 @@ pub(super) async fn together(
                 held.entry(table.clone()).or_default().take(*exclusive);
             }
             running.spawn(async move {
-                let done = super::load::execute(&session, &sql).await;
+                let done = execute(&session, &sql).await;
                 (session, locks, done)
             });
         }

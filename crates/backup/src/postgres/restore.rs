@@ -12,9 +12,10 @@ use tokio::{
 use super::{
     connect::ConnectOptions,
     load::Loader,
-    post_data, server,
+    machine, post_data, server,
     session::{Session, quote},
     sql_split::Splitter,
+    statements::execute_all,
     statistics, swap, units,
 };
 use crate::{
@@ -143,6 +144,13 @@ impl PostgresTarget {
                  SET default_transaction_read_only = off",
             )
             .await?;
+        if options.is_local() {
+            let helpers = machine::index_helpers(self.connections);
+            let sql =
+                "SELECT set_config(name, least(setting::int, $1)::text, false) FROM pg_settings
+                       WHERE name = 'max_parallel_maintenance_workers'";
+            session.row(sql, &[&helpers]).await?;
+        }
         Ok(session)
     }
 
@@ -169,7 +177,7 @@ impl PostgresTarget {
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
                 .remedy_is("name a database that does not exist yet: it is made as it was"));
         }
-        let memory = options.is_local().then(|| index_memory(sessions.len())).flatten();
+        let memory = options.is_local().then(|| machine::index_memory(sessions.len())).flatten();
         let loaded =
             load(payload, selection, &sessions, memory, cx, &mut self.report.warnings).await?;
         Session::close_all(sessions).await;
@@ -312,9 +320,8 @@ async fn load(
     let mut splitter = Splitter::default();
     let mut next = incoming.recv().await;
     while let Some(unit) = next.take_if(|unit| unit.section() == Some(SqlSection::PreData)) {
-        for sql in main.statements(&unit, &mut splitter).await? {
-            super::load::execute(&sessions[0], &sql).await?;
-        }
+        let statements = main.statements(&unit, &mut splitter).await?;
+        execute_all(&sessions[0], &statements).await?;
         next = incoming.recv().await;
     }
     nothing_left(splitter)?;
@@ -369,15 +376,6 @@ async fn load(
     post_data::run(statements, sessions, memory, cx).await?;
     statistics::complete(sessions, cx).await?;
     Ok(loaded)
-}
-
-/// How much memory each of `jobs` may take to build an index that profits from it, in KiB: a quarter
-/// of this machine's, shared, and never more than helps.
-fn index_memory(jobs: usize) -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let total: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some((total / (4 * jobs as u64)).clamp(1024, 1 << 20))
 }
 
 fn nothing_left(splitter: Splitter) -> Result<()> {

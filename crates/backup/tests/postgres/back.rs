@@ -78,6 +78,21 @@ async fn a_swap_that_fails_half_way_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_rows_are_visible_to_everybody_after_a_restore() {
+    let (server, lab) = (server(), Lab::new());
+    let sql = "CREATE TABLE large AS SELECT n, repeat('x', 400) FROM generate_series(1, 60000) n;
+               CREATE TABLE a (n int); INSERT INTO a VALUES (1); CREATE TABLE b (n int);";
+    let name = server.database("visible", sql);
+    let report = lab.back_up(server.source(&name)).await.unwrap();
+    let restored = format!("{name}_restored");
+    let target = PostgresTarget::to_database(server.options(&restored));
+    lab.restore(&report, target, Selection::all()).await.unwrap();
+    let sql = "SELECT relname, relpages - relallvisible, reltuples FROM pg_class
+               WHERE relname IN ('large', 'a', 'b') ORDER BY 1";
+    assert_eq!(server.sql(&restored, sql), "a|0|1\nb|0|0\nlarge|0|60000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_given_database_must_be_empty() {
     let (server, lab) = (server(), Lab::new());
     let name = server.database("given", "CREATE TABLE t (a int); INSERT INTO t VALUES (1);");
