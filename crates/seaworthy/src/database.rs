@@ -75,8 +75,8 @@ impl Seaworthy {
         if let Some(beside) = config.pg_dump.as_deref().and_then(beside) {
             globals = globals.pg_dumpall(beside);
         }
-        match globals.check().await {
-            Ok(()) => Ok(job.source(PostgresGlobals::name_beside(name)?, Arc::new(globals))),
+        match globals.read().await {
+            Ok(globals) => Ok(job.source(PostgresGlobals::name_beside(name)?, Arc::new(globals))),
             Err(error) if config.globals == Some(true) => Err(of_source(error)),
             Err(error) => {
                 cx.emit(Event::warning(format!(

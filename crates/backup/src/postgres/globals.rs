@@ -1,8 +1,9 @@
 //! Roles and tablespaces of a whole server.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use seaworthy_core::{Context, Error, Name, Result};
 
 use super::{
@@ -24,12 +25,26 @@ use crate::{
 pub struct PostgresGlobals {
     options: ConnectOptions,
     pg_dumpall: Option<PathBuf>,
+    read: Option<Arc<Sql>>,
+}
+
+/// What `pg_dumpall` said.
+struct Sql {
+    chunks: Vec<Bytes>,
+    roles: u64,
+}
+
+impl fmt::Debug for Sql {
+    /// Without the SQL, which holds the hashes of passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sql").field("roles", &self.roles).finish_non_exhaustive()
+    }
 }
 
 impl PostgresGlobals {
     /// The globals of the server that `options` leads to.
     pub fn new(options: ConnectOptions) -> Self {
-        Self { options, pg_dumpall: None }
+        Self { options, pg_dumpall: None, read: None }
     }
 
     /// What the payload of the globals is called beside that of the database `source`:
@@ -45,12 +60,20 @@ impl PostgresGlobals {
         self
     }
 
-    /// Reads them once and throws them away: some services do not tell them, and then a backup does
+    /// Reads them now, for the dump to send: some services do not tell them, and then a backup does
     /// better without.
-    pub async fn check(&self) -> Result<()> {
-        let (mut output, _) = self.start().await?;
-        while output.next().await?.is_some() {}
-        Ok(())
+    pub async fn read(mut self) -> Result<Self> {
+        self.read = Some(Arc::new(self.fetch().await?));
+        Ok(self)
+    }
+
+    async fn fetch(&self) -> Result<Sql> {
+        let (mut output, roles) = self.start().await?;
+        let mut chunks = Vec::new();
+        while let Some(chunk) = output.next().await? {
+            chunks.push(chunk);
+        }
+        Ok(Sql { chunks, roles })
     }
 
     /// Starts `pg_dumpall`, and counts the roles.
@@ -77,14 +100,16 @@ impl PostgresGlobals {
     }
 
     async fn run(&self, out: SegmentSender) -> Result<SourceSummary> {
-        let (mut output, files) = self.start().await?;
-        let out = Out::new(out);
-        let mut sql = SqlOut::new(&out, SqlSection::Globals);
-        while let Some(chunk) = output.next().await? {
-            sql.push(&chunk).await?;
+        let read = match &self.read {
+            Some(read) => read.clone(),
+            None => Arc::new(self.fetch().await?),
+        };
+        let mut sql = SqlOut::new(&Out::new(out), SqlSection::Globals);
+        for chunk in &read.chunks {
+            sql.push(chunk).await?;
         }
         let bytes = sql.finish().await?;
-        Ok(SourceSummary { files, bytes, ..SourceSummary::default() })
+        Ok(SourceSummary { files: read.roles, bytes, ..SourceSummary::default() })
     }
 }
 
