@@ -3,9 +3,10 @@
 
     benches/race_s3.py [--dir DIR] [--rounds N] [--sizes MB,MB,…] [--program PATH] [--server PATH]
 
-The server is that of the tests; it checks signatures. Each program runs once a round, in turn; the
-figures are medians, and a ratio is Seaworthy's figure by the other's. Then a table of Seaworthy's peak
-memory by the size of the snapshot, of data that does not compress; both programs are built unless they are named.
+The server keeps objects in memory, as they came; it checks signatures and digests. Each program runs once a
+round, in turn, each with an empty bucket; the figures are medians, and a ratio is Seaworthy's figure by the
+other's. Then a table of Seaworthy's peak memory by the size of the snapshot, of data that does not compress,
+into a server that throws large bodies away; both programs are built unless they are named.
 """
 
 import argparse
@@ -23,9 +24,9 @@ KEY, SECRET = "AKEXAMPLE0000000", "this-is-the-secret-of-the-example"
 
 
 @contextlib.contextmanager
-def server(folder, program):
-    """The S3 server of the tests, built unless `program` is it, with an empty bucket in `folder`."""
-    process = subprocess.Popen([program or build_server(), folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def server(program, *arguments):
+    """The address of an S3 server of the tests with an empty bucket."""
+    process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process.stdout.readline().strip()
     finally:
@@ -64,10 +65,30 @@ paths = ["{work}/tree"]
     return path
 
 
-def empty(bucket):
-    """Removes all objects, so that none grows larger than the disk."""
-    for name in os.listdir(bucket):
-        shutil.rmtree(f"{bucket}/{name}", ignore_errors=True)
+def environment(work, url):
+    """What leads every program to the server."""
+    return {
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "RESTIC_PASSWORD": "race",
+        "RESTIC_CACHE_DIR": f"{work}/restic-cache",
+        "RCLONE_CONFIG": "/dev/null",
+        "RCLONE_CONFIG_S3_TYPE": "s3",
+        "RCLONE_CONFIG_S3_PROVIDER": "Other",
+        "RCLONE_CONFIG_S3_ENV_AUTH": "true",
+        "RCLONE_CONFIG_S3_ENDPOINT": url,
+        "RCLONE_CONFIG_S3_FORCE_PATH_STYLE": "true",
+        "RCLONE_S3_NO_CHECK_BUCKET": "true",
+    }
+
+
+def with_restic(work, url):
+    """A backup with restic into a new repository, which is not measured."""
+    shutil.rmtree(f"{work}/restic-cache", ignore_errors=True)
+    restic = ["restic", "-q", "-r", f"s3:{url}/backups/restic"]
+    measure.run([*restic, "init"], env=environment(work, url))
+    return [*restic, "backup", f"{work}/tree"]
 
 
 def main():
@@ -80,40 +101,23 @@ def main():
     options = parser.parse_args()
     measure.need("tar", "zstd", "restic", "rclone")
     seaworthy = options.program or measure.build()
-    with tempfile.TemporaryDirectory(prefix="seaworthy-race-", dir=options.dir) as work, server(f"{work}/s3", options.server) as url:
-        environment = {
-            **os.environ,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "RESTIC_PASSWORD": "race",
-            "RESTIC_CACHE_DIR": f"{work}/restic-cache",
-            "RCLONE_CONFIG": "/dev/null",
-            "RCLONE_CONFIG_S3_TYPE": "s3",
-            "RCLONE_CONFIG_S3_PROVIDER": "Other",
-            "RCLONE_CONFIG_S3_ENV_AUTH": "true",
-            "RCLONE_CONFIG_S3_ENDPOINT": url,
-            "RCLONE_CONFIG_S3_FORCE_PATH_STYLE": "true",
-            "RCLONE_S3_NO_CHECK_BUCKET": "true",
-        }
+    program = options.server or build_server()
+    with tempfile.TemporaryDirectory(prefix="seaworthy-race-", dir=options.dir) as work:
         race.make_tree(f"{work}/tree")
-        bucket = f"{work}/s3/backups"
-        command = [seaworthy, "--config", configure(work, url), "backup"]
-        ours = {"seaworthy backup": []}
-        rclone, restic = "tar | zstd -3 -T0 | rclone rcat", "restic backup"
-        others = {rclone: [], restic: []}
-        repository = f"s3:{url}/backups/restic"
+        ours, rclone, restic = "seaworthy backup", "tar | zstd -3 -T0 | rclone rcat", "restic backup"
+        tar = f"tar -C / -cf - {work[1:]}/tree | zstd -q -3 -T0"
+        contenders = {
+            ours: lambda url: [seaworthy, "--config", configure(work, url), "backup"],
+            rclone: lambda url: f"{tar} | rclone rcat s3:backups/tree.tar.zst",
+            restic: lambda url: with_restic(work, url),
+        }
+        costs = {name: [] for name in contenders}
         for _ in range(options.rounds):
-            ours["seaworthy backup"].append(measure.run(command, env=environment))
-            empty(bucket)
-            others[rclone].append(
-                measure.run(f"tar -C / -cf - {work[1:]}/tree | zstd -q -3 -T0 | rclone rcat s3:backups/tree.tar.zst", env=environment)
-            )
-            empty(bucket)
-            shutil.rmtree(f"{work}/restic-cache", ignore_errors=True)
-            measure.run(["restic", "-q", "-r", repository, "init"], env=environment)
-            others[restic].append(measure.run(["restic", "-q", "-r", repository, "backup", f"{work}/tree"], env=environment))
-            empty(bucket)
-        measure.table("backup to S3", ours, others, {rclone: "wall 0.90", restic: "wall 0.50"})
+            for name, command in contenders.items():
+                with server(program) as url:
+                    costs[name].append(measure.run(command(url), env=environment(work, url)))
+        mine = {ours: costs.pop(ours)}
+        measure.table("backup to S3", mine, costs, {rclone: "wall 0.90", restic: "wall 0.50"})
 
         print("\npeak memory of a backup to S3, by its size")
         shutil.rmtree(f"{work}/tree")
@@ -123,9 +127,9 @@ def main():
             with open(f"{work}/tree/large.bin", "wb") as file:
                 for n in range(size // 4):
                     file.write(n.to_bytes(8, "little") + block[8:])
-            cost = measure.run(command, env=environment)
+            with server(program, "--discard") as url:
+                cost = measure.run(contenders[ours](url), env=environment(work, url))
             print(f"  {size:6} MB {cost.wall:8.2f} s {cost.memory:8.1f} MiB")
-            empty(bucket)
 
 
 main()

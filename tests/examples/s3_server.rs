@@ -1,14 +1,14 @@
-//! The S3 server of the tests by itself, for races: `s3_server FOLDER`. Prints its address and
-//! serves the bucket `backups` until its input ends.
+//! An S3 server by itself, for races: `s3_server [--discard]`. Prints its address and serves the
+//! bucket `backups` until its input ends; large bodies are not kept where they are to be discarded.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for the benches")]
 
 use std::io::Read;
 
-use seaworthy_tests::s3::FilesServer;
+use seaworthy_tests::s3::MemoryServer;
 
 fn main() {
-    let folder = std::env::args_os().nth(1).unwrap();
-    let server = FilesServer::start_in(folder.as_ref());
+    let discard = std::env::args().any(|argument| argument == "--discard");
+    let server = MemoryServer::start(!discard);
     println!("{}", server.url());
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

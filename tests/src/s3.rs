@@ -2,6 +2,7 @@
 
 mod b2;
 mod files;
+mod memory;
 mod metadata;
 mod moto;
 mod proxy;
@@ -11,6 +12,7 @@ mod tunnel;
 
 pub use b2::{B2, B2Key};
 pub use files::FilesServer;
+pub use memory::MemoryServer;
 pub use metadata::InstanceMetadata;
 pub use moto::Moto;
 pub use proxy::{FaultProxy, Trouble, When};
