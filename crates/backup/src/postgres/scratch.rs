@@ -48,7 +48,8 @@ impl ScratchDatabase {
         while !record.database.is_char_boundary(end) {
             end -= 1;
         }
-        let name = format!("{PREFIX}{}_{}", &record.database[..end], random_suffix()?);
+        let pid: i32 = session.row("SELECT pg_backend_pid()", &[]).await?.get(0);
+        let name = format!("{PREFIX}{}_{}", &record.database[..end], suffix(pid)?);
         let version = session.version();
         sweep(&session).await?;
         session.run(&server::create(record, &name, version)).await.map_err(|error| {
@@ -59,9 +60,9 @@ impl ScratchDatabase {
             let message = "the server cannot make a database like the one that was backed up";
             Error::new(kind, "drill", message).caused_by(error)
         })?;
-        session.close().await;
         let options = server.clone().with_database(name);
         let owner = Session::open(&options, "drill").await?;
+        session.close().await;
         Ok(Self { options, _owner: owner, maintenance: server.clone(), version })
     }
 
@@ -157,14 +158,21 @@ impl ScratchDatabase {
     }
 }
 
-/// Drops what drills of this role left behind that were killed. One that cannot be dropped stays,
-/// and one that is used again this very moment cannot be: there is no force.
+/// Drops what drills of this role left behind that were killed: nobody is connected to it, and whoever
+/// made it is gone. One that cannot be dropped stays, and one that is used again this very moment
+/// cannot be: there is no force.
 async fn sweep(session: &Session) -> Result<()> {
     let mine = "SELECT datname FROM pg_database
                 WHERE starts_with(datname, $1) AND datdba = current_user::regrole
                   AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = pg_database.oid)";
-    for row in session.rows(mine, &[&PREFIX]).await? {
+    let left = session.rows(mine, &[&PREFIX]).await?;
+    let sessions = session.rows("SELECT pid FROM pg_stat_activity", &[]).await?;
+    let sessions: Vec<Option<i32>> = sessions.iter().map(|row| row.get(0)).collect();
+    for row in left {
         let name: String = row.get(0);
+        if maker(&name).is_some_and(|pid| sessions.contains(&Some(pid))) {
+            continue;
+        }
         if let Err(error) = session.run(&format!("DROP DATABASE {}", quote(&name))).await {
             tracing::warn!(database = name, "a scratch database is left: {}", error.chain());
         }
@@ -172,11 +180,34 @@ async fn sweep(session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn random_suffix() -> Result<String> {
-    let mut bytes = [0; 6];
+/// The end of a name: who makes the database, and what no other has.
+fn suffix(pid: i32) -> Result<String> {
+    let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|error| {
         Error::new(ErrorKind::Internal, "drill", "the system has no random numbers")
             .caused_by(std::io::Error::other(error.to_string()))
     })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{pid:08x}{:08x}", u32::from_be_bytes(bytes)))
+}
+
+/// The process of the server that made the database `name`, by its [`suffix`].
+fn maker(name: &str) -> Option<i32> {
+    let (_, suffix) = name.rsplit_once('_')?;
+    i32::from_str_radix(suffix.get(..8)?, 16).ok().filter(|_| suffix.len() == 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_who_made_it_and_is_short_enough() {
+        for pid in [1, 4711, i32::MAX] {
+            let name = format!("{PREFIX}{}_{}", "x".repeat(LONGEST_PART), suffix(pid).unwrap());
+            assert_eq!(maker(&name), Some(pid));
+            assert!(name.len() <= 63);
+        }
+        assert_eq!(maker("seaworthy_drill_app_0123456789ab"), None);
+        assert_eq!(maker("seaworthy_drill_app_of_somebody_els"), None);
+    }
 }

@@ -18,8 +18,8 @@ const TABLES: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 const SMALL: i64 = 8 << 20;
 const AT_ONCE: usize = 32;
 
-/// Gathers statistics of every table before it has indexes, and notes that all of its rows are
-/// visible to everybody: a foreign key is then checked in the indexes alone, in a fifth of the time.
+/// Notes that all rows of all tables are visible to everybody, and gathers statistics, before there are
+/// indexes: a foreign key is then checked in the indexes alone, in a fifth of the time.
 pub(super) async fn gather(sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
     flush(main).await?;
@@ -30,12 +30,17 @@ pub(super) async fn gather(sessions: &[Arc<Session>], cx: &Context) -> Result<()
     let tables = main.rows(&sql, &[]).await?;
     let is_large = |row: &Row| row.get::<_, i64>(1) >= SMALL;
     let (large, small) = tables.split_at(tables.partition_point(is_large));
-    let vacuum = |tables: &[Row]| {
-        let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-        Job::new(format!("VACUUM (ANALYZE) {}", names.join(", ")))
-    };
-    let jobs = large.chunks(1).chain(small.chunks(AT_ONCE)).map(vacuum).collect();
-    together(jobs, sessions, cx).await
+    // One after the other: an ANALYZE may see older transactions of other databases, and what those
+    // do not see a VACUUM beside it would not call visible.
+    for command in ["VACUUM", "ANALYZE"] {
+        let job = |tables: &[Row]| {
+            let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+            Job::new(format!("{command} {}", names.join(", ")))
+        };
+        let jobs = large.chunks(1).chain(small.chunks(AT_ONCE)).map(job).collect();
+        together(jobs, sessions, cx).await?;
+    }
+    Ok(())
 }
 
 /// Has everything written to the server's disk that was committed: until then, rows count as visible
