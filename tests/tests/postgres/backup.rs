@@ -87,8 +87,10 @@ fn a_pg_dump_that_is_missing_or_old_is_found_before_anything_starts() {
     );
     fs::write(shop.lab.path("seaworthy.toml"), &config).unwrap();
     shop.lab.write("data/a", "a");
+    let version = shop.sql("SELECT current_setting('server_version_num')::int / 10000");
+    let package = format!("postgresql-client-{version}`");
     for arguments in [&["backup"][..], &["backup", "--dry-run"]] {
-        let words = ["/nowhere/pg_dump cannot be run", "apt-get install postgresql-client-15"];
+        let words = ["/nowhere/pg_dump cannot be run", &package];
         shop.run(arguments).expect_code(1).says(&words);
         assert!(shop.lab.stored().is_empty());
     }
@@ -97,7 +99,7 @@ fn a_pg_dump_that_is_missing_or_old_is_found_before_anything_starts() {
     // Relative to the file.
     fs::write(shop.lab.path("seaworthy.toml"), config.replace("/nowhere/pg_dump", "old/pg_dump"))
         .unwrap();
-    shop.run(&["backup"]).expect_code(1).says(&["older than the server", "postgresql-client-15"]);
+    shop.run(&["backup"]).expect_code(1).says(&["older than the server", &package]);
     assert!(shop.lab.stored().is_empty());
 }
 

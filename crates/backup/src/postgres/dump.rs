@@ -1,7 +1,7 @@
 //! A PostgreSQL database as a source.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -124,11 +124,11 @@ impl PostgresSource {
         for pattern in &hold.scope.idle {
             cx.emit(Event::warning(format!("the pattern `{pattern}` matches no table")));
         }
-        self.send(hold, Out::new(out)).await
+        self.send(hold, &pg_dump, Out::new(out)).await
     }
 
     /// Sends everything, in the order in which psql needs it.
-    async fn send(&self, hold: Hold, out: Out) -> Result<SourceSummary> {
+    async fn send(&self, hold: Hold, pg_dump: &Path, out: Out) -> Result<SourceSummary> {
         let Hold { leader, snapshot, scope, tables, mut pre_data, post_data } = hold;
         let leader = Arc::new(leader);
         let all = tables.len() as u64;
@@ -151,6 +151,9 @@ impl PostgresSource {
         sql.push(introduction(&record).as_bytes()).await?;
         sql.note(Entry::Server(Box::new(record)));
         send_output(&mut sql, pre_data).await?;
+        if !objects.is_empty() && !pg_dump::makes_large_objects(pg_dump).await {
+            values::make_large_objects(&leader, &objects, &mut sql).await?;
+        }
         if let Some(key) = &key {
             sql.push(format!("\\restrict {key}\n\n").as_bytes()).await?;
         }

@@ -66,6 +66,12 @@ pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Res
     Err(Error::new(ErrorKind::Command, "postgres.dump", message).remedy_is(remedy))
 }
 
+/// Whether this `pg_dump` makes large objects before the rows: since version 17 it does so beside their
+/// contents, which are not asked of it.
+pub(super) async fn makes_large_objects(program: &Path) -> bool {
+    major_version(program).await.is_some_and(|major| major < 17)
+}
+
 /// The major version that `program --version` tells.
 async fn major_version(program: &Path) -> Option<u32> {
     let output = Command::new(program)

@@ -7,12 +7,15 @@ use seaworthy_core::Result;
 
 use super::{
     catalog::Sequence,
-    session::{Session, literal, qualified},
+    session::{Session, literal, qualified, quote},
     sql_out::SqlOut,
 };
 
 /// How many sequences one query reads.
 const BATCH: usize = 100;
+
+/// Of how many large objects one query reads who may do what.
+const METADATA: usize = 200;
 
 /// How many large objects one query reads, and how many bytes of each.
 const OBJECTS: usize = 8;
@@ -48,6 +51,45 @@ pub(super) async fn sequences(
 pub(super) async fn large_objects(session: &Session) -> Result<Vec<u32>> {
     let sql = "SELECT oid FROM pg_largeobject_metadata ORDER BY oid";
     Ok(session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Sends what makes `objects`, empty, with their owners, comments and privileges.
+pub(super) async fn make_large_objects(
+    session: &Session,
+    objects: &[u32],
+    out: &mut SqlOut,
+) -> Result<()> {
+    let made = "SELECT oid, pg_get_userbyid(lomowner), obj_description(oid, 'pg_largeobject'), lomacl IS NOT NULL
+        FROM pg_largeobject_metadata WHERE oid = ANY ($1) ORDER BY oid";
+    let granted = "SELECT m.oid, CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
+          a.privilege_type, a.is_grantable
+        FROM pg_largeobject_metadata m,
+          aclexplode(m.lomacl) WITH ORDINALITY a(grantor, grantee, privilege_type, is_grantable, n)
+        WHERE m.oid = ANY ($1) ORDER BY m.oid, a.n";
+    for batch in objects.chunks(METADATA) {
+        let grants = session.rows(granted, &[&batch]).await?;
+        for row in session.rows(made, &[&batch]).await? {
+            let (oid, owner): (u32, String) = (row.get(0), quote(row.get(1)));
+            let object = format!("LARGE OBJECT {oid}");
+            let mut sql = format!(
+                "SELECT pg_catalog.lo_create('{oid}');\nALTER {object} OWNER TO {owner};\n"
+            );
+            if let Some(comment) = row.get::<_, Option<&str>>(2) {
+                sql.push_str(&format!("COMMENT ON {object} IS {};\n", literal(comment)));
+            }
+            if row.get(3) {
+                sql.push_str(&format!("REVOKE ALL ON {object} FROM PUBLIC, {owner};\n"));
+            }
+            for grant in grants.iter().filter(|grant| grant.get::<_, u32>(0) == oid) {
+                let role = grant.get::<_, Option<&str>>(1).map_or("PUBLIC".to_owned(), quote);
+                let (privilege, grantable): (&str, bool) = (grant.get(2), grant.get(3));
+                let option = if grantable { " WITH GRANT OPTION" } else { "" };
+                sql.push_str(&format!("GRANT {privilege} ON {object} TO {role}{option};\n"));
+            }
+            out.push(&session.encode(sql).await?).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Sends the contents of large objects until none is left in `objects`.
