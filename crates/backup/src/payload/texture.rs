@@ -1,21 +1,39 @@
 //! What is learnt of contents while they are compressed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+};
+
+/// After so many segments it is learnt anew.
+const SEGMENTS: u32 = 64;
 
 /// How contents of one kind, such as the rows of a table, are best compressed: learnt from the first
-/// segment of them. Clones share it.
+/// segment of them, and anew from a later one now and then. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Texture(Arc<OnceLock<bool>>);
+pub(crate) struct Texture(Arc<Learnt>);
+
+#[derive(Debug, Default)]
+struct Learnt {
+    segments: AtomicU32,
+    /// The number of the way, from one on; zero is the usual one.
+    way: AtomicUsize,
+}
 
 impl Texture {
-    /// Whether the quick way makes them as small, or nearly; nobody knows at first.
-    pub(crate) fn is_plain(&self) -> Option<bool> {
-        self.0.get().copied()
+    /// Whether something is to be learnt from the next segment, which is counted by this.
+    pub(crate) fn is_due(&self) -> bool {
+        self.0.segments.fetch_add(1, Relaxed).is_multiple_of(SEGMENTS)
     }
 
-    /// Remembers it, where nobody else was first.
-    pub(crate) fn learn(&self, is_plain: bool) {
-        let _ = self.0.set(is_plain);
+    /// Which of the quicker ways is good; none until one is known to be.
+    pub(crate) fn way(&self) -> Option<usize> {
+        self.0.way.load(Relaxed).checked_sub(1)
+    }
+
+    /// Remembers it.
+    pub(crate) fn learn(&self, way: Option<usize>) {
+        self.0.way.store(way.map_or(0, |way| way + 1), Relaxed);
     }
 
     /// Whether `other` is about the same contents.
