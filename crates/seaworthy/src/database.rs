@@ -66,16 +66,18 @@ impl Seaworthy {
         let of_source = |error: Error| error.with("source", name.as_str());
         let options = self.connect_options(config, cx).await.map_err(of_source)?;
         let source = postgres_source(options.clone(), config);
-        source.check().await.map_err(of_source)?;
-        let job = job.source(name.clone(), Arc::new(source));
         if kind != SnapshotKind::Backup || config.globals == Some(false) {
-            return Ok(job);
+            source.check().await.map_err(of_source)?;
+            return Ok(job.source(name.clone(), Arc::new(source)));
         }
         let mut globals = PostgresGlobals::new(options);
         if let Some(beside) = config.pg_dump.as_deref().and_then(beside) {
             globals = globals.pg_dumpall(beside);
         }
-        match globals.read().await {
+        let (checked, globals) = tokio::join!(source.check(), globals.read());
+        checked.map_err(of_source)?;
+        let job = job.source(name.clone(), Arc::new(source));
+        match globals {
             Ok(globals) => Ok(job.source(PostgresGlobals::name_beside(name)?, Arc::new(globals))),
             Err(error) if config.globals == Some(true) => Err(of_source(error)),
             Err(error) => {

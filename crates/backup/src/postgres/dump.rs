@@ -1,7 +1,7 @@
 //! A PostgreSQL database as a source.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,18 +10,19 @@ use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use tokio::{
     runtime::{self, Handle},
-    sync::watch,
+    sync::{OnceCell, watch},
     task::JoinSet,
 };
 
 use super::{
-    catalog::{self, Wanted},
+    catalog::Wanted,
     connect::ConnectOptions,
+    contents::Contents,
     copy::Worker,
     hold::{Hold, Request},
     out::Out,
-    pg_dump::{self, Output},
-    plan::{self, Queue, Task},
+    pg_dump::{self, Output, Program},
+    plan::{Queue, Task},
     server,
     session::Session,
     sql_out::SqlOut,
@@ -41,7 +42,9 @@ pub struct PostgresSource {
     connections: usize,
     pub(super) wanted: Wanted,
     lock_timeout: Duration,
-    pub(super) pg_dump: Option<PathBuf>,
+    pg_dump: Option<PathBuf>,
+    /// The `pg_dump` that was found.
+    program: Arc<OnceCell<Program>>,
 }
 
 impl PostgresSource {
@@ -53,6 +56,7 @@ impl PostgresSource {
             wanted: Wanted::default(),
             lock_timeout: Duration::from_secs(30),
             pg_dump: None,
+            program: Arc::default(),
         }
     }
 
@@ -100,6 +104,7 @@ impl PostgresSource {
     #[must_use]
     pub fn pg_dump(mut self, program: impl Into<PathBuf>) -> Self {
         self.pg_dump = Some(program.into());
+        self.program = Arc::default();
         self
     }
 
@@ -107,42 +112,37 @@ impl PostgresSource {
     /// same, but only when its turn comes.
     pub async fn check(&self) -> Result<()> {
         let session = Session::open(&self.options, "postgres.dump").await?;
-        pg_dump::find(self.pg_dump.as_deref(), "pg_dump", session.version()).await?;
+        self.program(session.version()).await?;
         session.close().await;
         Ok(())
     }
 
+    /// The `pg_dump` for a server of this version.
+    pub(super) async fn program(&self, server: u32) -> Result<Program> {
+        let find = || pg_dump::find(self.pg_dump.as_deref(), "pg_dump", server);
+        self.program.get_or_try_init(find).await.cloned()
+    }
+
     async fn run(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
         let side = Session::open(&self.options, "postgres.dump").await?;
-        let pg_dump = pg_dump::find(self.pg_dump.as_deref(), "pg_dump", side.version()).await?;
+        let program = self.program(side.version()).await?;
         side.set_up(self.lock_timeout).await?;
         let (options, wanted) = (&self.options, &self.wanted);
         let lock_timeout = self.lock_timeout;
-        let request = Request { options, wanted, pg_dump: &pg_dump, lock_timeout };
+        let request = Request { options, wanted, pg_dump: &program.path, lock_timeout };
         let hold = request.hold(&side, cx).await?;
         side.close().await;
         for pattern in &hold.scope.idle {
             cx.emit(Event::warning(format!("the pattern `{pattern}` matches no table")));
         }
-        self.send(hold, &pg_dump, Out::new(out)).await
+        self.send(hold, &program, Out::new(out)).await
     }
 
     /// Sends everything, in the order in which psql needs it.
-    async fn send(&self, hold: Hold, pg_dump: &Path, out: Out) -> Result<SourceSummary> {
-        let Hold { leader, snapshot, scope, tables, mut pre_data, post_data } = hold;
+    async fn send(&self, hold: Hold, program: &Program, out: Out) -> Result<SourceSummary> {
+        let Hold { leader, snapshot, contents, mut pre_data, post_data, .. } = hold;
+        let Contents { record, tables, tasks, queue, sequences, objects } = contents;
         let leader = Arc::new(leader);
-        let all = tables.len() as u64;
-
-        let mut record = server::read(&leader).await?;
-        let objects = if scope.schemas.is_none() && all_objects(&self.wanted) {
-            values::large_objects(&leader).await?
-        } else {
-            Vec::new()
-        };
-        record.large_objects = objects.len() as u64;
-        let sequences = catalog::sequences(&leader, &scope, &tables).await?;
-        let sizes = catalog::sizes(&leader, &tables).await?;
-        let (tasks, queue) = plan::plan(&leader, tables, &sizes).await?;
 
         // psql refuses commands of its own between these lines, whatever the rows hold.
         let restricted = pre_data.started().await?.windows(10).any(|w| w == b"\\restrict ");
@@ -151,7 +151,7 @@ impl PostgresSource {
         sql.push(introduction(&record).as_bytes()).await?;
         sql.note(Entry::Server(Box::new(record)));
         send_output(&mut sql, pre_data).await?;
-        if !objects.is_empty() && !pg_dump::makes_large_objects(pg_dump).await {
+        if !objects.is_empty() && !program.makes_large_objects() {
             values::make_large_objects(&leader, &objects, &mut sql).await?;
         }
         if let Some(key) = &key {
@@ -183,7 +183,7 @@ impl PostgresSource {
         }
         send_output(&mut sql, post_data).await?;
         bytes += sql.finish().await?;
-        Ok(SourceSummary { files: all, bytes, rows: Some(rows), ..SourceSummary::default() })
+        Ok(SourceSummary { files: tables, bytes, rows: Some(rows), ..SourceSummary::default() })
     }
 
     /// Copies everything in `queue`, on as many threads as there are connections.
@@ -252,11 +252,6 @@ impl BackupSource for PostgresSource {
             () = cx.cancel().triggered() => Err(Error::cancelled("postgres.dump")),
         }
     }
-}
-
-/// Large objects belong to no schema.
-fn all_objects(wanted: &Wanted) -> bool {
-    wanted.schemas.is_empty()
 }
 
 /// What a person who opens the payload reads first.

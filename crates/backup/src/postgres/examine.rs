@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use seaworthy_core::{Error, Result};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{PostgresSource, connect::ConnectOptions, error::failed, pg_dump, session::Session};
+use super::{PostgresSource, connect::ConnectOptions, error::failed, session::Session};
 
 const OPERATION: &str = "postgres.examine";
 
@@ -68,7 +68,7 @@ impl PostgresSource {
             return Ok(Examination { pooling, server: None });
         }
         let session = Session::open(&self.options, OPERATION).await?;
-        let pg_dump = pg_dump::find(self.pg_dump.as_deref(), "pg_dump", session.version()).await;
+        let pg_dump = self.program(session.version()).await.map(|program| program.path);
         let row = session
             .row(
                 "SELECT pg_catalog.current_setting('server_version'), current_user::pg_catalog.text",

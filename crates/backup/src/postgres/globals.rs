@@ -95,7 +95,7 @@ impl PostgresGlobals {
             arguments.push("--no-role-passwords".to_owned());
             tracing::info!("roles are stored without passwords, which only a superuser may read");
         }
-        let output = Output::start(&program, arguments, &self.options)?;
+        let output = Output::start(&program.path, arguments, &self.options)?;
         Ok((output, u64::try_from(roles).unwrap_or_default()))
     }
 

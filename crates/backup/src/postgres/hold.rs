@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use super::{
     catalog::{self, Scope, Table, Wanted},
     connect::ConnectOptions,
+    contents::Contents,
     error::is_passing,
     pg_dump::Output,
     session::{Session, quote, shorten},
@@ -27,11 +28,11 @@ const BATCH: usize = 200;
 /// A snapshot that is held open, with every table locked and `pg_dump` at work.
 #[derive(Debug)]
 pub(super) struct Hold {
-    /// Holds the snapshot and the locks.
+    /// Holds the snapshot and the locks on all tables.
     pub(super) leader: Session,
     pub(super) snapshot: String,
     pub(super) scope: Scope,
-    pub(super) tables: Vec<Table>,
+    pub(super) contents: Contents,
     pub(super) pre_data: Output,
     pub(super) post_data: Output,
 }
@@ -90,11 +91,17 @@ impl Request<'_> {
     }
 
     async fn attempt(&self, side: &Session) -> Result<Hold, Miss> {
-        let scope = Scope::resolve(self.wanted, side).await?;
-        let tables = catalog::tables(side, &scope).await?;
-        let leader = Session::open(self.options, "postgres.dump").await?;
-        leader.set_up(self.lock_timeout).await?;
-        let pid: i32 = leader.row("SELECT pg_backend_pid()", &[]).await?.get(0);
+        let list = async {
+            let scope = Scope::resolve(self.wanted, side).await?;
+            catalog::tables(side, &scope).await
+        };
+        let lead = async {
+            let leader = Session::open(self.options, "postgres.dump").await?;
+            leader.set_up(self.lock_timeout).await?;
+            let pid: i32 = leader.row("SELECT pg_backend_pid()", &[]).await?.get(0);
+            Ok((leader, pid))
+        };
+        let (tables, (leader, pid)) = tokio::try_join!(list, lead)?;
 
         let mut watch = Watch::new(side, pid, self);
         let locked = tokio::select! {
@@ -131,14 +138,13 @@ impl Request<'_> {
         }
         let started = tokio::select! {
             started = async {
-                pre_data.started().await?;
-                post_data.started().await?;
-                Ok::<_, Error>(())
-            } => started,
+                let contents = Contents::read(&leader, &scope, tables);
+                tokio::try_join!(contents, pre_data.started(), post_data.started())
+            } => started.map(|(contents, ..)| contents),
             () = watch.look() => return Err(Miss::Changed),
         };
         match started {
-            Ok(()) => Ok(Hold { leader, snapshot, scope, tables, pre_data, post_data }),
+            Ok(contents) => Ok(Hold { leader, snapshot, scope, contents, pre_data, post_data }),
             Err(_) if !watch.seen.is_empty() => Err(Miss::Blocked(watch.error())),
             Err(error) => Err(Miss::Failed(error)),
         }

@@ -11,6 +11,7 @@ mod channel;
 mod compare;
 mod connect;
 mod conninfo;
+mod contents;
 mod copy;
 mod dump;
 mod error;

@@ -20,12 +20,27 @@ use super::connect::ConnectOptions;
 const CHUNK: usize = 256 << 10;
 const CHUNKS: usize = 64;
 
+/// A program of PostgreSQL that was found.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    major: u32,
+}
+
+impl Program {
+    /// Whether this `pg_dump` makes large objects before the rows: since version 17 it does so beside
+    /// their contents, which are not asked of it.
+    pub(super) fn makes_large_objects(&self) -> bool {
+        self.major < 17
+    }
+}
+
 /// Finds `name` (or takes `program`), whose major version must be at least the server's.
 ///
 /// Without a `program`, the folders of Debian's and of PostgreSQL's own packages are looked at
 /// too, where several versions lie side by side. The server's own version there comes first: what
 /// Debian has in the `PATH` is a script that takes a while to choose one.
-pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Result<PathBuf> {
+pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Result<Program> {
     let wanted = server / 10_000;
     let remedy = format!(
         "install it (`apt-get install postgresql-client-{wanted}`) or say where it is with \
@@ -48,7 +63,7 @@ pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Res
     let mut oldest: Option<(PathBuf, u32)> = None;
     for candidate in candidates {
         match major_version(&candidate).await {
-            Some(major) if major >= wanted => return Ok(candidate),
+            Some(major) if major >= wanted => return Ok(Program { path: candidate, major }),
             Some(major) => {
                 oldest.get_or_insert((candidate, major));
             }
@@ -64,12 +79,6 @@ pub(super) async fn find(program: Option<&Path>, name: &str, server: u32) -> Res
         (None, None) => format!("{name} is not installed"),
     };
     Err(Error::new(ErrorKind::Command, "postgres.dump", message).remedy_is(remedy))
-}
-
-/// Whether this `pg_dump` makes large objects before the rows: since version 17 it does so beside their
-/// contents, which are not asked of it.
-pub(super) async fn makes_large_objects(program: &Path) -> bool {
-    major_version(program).await.is_some_and(|major| major < 17)
 }
 
 /// The major version that `program --version` tells.

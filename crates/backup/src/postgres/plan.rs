@@ -13,8 +13,12 @@ use super::{
 };
 use crate::{payload::texture::Texture, snapshot::index::TableRecord};
 
-/// How large a range of a large table is, in bytes on disk: the workers end this far apart.
-const RANGE: u64 = 32 << 20;
+/// How large a range of a large table is at most and at least, in bytes on disk.
+const LARGEST: u64 = 32 << 20;
+const SMALLEST: u64 = 2 << 20;
+
+/// One part in so many of what is left to copy becomes a range.
+const SHARE: u64 = 8;
 
 /// A table to copy, and what was copied of it so far.
 #[derive(Debug)]
@@ -111,25 +115,78 @@ pub(super) async fn plan(
     }
     let size = |task: &Task| sizes.get(&task.table.oid).copied().unwrap_or_default();
     tasks.sort_by_cached_key(|task| std::cmp::Reverse(size(task).bytes));
+    let mut left: u64 = tasks.iter().map(|task| size(task).bytes).sum();
     let mut pieces = VecDeque::new();
     for task in &tasks {
-        let size = size(task);
         // Before version 14 a range of pages costs a scan of the whole table.
         let divisible =
             session.version() >= 14_00_00 && task.table.is_heap && task.table.condition.is_empty();
-        let ranges = size.bytes.div_ceil(RANGE).min(size.pages);
-        if !divisible || ranges < 2 {
-            pieces.push_back(Piece { task: task.clone(), pages: None });
-            continue;
-        }
-        let step = size.pages.div_ceil(ranges);
-        let mut from = 0;
-        while from < size.pages {
-            let to = from + step;
-            let pages = Some((from, (to < size.pages).then_some(to)));
-            pieces.push_back(Piece { task: task.clone(), pages });
-            from = to;
-        }
+        let ranges = if divisible { ranges(size(task), left) } else { vec![None] };
+        pieces.extend(ranges.into_iter().map(|pages| Piece { task: task.clone(), pages }));
+        left -= size(task).bytes;
     }
     Ok((tasks, Queue { pieces: Mutex::new(pieces), ..Queue::default() }))
+}
+
+/// The ranges of a table that is copied in parts, or none for the whole of it; of what is to be copied
+/// from here on, `left` bytes are left. The ranges become smaller towards the end, so that the workers end
+/// together.
+fn ranges(size: Size, mut left: u64) -> Vec<Option<(u64, Option<u64>)>> {
+    let page = size.bytes.div_ceil(size.pages.max(1)).max(1);
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    loop {
+        let step = ((left / SHARE).clamp(SMALLEST, LARGEST) / page).max(1);
+        let to = from + step;
+        // What would be left over is not worth a statement.
+        if to + step / 2 >= size.pages {
+            ranges.push((from > 0).then_some((from, None)));
+            return ranges;
+        }
+        ranges.push(Some((from, Some(to))));
+        left = left.saturating_sub(step * page);
+        from = to;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranges_cover_a_table_once(pages in 0..200_000_u64, page in 1..20_000_u64, others in 0..1_u64 << 32) {
+            let size = Size { pages, bytes: pages * page };
+            let ranges = ranges(size, size.bytes + others);
+            let mut next = 0;
+            for (n, range) in ranges.iter().enumerate() {
+                let is_last = n + 1 == ranges.len();
+                match range {
+                    None => prop_assert!(is_last && n == 0),
+                    Some((from, to)) => {
+                        prop_assert_eq!(*from, next);
+                        prop_assert_eq!(to.is_none(), is_last);
+                        next = to.unwrap_or(u64::MAX);
+                        prop_assert!(next > *from && (to.is_none() || next < pages));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_become_smaller_towards_the_end() {
+        let size = Size { pages: 50_000, bytes: 50_000 * 8192 };
+        let pages: Vec<_> = ranges(size, size.bytes).into_iter().flatten().collect();
+        let lengths: Vec<_> = pages.iter().filter_map(|(from, to)| Some((*to)? - from)).collect();
+        assert_eq!(lengths[0] * 8192, LARGEST);
+        assert!(lengths.is_sorted_by(|a, b| a >= b));
+        let last = lengths[lengths.len() - 1];
+        assert_eq!(last * 8192, SMALLEST);
+        // Much is left for others to do.
+        let early: Vec<_> = ranges(size, 1 << 34).into_iter().collect();
+        assert_eq!(early.len() as u64, size.bytes.div_ceil(LARGEST));
+        assert_eq!(ranges(Size { pages: 10, bytes: 81_920 }, 81_920), [None]);
+    }
 }

@@ -77,7 +77,7 @@ impl ThrowAwayServer {
     ) -> Result<RunningServer> {
         let given = self.programs.as_ref().map(|programs| programs.join("initdb"));
         let initdb = pg_dump::find(given.as_deref(), "initdb", major * 10_000).await;
-        let initdb = initdb.map_err(|error| {
+        let initdb = initdb.map(|program| program.path).map_err(|error| {
             error.remedy_is(format!(
                 "install it (`apt-get install postgresql-{major}`) or say where it is with \
                  `programs` in [backup.NAME.drill]"
