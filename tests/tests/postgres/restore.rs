@@ -35,6 +35,38 @@ fn both_ways_back_give_the_same_database() {
     assert_same_set(&before, &server().dump_text(&other));
 }
 
+/// Two tables that point to a third one.
+const HUB: &str = "CREATE TABLE people (id int PRIMARY KEY);
+    CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people);
+    CREATE TABLE \"Visits\" (id int PRIMARY KEY, person int REFERENCES people);
+    CREATE INDEX ON orders (person); CREATE INDEX ON \"Visits\" (person);
+    INSERT INTO people SELECT generate_series(1, 2000);
+    INSERT INTO orders SELECT id, id FROM people; INSERT INTO \"Visits\" SELECT id, id FROM people;
+    ALTER TABLE orders ADD CONSTRAINT unchecked FOREIGN KEY (id) REFERENCES people NOT VALID;";
+
+#[test]
+fn foreign_keys_that_are_checked_side_by_side_are_as_they_were() {
+    let shop = Shop::new(HUB, "");
+    shop.ok(&["backup"]);
+    let (url, name) = target();
+    shop.ok(&["restore", "nightly", "--source", "db", "--to", &url]);
+    assert_same(&server().dump_text(&shop.name), &server().dump_text(&name));
+    let keys = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname)
+        FROM pg_constraint WHERE contype = 'f'";
+    let checked = "Visits_person_fkey true, orders_person_fkey true, unchecked false";
+    assert_eq!(server().sql(&name, keys), checked);
+
+    // A row that could not have come in by itself.
+    let broken = "SET session_replication_role = replica; INSERT INTO orders VALUES (0, 4711)";
+    server().sql(&shop.name, broken);
+    shop.ok(&["backup"]);
+    let (url, name) = target();
+    shop.run(&["restore", "nightly", "--source", "db", "--to", &url])
+        .expect_code(1)
+        .says(&["VALIDATE CONSTRAINT orders_person_fkey", "(person)=(4711) is not present"]);
+    assert!(databases(&name).is_empty());
+}
+
 #[test]
 fn a_folder_takes_everything_side_by_side_for_psql_and_people() {
     let shop = Shop::new(SHOP, "")

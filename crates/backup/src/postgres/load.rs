@@ -5,11 +5,11 @@ use std::{pin::Pin, sync::Arc};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
-use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::CopyInSink;
 
 use super::{
     copy::END_OF_ROWS,
+    lanes::Lanes,
     session::{Session, shorten},
     sql_split::Splitter,
     statements::execute,
@@ -40,11 +40,10 @@ impl Loader {
         Ok(Self { session, payload, decoder, copy: None, loaded: 0, cx: cx.clone() })
     }
 
-    /// Loads rows and values from `units` until there are no more; says how many bytes of rows.
-    pub(super) async fn run(mut self, units: Arc<Mutex<mpsc::Receiver<Unit>>>) -> Result<u64> {
-        loop {
-            let unit = units.lock().await.recv().await;
-            let Some(unit) = unit else { break };
+    /// Loads rows and values from this lane, then from others, until there are no more; says how many
+    /// bytes of rows.
+    pub(super) async fn run(mut self, lanes: Arc<Lanes>, lane: usize) -> Result<u64> {
+        while let Some(unit) = lanes.next(lane).await {
             self.load(&unit).await?;
         }
         self.end_copy().await?;

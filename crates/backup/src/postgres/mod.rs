@@ -6,6 +6,7 @@
 //! `zstd -dc … | psql` restores them as well. [`PostgresGlobals`] holds what belongs to the whole
 //! server.
 
+mod batch;
 mod catalog;
 mod channel;
 mod compare;
@@ -18,6 +19,9 @@ mod error;
 mod examine;
 mod globals;
 mod hold;
+mod index_memory;
+mod jobs;
+mod lanes;
 mod load;
 mod machine;
 mod out;

@@ -1,13 +1,16 @@
 //! Indexes and constraints at once, as far as their locks allow; everything else in order.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use seaworthy_core::{Context, Error, ErrorKind, Result};
-use tokio::task::JoinSet;
+use seaworthy_core::{Context, Result};
 
 use super::{
+    batch::Batch,
+    index_memory::IndexMemory,
+    jobs::together,
     session::Session,
     statements::{execute, execute_all},
+    statistics::Tables,
 };
 
 /// What a statement of the section after the rows is.
@@ -15,8 +18,12 @@ use super::{
 enum Kind {
     /// Changes how later statements of the same session work.
     Setting,
-    /// May run beside others that lock other tables; `true` shuts all others out.
-    Beside(Vec<(String, bool)>),
+    /// Makes a key of this table, or a unique index, which a foreign key may need.
+    Key(String, bool),
+    /// Makes an index of this table, or picks one.
+    Index(String, bool),
+    /// Adds a foreign key to a table, which points to another one.
+    ForeignKey { own: String, to: String },
     /// Waits for everything before it, and is waited for.
     Alone,
 }
@@ -35,20 +42,21 @@ fn classify(sql: &str) -> Kind {
     match all.as_slice() {
         ["SET", ..] => Kind::Setting,
         ["SELECT", "pg_catalog", ".", "set_config", ..] => Kind::Setting,
-        ["CREATE", "INDEX", _, "ON", rest @ ..]
-        | ["CREATE", "UNIQUE", "INDEX", _, "ON", rest @ ..] => {
-            let rest = rest.strip_prefix(&["ONLY"]).unwrap_or(rest);
-            // Several indexes of one table are built at once.
-            Kind::Beside(vec![(table(rest), false)])
-        }
+        // Several indexes of one table are built at once.
+        ["CREATE", "INDEX", _, "ON", "ONLY", rest @ ..]
+        | ["CREATE", "INDEX", _, "ON", rest @ ..] => Kind::Index(table(rest), false),
+        ["CREATE", "UNIQUE", "INDEX", _, "ON", "ONLY", rest @ ..]
+        | ["CREATE", "UNIQUE", "INDEX", _, "ON", rest @ ..] => Kind::Key(table(rest), false),
         ["ALTER", "TABLE", "ONLY", rest @ ..] => {
             let own = table(rest);
             match rest.get(3..) {
-                Some(["ADD", "CONSTRAINT", _, "PRIMARY" | "UNIQUE" | "EXCLUDE", ..])
-                | Some(["CLUSTER", "ON", ..]) => Kind::Beside(vec![(own, true)]),
+                Some(["ADD", "CONSTRAINT", _, "PRIMARY" | "UNIQUE" | "EXCLUDE", ..]) => {
+                    Kind::Key(own, true)
+                }
+                Some(["CLUSTER", "ON", ..]) => Kind::Index(own, true),
                 Some(["ADD", "CONSTRAINT", _, "FOREIGN", "KEY", rest @ ..]) => {
                     match rest.iter().position(|word| *word == "REFERENCES") {
-                        Some(at) => Kind::Beside(vec![(own, true), (table(&rest[at + 1..]), true)]),
+                        Some(at) => Kind::ForeignKey { own, to: table(&rest[at + 1..]) },
                         None => Kind::Alone,
                     }
                 }
@@ -65,7 +73,7 @@ fn table(words: &[&str]) -> String {
 }
 
 /// Words, quoted names and single signs of `sql`.
-fn words(sql: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(sql: &str) -> impl Iterator<Item = &str> {
     let mut rest = sql;
     std::iter::from_fn(move || {
         rest = rest.trim_start();
@@ -92,29 +100,17 @@ fn words(sql: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A statement that waits for its turn.
-pub(super) struct Job {
-    sql: String,
-    locks: Vec<(String, bool)>,
-}
-
-impl Job {
-    /// A statement that gets in nobody's way.
-    pub(super) fn new(sql: String) -> Self {
-        Self { sql, locks: Vec::new() }
-    }
-}
-
-/// Runs `statements` over `sessions`. An index of many entries for each row may take `memory` KiB;
-/// sorting, which the others do, is fastest with the little that a server gives by itself.
+/// Runs `statements` over `sessions`, and what gathers the statistics of `tables` before the first of
+/// them that needs these.
 pub(super) async fn run(
     statements: Vec<String>,
+    tables: &Tables,
     sessions: &[Arc<Session>],
-    memory: Option<u64>,
+    memory: IndexMemory,
     cx: &Context,
 ) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
-    let (mut jobs, mut alone) = (Vec::new(), Vec::new());
+    let (mut batch, mut alone) = (Batch::new(tables), Vec::new());
     for sql in statements {
         cx.check("postgres.restore")?;
         let kind = classify(&sql);
@@ -122,97 +118,27 @@ pub(super) async fn run(
             execute_all(main, &std::mem::take(&mut alone)).await?;
         }
         match kind {
-            Kind::Beside(locks) => {
-                let memory = memory.filter(|_| sql.contains(" USING gin "));
-                let memory = memory.map_or_else(String::new, |kib| {
-                    format!("SET LOCAL maintenance_work_mem = '{kib}kB'; ")
-                });
-                jobs.push(Job { sql: memory + &sql, locks });
+            Kind::Key(table, alone) => {
+                batch.key(memory.given_to(sql, tables.size(&table)), table, alone);
             }
+            Kind::Index(table, alone) => {
+                batch.index(memory.given_to(sql, tables.size(&table)), table, alone);
+            }
+            Kind::ForeignKey { own, to } => batch.foreign_key(sql, own, to),
             Kind::Setting => {
-                together(std::mem::take(&mut jobs), sessions, cx).await?;
+                together(batch.take(sessions.len()), sessions, cx).await?;
                 for session in sessions {
                     execute(session, &sql).await?;
                 }
             }
             Kind::Alone => {
-                together(std::mem::take(&mut jobs), sessions, cx).await?;
+                together(batch.take(sessions.len()), sessions, cx).await?;
                 alone.push(sql);
             }
         }
     }
     execute_all(main, &alone).await?;
-    together(jobs, sessions, cx).await
-}
-
-/// Runs jobs side by side; those of one table begin in their order.
-pub(super) async fn together(
-    mut jobs: Vec<Job>,
-    sessions: &[Arc<Session>],
-    cx: &Context,
-) -> Result<()> {
-    let mut idle: Vec<_> = sessions.to_vec();
-    let mut running = JoinSet::new();
-    let mut held: HashMap<String, Held> = HashMap::new();
-    loop {
-        cx.check("postgres.restore")?;
-        // What waits before a job claims its tables, too.
-        let mut claimed = held.clone();
-        let mut at = 0;
-        while at < jobs.len() && !idle.is_empty() {
-            let free = jobs[at].locks.iter().all(|(table, exclusive)| {
-                claimed.get(table).is_none_or(|held| held.admits(*exclusive))
-            });
-            for (table, exclusive) in &jobs[at].locks {
-                claimed.entry(table.clone()).or_default().take(*exclusive);
-            }
-            if !free {
-                at += 1;
-                continue;
-            }
-            let Some(session) = idle.pop() else { break };
-            let Job { sql, locks } = jobs.remove(at);
-            for (table, exclusive) in &locks {
-                held.entry(table.clone()).or_default().take(*exclusive);
-            }
-            running.spawn(async move {
-                let done = execute(&session, &sql).await;
-                (session, locks, done)
-            });
-        }
-        let Some(done) = running.join_next().await else { return Ok(()) };
-        let (session, locks, done) = done.map_err(|source| {
-            Error::new(ErrorKind::Internal, "postgres.restore", "a worker panicked")
-                .caused_by(source)
-        })?;
-        done?;
-        idle.push(session);
-        for (table, exclusive) in locks {
-            held.entry(table).or_default().release(exclusive);
-        }
-    }
-}
-
-/// How a table is locked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    exclusive: u32,
-    shared: u32,
-}
-
-impl Held {
-    fn admits(self, exclusive: bool) -> bool {
-        self.exclusive == 0 && (self.shared == 0 || !exclusive)
-    }
-
-    fn take(&mut self, exclusive: bool) {
-        *(if exclusive { &mut self.exclusive } else { &mut self.shared }) += 1;
-    }
-
-    fn release(&mut self, exclusive: bool) {
-        let count = if exclusive { &mut self.exclusive } else { &mut self.shared };
-        *count = count.saturating_sub(1);
-    }
+    together(batch.finish(sessions.len()), sessions, cx).await
 }
 
 #[cfg(test)]
@@ -221,22 +147,22 @@ mod tests {
 
     #[test]
     fn locks_follow_from_the_statement() {
-        let beside = |locks: &[(&str, bool)]| {
-            Kind::Beside(locks.iter().map(|(t, x)| ((*t).to_owned(), *x)).collect())
-        };
+        let key = |table: &str, alone| Kind::Key(table.to_owned(), alone);
+        let index = |table: &str, alone| Kind::Index(table.to_owned(), alone);
         for (sql, kind) in [
-            ("CREATE INDEX i ON public.t USING btree (a);", beside(&[("public.t", false)])),
+            ("CREATE INDEX i ON public.t USING btree (a);", index("public.t", false)),
             (
                 "CREATE UNIQUE INDEX \"a b\" ON ONLY s.\"T \"\"x\" USING",
-                beside(&[("s.\"T \"\"x\"", false)]),
+                key("s.\"T \"\"x\"", false),
             ),
             (
                 "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT p PRIMARY KEY (a);",
-                beside(&[("public.t", true)]),
+                key("public.t", true),
             ),
+            ("ALTER TABLE ONLY public.t CLUSTER ON i;", index("public.t", true)),
             (
                 "ALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (a, \"REFERENCES\") REFERENCES public.u(a);",
-                beside(&[("public.t", true), ("public.u", true)]),
+                Kind::ForeignKey { own: "public.t".to_owned(), to: "public.u".to_owned() },
             ),
             (
                 "ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u(a);",

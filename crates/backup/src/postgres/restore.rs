@@ -4,19 +4,19 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Result};
-use tokio::{
-    sync::{Mutex, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     connect::ConnectOptions,
+    index_memory::IndexMemory,
+    lanes::Lanes,
     load::Loader,
     machine, post_data, server,
     session::{Session, quote},
     sql_split::Splitter,
     statements::execute_all,
-    statistics, swap, units,
+    statistics, swap,
+    units::{self, Share},
 };
 use crate::{
     payload::PayloadReader,
@@ -29,9 +29,6 @@ use crate::{
 
 /// PostgreSQL cuts longer names off, in bytes.
 const LONGEST_NAME: usize = 63;
-
-/// How many units wait between the index and the loaders.
-const UNITS: usize = 4;
 
 /// Loads a database over several connections: definitions, rows, then indexes and constraints
 /// as their locks allow, and statistics.
@@ -144,6 +141,8 @@ impl PostgresTarget {
                  SET default_transaction_read_only = off",
             )
             .await?;
+        // An autovacuum gives way to whoever waits for it, but only after this time.
+        let _ = session.client().batch_execute("SET deadlock_timeout = '20ms'").await;
         if options.is_local() {
             let helpers = machine::index_helpers(self.connections);
             let sql =
@@ -177,7 +176,7 @@ impl PostgresTarget {
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
                 .remedy_is("name a database that does not exist yet: it is made as it was"));
         }
-        let memory = options.is_local().then(|| machine::index_memory(sessions.len())).flatten();
+        let memory = IndexMemory::of(&sessions[0], sessions.len(), options.is_local()).await?;
         let loaded =
             load(payload, selection, &sessions, memory, cx, &mut self.report.warnings).await?;
         Session::close_all(sessions).await;
@@ -309,12 +308,14 @@ async fn load(
     payload: &PayloadReader,
     selection: &Selection,
     sessions: &[Arc<Session>],
-    memory: Option<u64>,
+    memory: IndexMemory,
     cx: &Context,
     warnings: &mut Vec<String>,
 ) -> Result<u64> {
-    let (sender, mut incoming) = mpsc::channel(UNITS);
-    let reading = tokio::spawn(units::send(payload.clone(), selection.clone(), sender));
+    let (sender, mut incoming) = mpsc::channel(1);
+    let definitions = Share::Definitions;
+    let reading =
+        tokio::spawn(units::send(payload.clone(), selection.clone(), definitions, sender));
     let mut main = Loader::new(sessions[0].clone(), payload.clone(), cx)?;
 
     let mut splitter = Splitter::default();
@@ -326,22 +327,12 @@ async fn load(
     }
     nothing_left(splitter)?;
 
-    let (to_workers, units) = mpsc::channel(1);
-    let units = Arc::new(Mutex::new(units));
+    let lanes = Lanes::open(payload, selection, sessions.len()).await?;
     let mut workers = JoinSet::new();
-    for session in sessions {
+    for (lane, session) in sessions.iter().enumerate() {
         let loader = Loader::new(session.clone(), payload.clone(), cx)?;
-        workers.spawn(loader.run(units.clone()));
+        workers.spawn(loader.run(lanes.clone(), lane));
     }
-    drop(units);
-    while let Some(unit) = next.take_if(|unit| unit.section() != Some(SqlSection::PostData)) {
-        // Nobody takes it where all of them failed.
-        if to_workers.send(unit).await.is_err() {
-            break;
-        }
-        next = incoming.recv().await;
-    }
-    drop(to_workers);
     let mut loaded = 0;
     while let Some(done) = workers.join_next().await {
         loaded += done.map_err(|source| {
@@ -350,7 +341,9 @@ async fn load(
         })??;
     }
 
-    statistics::gather(sessions, cx).await?;
+    lanes.finish().await?;
+
+    let tables = statistics::vacuum(sessions, cx).await?;
 
     let mut splitter = Splitter::default();
     let mut statements = Vec::new();
@@ -373,7 +366,7 @@ async fn load(
             ));
         }
     }
-    post_data::run(statements, sessions, memory, cx).await?;
+    post_data::run(statements, &tables, sessions, memory, cx).await?;
     statistics::complete(sessions, cx).await?;
     Ok(loaded)
 }

@@ -1,12 +1,12 @@
 //! What the planner knows of a database that was just loaded.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use seaworthy_core::{Context, Result};
 use tokio_postgres::Row;
 
 use super::{
-    post_data::{Job, together},
+    jobs::{Job, together},
     session::Session,
 };
 
@@ -15,32 +15,92 @@ const TABLES: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Tables below this many bytes are looked at several at a time.
-const SMALL: i64 = 8 << 20;
+const SMALL: u64 = 8 << 20;
 const AT_ONCE: usize = 32;
 
-/// Notes that all rows of all tables are visible to everybody, and gathers statistics, before there are
-/// indexes: a foreign key is then checked in the indexes alone, in a fifth of the time.
-pub(super) async fn gather(sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
-    let Some(main) = sessions.first() else { return Ok(()) };
-    flush(main).await;
-    let sql = format!(
-        "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_size(c.oid) FROM {TABLES}
-         ORDER BY 2 DESC"
-    );
-    let tables = main.rows(&sql, &[]).await?;
-    let is_large = |row: &Row| row.get::<_, i64>(1) >= SMALL;
-    let (large, small) = tables.split_at(tables.partition_point(is_large));
-    // One after the other: an ANALYZE may see older transactions of other databases, and what those
-    // do not see a VACUUM beside it would not call visible.
-    for command in ["VACUUM", "ANALYZE"] {
-        let job = |tables: &[Row]| {
-            let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-            Job::new(format!("{command} {}", names.join(", ")))
-        };
-        let jobs = large.chunks(1).chain(small.chunks(AT_ONCE)).map(job).collect();
-        together(jobs, sessions, cx).await?;
+/// About how many bytes of a table its statistics are made of.
+const SAMPLE: u64 = 64 << 20;
+
+/// The tables of a database, the largest first.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// As SQL has them.
+    names: Vec<String>,
+    /// How many bytes each of them has on disk.
+    sizes: HashMap<String, u64>,
+}
+
+impl Tables {
+    async fn read(session: &Session) -> Result<Self> {
+        let sql = format!(
+            "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_size(c.oid) FROM {TABLES}
+             ORDER BY 2 DESC"
+        );
+        let rows = session.rows(&sql, &[]).await?;
+        let size = |row: &Row| (row.get(0), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0));
+        Ok(Self {
+            names: rows.iter().map(|row| row.get(0)).collect(),
+            sizes: rows.iter().map(size).collect(),
+        })
     }
-    Ok(())
+
+    /// Tables of these names and sizes.
+    #[cfg(test)]
+    pub(super) fn of(tables: &[(&str, u64)]) -> Self {
+        let mut tables: Vec<(String, u64)> =
+            tables.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
+        tables.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+        Self {
+            names: tables.iter().map(|(name, _)| name.clone()).collect(),
+            sizes: tables.into_iter().collect(),
+        }
+    }
+
+    /// How many bytes the table has on disk; none where it is no ordinary one.
+    pub(super) fn size(&self, table: &str) -> u64 {
+        self.sizes.get(table).copied().unwrap_or_default()
+    }
+
+    pub(super) fn has(&self, table: &str) -> bool {
+        self.sizes.contains_key(table)
+    }
+
+    /// The tables of each statement that looks at several.
+    fn groups(&self) -> impl Iterator<Item = &[String]> {
+        let (large, small) =
+            self.names.split_at(self.names.partition_point(|name| self.size(name) >= SMALL));
+        large.chunks(1).chain(small.chunks(AT_ONCE))
+    }
+
+    fn vacuum(&self) -> Vec<Job> {
+        let job = |names: &[String]| {
+            let cost = names.iter().map(|name| self.size(name)).sum();
+            Job::new(format!("VACUUM {}", names.join(", ")), cost)
+        };
+        self.groups().map(job).collect()
+    }
+
+    /// What gathers their statistics, which no index may be built beside.
+    pub(super) fn analyze(&self) -> Vec<Job> {
+        let job = |names: &[String]| {
+            let cost = names.iter().map(|name| self.size(name).min(SAMPLE)).sum();
+            let locks = names.iter().map(|name| (name.clone(), true)).collect();
+            Job::new(format!("ANALYZE {}", names.join(", ")), cost).locking(locks)
+        };
+        self.groups().map(job).collect()
+    }
+}
+
+/// Notes that all rows of all tables are visible to everybody: a foreign key is then checked in the
+/// indexes alone, in a fifth of the time. This goes before anything else that looks at the tables: an
+/// ANALYZE may see older transactions of other databases, and what those do not see a VACUUM beside it
+/// would not call visible.
+pub(super) async fn vacuum(sessions: &[Arc<Session>], cx: &Context) -> Result<Tables> {
+    let Some(main) = sessions.first() else { return Ok(Tables::default()) };
+    flush(main).await;
+    let tables = Tables::read(main).await?;
+    together(tables.vacuum(), sessions, cx).await?;
+    Ok(tables)
 }
 
 /// Has everything written to the server's disk that was committed: until then, rows count as visible
@@ -72,5 +132,5 @@ pub(super) async fn complete(sessions: &[Arc<Session>], cx: &Context) -> Result<
 async fn run_all(sql: &str, sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
     let rows = main.rows(sql, &[]).await?;
-    together(rows.iter().map(|row| Job::new(row.get(0))).collect(), sessions, cx).await
+    together(rows.iter().map(|row| Job::new(row.get(0), 0)).collect(), sessions, cx).await
 }

@@ -1,8 +1,11 @@
 //! What of a payload is fetched and loaded together.
 
+use std::sync::Arc;
+
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
+use super::lanes::LaneOf;
 use crate::{
     payload::PayloadReader,
     restore::Selection,
@@ -40,6 +43,20 @@ impl Unit {
             Part::Rows(_) => None,
         }
     }
+
+    /// Whether it is of what comes before all rows or after all of them.
+    pub(super) fn is_of_definitions(&self) -> bool {
+        matches!(self.section(), Some(SqlSection::PreData | SqlSection::PostData))
+    }
+}
+
+/// Which units of a payload are meant.
+#[derive(Clone, Debug)]
+pub(super) enum Share {
+    /// What comes before all rows, and after them.
+    Definitions,
+    /// What lies between and belongs to one lane.
+    Lane { lane_of: Arc<LaneOf>, lane: usize },
 }
 
 /// What the index says of the database.
@@ -83,10 +100,12 @@ pub(super) async fn check(payload: &PayloadReader, selection: &Selection) -> Res
         .remedy_is("`seaworthy show --tables` lists its tables; write schema.table as it is there"))
 }
 
-/// Sends the units of `payload` that `selection` asks for, in order, until nobody listens.
+/// Sends the units of `payload` that `selection` asks for and that `share` has, in order, until nobody
+/// listens.
 pub(super) fn send(
     payload: PayloadReader,
     selection: Selection,
+    share: Share,
     units: mpsc::Sender<Unit>,
 ) -> impl Future<Output = Result<()>> {
     blocking(move || {
@@ -99,7 +118,7 @@ pub(super) fn send(
                         _ => {
                             let next = Unit { frames: vec![frame], parts: Vec::new() };
                             if let Some((unit, _)) = present.replace((next, 0))
-                                && !hand_on(unit, &units)
+                                && !hand_on(unit, &share, &units)
                             {
                                 return Ok(());
                             }
@@ -122,15 +141,15 @@ pub(super) fn send(
             }
         }
         if let Some((unit, _)) = present {
-            hand_on(unit, &units);
+            hand_on(unit, &share, &units);
         }
         Ok(())
     })
 }
 
 /// Sends a unit of which something is wanted; says whether anybody listens.
-fn hand_on(unit: Unit, units: &mpsc::Sender<Unit>) -> bool {
-    unit.parts.is_empty() || units.blocking_send(unit).is_ok()
+fn hand_on(unit: Unit, share: &Share, units: &mpsc::Sender<Unit>) -> bool {
+    !share.has(&unit) || units.blocking_send(unit).is_ok()
 }
 
 /// Runs `work` on a blocking thread.
