@@ -35,21 +35,27 @@ impl<'a> Batch<'a> {
 
     /// Adds a statement that makes a key, or a unique index.
     pub(super) fn key(&mut self, sql: String, table: String, alone: bool) {
-        self.keys.push(Job::new(sql, self.tables.size(&table)).locking(vec![(table, alone)]));
+        self.keys.push(self.job(sql, table, alone));
     }
 
     /// Adds a statement that makes an index, or picks one.
     pub(super) fn index(&mut self, sql: String, table: String, alone: bool) {
-        self.indexes.push(Job::new(sql, self.tables.size(&table)).locking(vec![(table, alone)]));
+        self.indexes.push(self.job(sql, table, alone));
+    }
+
+    fn job(&self, sql: String, table: String, alone: bool) -> Job {
+        let cost = self.tables.size(&table).unwrap_or_default();
+        Job::new(sql, cost).locking(vec![(table, alone)])
     }
 
     /// Adds a statement that adds a foreign key.
     pub(super) fn foreign_key(&mut self, sql: String, own: String, to: String) {
+        let sizes = self.tables.size(&own).zip(self.tables.size(&to));
         // Both indexes are read, and not the tables.
-        let cost = (self.tables.size(&own) + self.tables.size(&to)) / 3;
+        let cost = sizes.map_or(0, |(own, to)| (own + to) / 3);
         let locks = vec![(own.clone(), true), (to.clone(), true)];
         // Those of partitions would stay unchecked, in name.
-        let is_ordinary = self.tables.has(&own) && self.tables.has(&to);
+        let is_ordinary = sizes.is_some();
         let steps = in_two_steps(&sql, &own).filter(|_| is_ordinary).map(|(add, validate)| {
             let validate = Job::new(validate, cost).locking(vec![(own, true)]);
             (Job::new(add, 0).locking(locks.clone()), validate)

@@ -32,16 +32,16 @@ impl IndexMemory {
         Ok(Self { own, is_shared: row.get(1), spare })
     }
 
-    /// `sql`, which makes an index of a table of so many bytes, with as much memory as does it good: one
-    /// with many entries for each row profits from much, and sorting from little.
-    pub(super) fn given_to(self, sql: String, table: u64) -> String {
+    /// `sql`, which makes an index of a table of so many bytes, where that is known, with as much memory as
+    /// does it good: one with many entries for each row profits from much, and sorting from little.
+    pub(super) fn given_to(self, sql: String, table: Option<u64>) -> String {
         let sorts = sql.contains(" USING btree ")
             || sql.contains(" PRIMARY KEY (")
             || sql.contains(" UNIQUE (");
         let kib = if sql.contains(" USING gin ") {
             self.spare
         } else {
-            Some(sorting(table)).filter(|kib| sorts && !self.is_shared && *kib < self.own)
+            table.map(sorting).filter(|kib| sorts && !self.is_shared && *kib < self.own)
         };
         match kib {
             Some(kib) => format!("SET LOCAL maintenance_work_mem = '{kib}kB'; {sql}"),
@@ -74,7 +74,7 @@ mod tests {
     fn a_statement_gets_what_does_it_good() {
         let server = IndexMemory { own: 64 << 10, is_shared: false, spare: Some(1 << 20) };
         let given = |server: IndexMemory, sql: &str, bytes| {
-            let given = server.given_to(sql.to_owned(), bytes);
+            let given = server.given_to(sql.to_owned(), Some(bytes));
             given.split_once("; ").map(|(setting, _)| setting.to_owned())
         };
         let set = |kib: u64| Some(format!("SET LOCAL maintenance_work_mem = '{kib}kB'"));
@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(given(server, btree, 1 << 40), None, "never more than the server gives");
         assert_eq!(given(server, "CREATE INDEX i ON t USING gin (a);", 1), set(1 << 20));
         assert_eq!(given(server, "CREATE INDEX i ON t USING gist (a);", 1), None);
+        assert_eq!(server.given_to(btree.to_owned(), None), btree);
         assert_eq!(given(IndexMemory { is_shared: true, ..server }, btree, 1), None);
     }
 }

@@ -18,9 +18,10 @@ use super::{
 enum Kind {
     /// Changes how later statements of the same session work.
     Setting,
-    /// Makes a key of this table, or a unique index, which a foreign key may need.
+    /// Makes a key of this table, or a unique index, which a foreign key may need; `true` shuts all
+    /// others out of the table.
     Key(String, bool),
-    /// Makes an index of this table, or picks one.
+    /// Makes an index of this table, or picks one; `true` likewise.
     Index(String, bool),
     /// Adds a foreign key to a table, which points to another one.
     ForeignKey { own: String, to: String },

@@ -56,25 +56,21 @@ impl Tables {
         }
     }
 
-    /// How many bytes the table has on disk; none where it is no ordinary one.
-    pub(super) fn size(&self, table: &str) -> u64 {
-        self.sizes.get(table).copied().unwrap_or_default()
-    }
-
-    pub(super) fn has(&self, table: &str) -> bool {
-        self.sizes.contains_key(table)
+    /// How many bytes the table has on disk; nothing is known of one that is no ordinary one.
+    pub(super) fn size(&self, table: &str) -> Option<u64> {
+        self.sizes.get(table).copied()
     }
 
     /// The tables of each statement that looks at several.
     fn groups(&self) -> impl Iterator<Item = &[String]> {
         let (large, small) =
-            self.names.split_at(self.names.partition_point(|name| self.size(name) >= SMALL));
+            self.names.split_at(self.names.partition_point(|name| self.size(name) >= Some(SMALL)));
         large.chunks(1).chain(small.chunks(AT_ONCE))
     }
 
     fn vacuum(&self) -> Vec<Job> {
         let job = |names: &[String]| {
-            let cost = names.iter().map(|name| self.size(name)).sum();
+            let cost = names.iter().filter_map(|name| self.size(name)).sum();
             Job::new(format!("VACUUM {}", names.join(", ")), cost)
         };
         self.groups().map(job).collect()
@@ -83,7 +79,8 @@ impl Tables {
     /// What gathers their statistics, which no index may be built beside.
     pub(super) fn analyze(&self) -> Vec<Job> {
         let job = |names: &[String]| {
-            let cost = names.iter().map(|name| self.size(name).min(SAMPLE)).sum();
+            let cost =
+                names.iter().filter_map(|name| self.size(name)).map(|size| size.min(SAMPLE)).sum();
             let locks = names.iter().map(|name| (name.clone(), true)).collect();
             Job::new(format!("ANALYZE {}", names.join(", ")), cost).locking(locks)
         };
