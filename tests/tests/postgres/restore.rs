@@ -35,13 +35,14 @@ fn both_ways_back_give_the_same_database() {
     assert_same_set(&before, &server().dump_text(&other));
 }
 
-/// Two tables that point to a third one.
+/// Three tables that point to a fourth one.
 const HUB: &str = "CREATE TABLE people (id int PRIMARY KEY);
     CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people);
+    CREATE TABLE notes (id int PRIMARY KEY, person int REFERENCES people);
     CREATE TABLE \"Visits\" (id int PRIMARY KEY, person int REFERENCES people);
-    CREATE INDEX ON orders (person); CREATE INDEX ON \"Visits\" (person);
-    INSERT INTO people SELECT generate_series(1, 2000);
-    INSERT INTO orders SELECT id, id FROM people; INSERT INTO \"Visits\" SELECT id, id FROM people;
+    INSERT INTO people SELECT generate_series(1, 20000);
+    INSERT INTO orders SELECT n, n FROM generate_series(1, 2000) n;
+    INSERT INTO notes SELECT id, person FROM orders; INSERT INTO \"Visits\" SELECT id, person FROM orders;
     ALTER TABLE orders ADD CONSTRAINT unchecked FOREIGN KEY (id) REFERENCES people NOT VALID;";
 
 #[test]
@@ -53,17 +54,18 @@ fn foreign_keys_that_are_checked_side_by_side_are_as_they_were() {
     assert_same(&server().dump_text(&shop.name), &server().dump_text(&name));
     let keys = "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname)
         FROM pg_constraint WHERE contype = 'f'";
-    let checked = "Visits_person_fkey true, orders_person_fkey true, unchecked false";
+    let checked =
+        "Visits_person_fkey true, notes_person_fkey true, orders_person_fkey true, unchecked false";
     assert_eq!(server().sql(&name, keys), checked);
 
     // A row that could not have come in by itself.
-    let broken = "SET session_replication_role = replica; INSERT INTO orders VALUES (0, 4711)";
+    let broken = "SET session_replication_role = replica; INSERT INTO orders VALUES (0, 47110)";
     server().sql(&shop.name, broken);
     shop.ok(&["backup"]);
     let (url, name) = target();
     shop.run(&["restore", "nightly", "--source", "db", "--to", &url])
         .expect_code(1)
-        .says(&["VALIDATE CONSTRAINT orders_person_fkey", "(person)=(4711) is not present"]);
+        .says(&["VALIDATE CONSTRAINT orders_person_fkey", "(person)=(47110) is not present"]);
     assert!(databases(&name).is_empty());
 }
 

@@ -52,7 +52,7 @@ impl<'a> Batch<'a> {
     pub(super) fn foreign_key(&mut self, sql: String, own: String, to: String) {
         let sizes = self.tables.size(&own).zip(self.tables.size(&to));
         // Both indexes are read, and not the tables.
-        let cost = sizes.map_or(0, |(own, to)| (own + to) / 3);
+        let cost = sizes.filter(|_| is_checked(&sql)).map_or(0, |(own, to)| (own + to) / 3);
         let locks = vec![(own.clone(), true), (to.clone(), true)];
         // Those of partitions would stay unchecked, in name.
         let is_ordinary = sizes.is_some();
@@ -104,18 +104,20 @@ impl<'a> Batch<'a> {
 
 /// The statements that add the same foreign key unchecked, and check it.
 fn in_two_steps(sql: &str, own: &str) -> Option<(String, String)> {
-    let words: Vec<&str> = words(sql).collect();
-    let name = *words.get(words.iter().position(|word| *word == "CONSTRAINT")? + 1)?;
-    let after = &words[words.iter().rposition(|word| *word == "REFERENCES")?..];
-    // It is never to be checked, or not yet.
-    if after.contains(&"NOT") {
+    if !is_checked(sql) {
         return None;
     }
+    let name = words(sql).skip_while(|word| *word != "CONSTRAINT").nth(1)?;
     let add = sql.trim_end().strip_suffix(';')?;
     Some((
         format!("{add} NOT VALID;"),
         format!("ALTER TABLE ONLY {own} VALIDATE CONSTRAINT {name};"),
     ))
+}
+
+/// Whether a foreign key is checked where it is added; not one that is `NOT VALID` or `NOT ENFORCED`.
+fn is_checked(sql: &str) -> bool {
+    !words(sql).skip_while(|word| *word != "REFERENCES").any(|word| word == "NOT")
 }
 
 #[cfg(test)]

@@ -132,6 +132,9 @@ pub(super) async fn plan(
 /// from here on, `left` bytes are left. The ranges become smaller towards the end, so that the workers end
 /// together.
 fn ranges(size: Size, mut left: u64) -> Vec<Option<(u64, Option<u64>)>> {
+    if size.bytes <= LARGEST {
+        return vec![None];
+    }
     let page = size.bytes.div_ceil(size.pages.max(1)).max(1);
     let mut ranges = Vec::new();
     let mut from = 0;
@@ -185,8 +188,11 @@ mod tests {
         let last = lengths[lengths.len() - 1];
         assert_eq!(last * 8192, SMALLEST);
         // Much is left for others to do.
-        let early: Vec<_> = ranges(size, 1 << 34).into_iter().collect();
-        assert_eq!(early.len() as u64, size.bytes.div_ceil(LARGEST));
-        assert_eq!(ranges(Size { pages: 10, bytes: 81_920 }, 81_920), [None]);
+        let early = ranges(size, 1 << 34).into_iter().flatten();
+        let mut lengths = early.filter_map(|(from, to)| Some((to? - from) * 8192));
+        assert!(lengths.all(|length| length == LARGEST));
+        // What is small comes in its own order.
+        let size = Size { pages: 4000, bytes: 4000 * 8192 };
+        assert_eq!(ranges(size, size.bytes), [None]);
     }
 }
