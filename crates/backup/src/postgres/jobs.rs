@@ -1,6 +1,10 @@
 //! Statements side by side, as far as the locks that they take allow.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use seaworthy_core::{Context, Error, ErrorKind, Result};
 use tokio::task::JoinSet;
@@ -84,14 +88,14 @@ pub(super) fn duration(jobs: Vec<Job>, sessions: usize) -> u64 {
 
 /// Jobs that wait, and what those that run have locked.
 struct Board {
-    waiting: Vec<Job>,
+    waiting: VecDeque<Job>,
     held: Locks,
 }
 
 impl Board {
     fn new(mut jobs: Vec<Job>) -> Self {
         order(&mut jobs);
-        Self { waiting: jobs, held: Locks::default() }
+        Self { waiting: jobs.into(), held: Locks::default() }
     }
 
     /// The first job that may begin now.
@@ -103,7 +107,7 @@ impl Board {
             claimed.take(&job.locks);
             free
         });
-        let job = self.waiting.remove(free?);
+        let job = self.waiting.remove(free?)?;
         self.held.take(&job.locks);
         Some(job)
     }
