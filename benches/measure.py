@@ -15,7 +15,7 @@ class Cost:
 
     wall: float  # seconds
     cpu: float  # seconds, of all its processes
-    memory: float  # MiB, of its largest process
+    memory: float  # MiB, of its largest process; not less than that of this script, which Linux hands on to it
 
 
 def run(command, discard=False, **options):
