@@ -34,18 +34,18 @@ impl<'a> Batch<'a> {
     }
 
     /// Adds a statement that makes a key, or a unique index.
-    pub(super) fn key(&mut self, sql: String, table: String, alone: bool) {
-        self.keys.push(self.job(sql, table, alone));
+    pub(super) fn key(&mut self, sql: String, table: String, exclusive: bool) {
+        self.keys.push(self.job(sql, table, exclusive));
     }
 
     /// Adds a statement that makes an index, or picks one.
-    pub(super) fn index(&mut self, sql: String, table: String, alone: bool) {
-        self.indexes.push(self.job(sql, table, alone));
+    pub(super) fn index(&mut self, sql: String, table: String, exclusive: bool) {
+        self.indexes.push(self.job(sql, table, exclusive));
     }
 
-    fn job(&self, sql: String, table: String, alone: bool) -> Job {
+    fn job(&self, sql: String, table: String, exclusive: bool) -> Job {
         let cost = self.tables.size(&table).unwrap_or_default();
-        Job::new(sql, cost).locking(vec![(table, alone)])
+        Job::new(sql, cost).locking(vec![(table, exclusive)])
     }
 
     /// Adds a statement that adds a foreign key.

@@ -119,11 +119,11 @@ pub(super) async fn run(
             execute_all(main, &std::mem::take(&mut alone)).await?;
         }
         match kind {
-            Kind::Key(table, alone) => {
-                batch.key(memory.given_to(sql, tables.size(&table)), table, alone);
+            Kind::Key(table, exclusive) => {
+                batch.key(memory.given_to(sql, tables.size(&table)), table, exclusive);
             }
-            Kind::Index(table, alone) => {
-                batch.index(memory.given_to(sql, tables.size(&table)), table, alone);
+            Kind::Index(table, exclusive) => {
+                batch.index(memory.given_to(sql, tables.size(&table)), table, exclusive);
             }
             Kind::ForeignKey { own, to } => batch.foreign_key(sql, own, to),
             Kind::Setting => {

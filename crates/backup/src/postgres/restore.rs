@@ -141,7 +141,8 @@ impl PostgresTarget {
                  SET default_transaction_read_only = off",
             )
             .await?;
-        // An autovacuum gives way to whoever waits for it, but only after this time.
+        // An autovacuum gives way to whoever waits for it, but only after this time; a role that may not
+        // set it waits longer.
         let _ = session.client().batch_execute("SET deadlock_timeout = '20ms'").await;
         if options.is_local() {
             let helpers = machine::index_helpers(self.connections);
