@@ -63,7 +63,8 @@ impl Server {
         );
         let folder = tempfile::Builder::new().prefix("seaworthy-pg-").tempdir().unwrap().keep();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // The server programs refuse to run as root.
+        // The server programs refuse to run as root. Autovacuum is off: when it comes is chance, which no
+        // test may depend on.
         let (user, own, own_key) = if rustix::process::geteuid().is_root() {
             (
                 "setpriv --reuid=nobody --regid=nogroup --clear-groups",
@@ -92,7 +93,8 @@ impl Server {
                -extfile names -out server.pem 2>> openssl.log
              chmod 600 server.key; {own_key}
              {user} {programs}/pg_ctl -D {folder}/data -w -l data/log -o \
-               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c ssl='$tls' \
+               '-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off \
+                -c autovacuum=off -c ssl='$tls' \
                 -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key' start > /dev/null
              echo ready
              cat > /dev/null
