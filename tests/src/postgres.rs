@@ -223,7 +223,8 @@ pub fn assert_same_set(left: &[String], right: &[String]) {
 
 /// A session of psql that stays open.
 #[derive(Debug)]
-pub struct Holder {
+pub struct Holder<'a> {
+    server: &'a Server,
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
@@ -231,11 +232,11 @@ pub struct Holder {
     pub pid: String,
 }
 
-impl Holder {
+impl<'a> Holder<'a> {
     /// Opens a session to `database`, runs `sql` and returns when it has.
-    pub fn start(database: &str, sql: &str) -> Self {
+    pub fn start(server: &'a Server, database: &str, sql: &str) -> Self {
         let mut child = Command::new(program("psql"))
-            .args(["-X", "-q", "-A", "-t", "-d", &server().url(database)])
+            .args(["-X", "-q", "-A", "-t", "-d", &server.url(database)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -244,7 +245,7 @@ impl Holder {
         writeln!(stdin, "SELECT pg_backend_pid();").unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let pid = lines.next().unwrap().unwrap();
-        let mut holder = Self { child, stdin, lines, pid };
+        let mut holder = Self { server, child, stdin, lines, pid };
         holder.send(sql);
         holder
     }
@@ -256,13 +257,13 @@ impl Holder {
     }
 
     /// Whether the server has ended the session.
-    pub fn is_gone(&mut self) -> bool {
+    pub fn is_gone(&self) -> bool {
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {}", self.pid);
-        server().sql("postgres", sql) == "0"
+        self.server.sql("postgres", sql) == "0"
     }
 }
 
-impl Drop for Holder {
+impl Drop for Holder<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -99,17 +99,21 @@ impl Tables {
 /// in vain, one alone does again.
 pub(super) async fn vacuum(sessions: &[Arc<Session>], cx: &Context) -> Result<Tables> {
     let Some(main) = sessions.first() else { return Ok(Tables::default()) };
-    flush(main).await;
     let tables = Tables::read(main, "true").await?;
+    flush(main).await;
     together(tables.vacuum(), sessions, cx).await?;
     let hidden = Tables::read(main, HIDDEN).await?;
-    together(hidden.vacuum(), &sessions[..1], cx).await?;
+    if !hidden.names.is_empty() {
+        flush(main).await;
+        together(hidden.vacuum(), &sessions[..1], cx).await?;
+    }
     Ok(tables)
 }
 
 /// Has everything written to the server's disk that was committed: until then, rows count as visible
-/// to nobody. Something must be committed for that; a role that may not do this much restores as
-/// well, but not as fast.
+/// to nobody, and so they do as long as a commit of another session that came soon after theirs is not
+/// written. Something must be committed for that; a role that may not do this much restores as well,
+/// but not as fast.
 async fn flush(session: &Session) {
     let sql = "SET LOCAL synchronous_commit = on;
                CREATE TEMPORARY TABLE seaworthy_flush (); DROP TABLE seaworthy_flush";

@@ -22,7 +22,7 @@ async fn a_restore_in_place_swaps_the_databases_and_keeps_the_old_one() {
     let before = server.dump_text(&name);
     let report = lab.back_up(server.source(&name)).await.unwrap();
     server.sql(&name, "INSERT INTO t VALUES (2)");
-    let mut holder = Holder::start(&name, "BEGIN; SELECT a FROM t;");
+    let holder = Holder::start(server, &name, "BEGIN; SELECT a FROM t;");
 
     let target = PostgresTarget::in_place(server.options(&name), "s1");
     let restored = lab.restore(&report, target, Selection::all()).await.unwrap();
@@ -79,13 +79,14 @@ async fn a_swap_that_fails_half_way_is_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_rows_are_visible_to_everybody_after_a_restore() {
-    let (server, lab) = (server(), Lab::new());
+    // A server of its own: what others commit beside it may hide rows for a while.
+    let (server, lab) = (Server::start(), Lab::new());
     let sql = "CREATE TABLE large AS SELECT n, repeat('x', 400) FROM generate_series(1, 60000) n;
                CREATE TABLE a (n int); INSERT INTO a VALUES (1); CREATE TABLE b (n int);";
     let name = server.database("visible", sql);
     let report = lab.back_up(server.source(&name)).await.unwrap();
     // A transaction of another database that sees none of the rows.
-    let _old = Holder::start("postgres", "BEGIN; SELECT txid_current();");
+    let _old = Holder::start(&server, "postgres", "BEGIN; SELECT txid_current();");
     // A page that the server is writing at that moment is passed over.
     let sql = "SELECT relname, relpages - relallvisible <= relpages / 10, reltuples FROM pg_class
                WHERE relname IN ('large', 'a', 'b') ORDER BY 1";

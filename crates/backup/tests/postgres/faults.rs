@@ -145,7 +145,7 @@ async fn a_table_that_the_role_may_not_read_is_named_and_nothing_is_stored() {
 async fn whoever_keeps_a_table_locked_is_named() {
     let (server, lab) = (server(), Lab::new());
     let name = server.database("locked", "CREATE TABLE t (a int); CREATE TABLE u (a int);");
-    let holder = Holder::start(&name, "BEGIN; LOCK TABLE u; SELECT 'my long job';");
+    let holder = Holder::start(server, &name, "BEGIN; LOCK TABLE u; SELECT 'my long job';");
     let source = server.source(&name).lock_timeout(Duration::from_millis(300));
     let error = lab.back_up(source).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
@@ -167,7 +167,7 @@ async fn a_truncate_that_commits_while_we_wait_for_its_lock_is_seen() {
         "CREATE TABLE a (n int); CREATE TABLE t (n int); INSERT INTO t VALUES (1);",
     );
     let mut holder =
-        Holder::start(&name, "BEGIN; TRUNCATE t; INSERT INTO t VALUES (2), (3); SELECT 1;");
+        Holder::start(server, &name, "BEGIN; TRUNCATE t; INSERT INTO t VALUES (2), (3); SELECT 1;");
     let source = server.source(&name).lock_timeout(Duration::from_secs(60));
     let (own_lab, own_name) = (lab.clone(), name.clone());
     let committer = std::thread::spawn(move || {
