@@ -50,7 +50,7 @@ pub(super) struct Request<'a> {
 enum Miss {
     /// Somebody holds a lock; the error says who.
     Blocked(Error),
-    /// A table came, went or changed.
+    /// A table came, went or changed, or is about to.
     Changed,
     Failed(Error),
 }
@@ -193,16 +193,19 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(side: &'a Session, leader: i32, request: &Request<'a>) -> Self {
         let every =
-            (request.lock_timeout / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
+            (request.lock_timeout / 4).clamp(Duration::from_millis(10), Duration::from_millis(250));
         let application_name = request.options.application_name();
         Self { side, leader, application_name, every, seen: Vec::new() }
     }
 
-    /// Never ends by itself; a failure to look is not worth stopping for.
+    /// Ends where waiting is in vain: somebody waits for a lock of the leader's, and `pg_dump` behind
+    /// them. The server does not see that the leader waits for `pg_dump`. A failure to look is not worth
+    /// stopping for.
     async fn look(&mut self) {
         loop {
             tokio::time::sleep(self.every).await;
-            let sql = "SELECT DISTINCT b.pid, coalesce(b.query, '')
+            let sql = "SELECT DISTINCT b.pid, coalesce(b.query, ''),
+                    w.pid <> $1 AND $1 = ANY (pg_blocking_pids(b.pid))
                 FROM pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) p
                 JOIN pg_stat_activity b ON b.pid = p
                 WHERE w.wait_event_type = 'Lock' AND w.pid <> pg_backend_pid()
@@ -212,6 +215,9 @@ impl<'a> Watch<'a> {
                 && !rows.is_empty()
             {
                 self.seen = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+                if rows.iter().any(|row| row.get(2)) {
+                    return;
+                }
             }
         }
     }

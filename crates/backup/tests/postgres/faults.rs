@@ -184,6 +184,24 @@ async fn a_truncate_that_commits_while_we_wait_for_its_lock_is_seen() {
     assert!(text.contains("COPY \"public\".\"t\" (\"n\") FROM stdin;\n2\n3\n\\.\n"), "{text}");
 }
 
+/// An `ALTER TABLE` of `t` in `name`, as shell commands that go on when it waits for a lock.
+fn queued_alter_table(server: &Server, name: &str) -> String {
+    let psql = format!(
+        "{} -X -q -A -t -h {} -p {} -U postgres",
+        program("psql").display(),
+        server.folder().display(),
+        server.port
+    );
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+           AND database = (SELECT oid FROM pg_database WHERE datname = '{name}')"
+    );
+    format!(
+        "{psql} -d {name} -c 'ALTER TABLE t ADD COLUMN IF NOT EXISTS late int' > /dev/null 2>&1 &
+         while [ \"$({psql} -d postgres -c \"{waiting}\")\" = 0 ]; do :; done"
+    )
+}
+
 /// Somebody waits for our locks to go: only the leader, whose lock is older, can go on then.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alter_table_that_queues_behind_our_locks_stops_nothing() {
@@ -191,23 +209,20 @@ async fn an_alter_table_that_queues_behind_our_locks_stops_nothing() {
     let name = server.database("queued", LARGE);
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display().to_string();
-    let psql = format!(
-        "{} -X -q -A -t -h {} -p {} -U postgres",
-        program("psql").display(),
-        server.folder().display(),
-        server.port
+    let alter = queued_alter_table(server, &name);
+    let pg_dump = script(
+        folder.path(),
+        &format!(
+            "case \"$*\" in
+               --version) exec REAL --version;;
+               *post-data*) REAL \"$@\" > {at}/post && touch {at}/post.done && cat {at}/post;;
+               *) REAL \"$@\" > {at}/pre || exit 1
+                  while [ ! -e {at}/post.done ]; do :; done
+                  {alter}
+                  cat {at}/pre;;
+             esac"
+        ),
     );
-    let pg_dump = script(folder.path(), &format!(
-        "case \"$*\" in
-           --version) exec REAL --version;;
-           *post-data*) REAL \"$@\" > {at}/post && touch {at}/post.done && cat {at}/post;;
-           *) REAL \"$@\" > {at}/pre || exit 1
-              while [ ! -e {at}/post.done ]; do :; done
-              {psql} -d {name} -c 'ALTER TABLE t ADD COLUMN late int' > {at}/alter.log 2>&1 &
-              while [ \"$({psql} -d postgres -c \"SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = '{name}')\")\" = 0 ]; do :; done
-              cat {at}/pre;;
-         esac"
-    ));
     let source = server.source(&name).pg_dump(pg_dump).connections(3);
     let report = lab.back_up(source).await.unwrap();
     let restored = unique("queued_restored");
@@ -220,6 +235,34 @@ async fn an_alter_table_that_queues_behind_our_locks_stops_nothing() {
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'late'",
     ) == "0"
     {}
+}
+
+/// Between the locks and `pg_dump`: it waits for the ALTER TABLE, which waits for us, who wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alter_table_that_comes_between_us_and_pg_dump_is_let_through() {
+    let (server, lab) = (server(), Lab::new());
+    let name = server.database("tangled", "CREATE TABLE t (a int); INSERT INTO t VALUES (1);");
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display().to_string();
+    let alter = queued_alter_table(server, &name);
+    // As often as locks are tried for: waiting for it in vain would end the run.
+    let pg_dump = script(
+        folder.path(),
+        &format!(
+            "case \"$*\" in
+               *pre-data*) echo >> {at}/runs
+                  if [ $(wc -l < {at}/runs) -le 3 ]; then {alter}; fi;;
+             esac
+             exec REAL \"$@\""
+        ),
+    );
+    let source = server.source(&name).pg_dump(pg_dump).lock_timeout(Duration::from_secs(3));
+    let report = lab.back_up(source).await.unwrap();
+    let text = String::from_utf8(lab.plain(&report).await).unwrap();
+    assert!(
+        text.contains("COPY \"public\".\"t\" (\"a\", \"late\") FROM stdin;\n1\t\\N\n\\.\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
