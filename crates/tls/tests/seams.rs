@@ -4,12 +4,12 @@
 
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Instant};
 
-use seaworthy_core::{Context, ErrorKind, ManualClock, Name, Span};
+use seaworthy_core::{CommandLine, Context, ErrorKind, ManualClock, Name, Span};
 use seaworthy_tls::{
     About, Action, CertificateProvider, CertificateRequest, ChallengeKind, Identifier, KeyType,
     PrivateKey, Store,
     local_ca::{LocalCa, SelfSigned},
-    manage::{ManagedCertificate, Manager, Origin, RunOptions},
+    manage::{ManagedCertificate, Manager, Origin, Prove, RunOptions},
     solver::{Standalone, Webroot},
     testing::{
         Flaky, MemorySolver, a_provider_issues_what_was_asked, a_solver_keeps_challenges_apart,
@@ -158,6 +158,30 @@ async fn failures_are_remembered_and_waited_for() {
     }
     let report = manager().run(&certificate, &options, &cx).await;
     assert!(report.error.is_none() && report.deployed, "{report:?}");
+}
+
+/// A server reads the files of all certificates, whichever it is told about.
+#[tokio::test]
+async fn nothing_that_is_live_changes_while_servers_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = Manager::new(Store::new(folder.path().join("tls")), folder.path().join("state"));
+    let look = "before=$(ls -l tls/live); sleep 0.05; test \"$before\" = \"$(ls -l tls/live)\"";
+    let tell = format!("cd {}; {look}", folder.path().display());
+    let tell = CommandLine::new(["sh", "-c", &tell]).unwrap();
+    let certificate = |i: u32| {
+        let name = Name::new(format!("c{i}")).unwrap();
+        let origin = Origin::Managed(vec![Arc::new(SelfSigned::new())]);
+        let mut certificate = ManagedCertificate::new(name, ids(&["a.example"]), origin);
+        certificate.deployment.check = vec![tell.clone()];
+        certificate.deployment.deploy = vec![tell.clone()];
+        certificate.deployment.prove = Prove::Nowhere;
+        certificate
+    };
+    let certificates: Vec<_> = (0..8).map(certificate).collect();
+    let options = RunOptions::default();
+    for report in manager.run_all(&certificates, &options, &Context::new()).await {
+        assert!(report.error.is_none(), "{report:?}");
+    }
 }
 
 #[tokio::test]

@@ -65,22 +65,24 @@ impl Manager {
         check_pair(&version.chain, &key, &certificate.names, cx.now())?;
         let before = self.store.current(name)?.map(|current| current.id);
         let before = before.filter(|id| *id != version.id);
-        self.store.swap(name, Some(&version.id))?;
         let deployment = &certificate.deployment;
-        let tried = async {
-            run_all(&deployment.check, cx).await?;
-            run_all(&deployment.deploy, cx).await?;
-            cx.check("certificate.deploy")?;
-            prove(certificate, version.chain.leaf().fingerprint(), cx).await
+        let alone = self.lock_live(cx).await?;
+        self.store.swap(name, Some(&version.id))?;
+        let told = tell(deployment, cx).await;
+        drop(alone);
+        let tried = match told {
+            Ok(()) => prove(certificate, version.chain.leaf().fingerprint(), cx).await,
+            failed => failed,
         };
-        let Err(error) = tried.await else { return Ok(()) };
+        let Err(error) = tried else { return Ok(()) };
         // Nothing came before the first one: it stays, for what there is to go back to is nothing.
         let Some(before) = before else {
             return Err(error.remedy_or("mend what is named; the next run deploys it again"));
         };
-        self.store.swap(name, Some(&before))?;
         // The way back is taken also when the way forth was cancelled.
         let cx = cx.clone().with_cancel(Cancel::new());
+        let _alone = self.lock_live(&cx).await?;
+        self.store.swap(name, Some(&before))?;
         match run_all(&deployment.deploy, &cx).await {
             Ok(()) => Err(error.with("rolled back to", before)),
             Err(second) => Err(Error::new(
@@ -103,6 +105,13 @@ impl RemedyOr for Error {
     fn remedy_or(self, remedy: &str) -> Self {
         if self.remedy().is_some() { self } else { self.remedy_is(remedy) }
     }
+}
+
+/// Has the servers look at what is live now.
+async fn tell(deployment: &Deployment, cx: &Context) -> Result<()> {
+    run_all(&deployment.check, cx).await?;
+    run_all(&deployment.deploy, cx).await?;
+    cx.check("certificate.deploy")
 }
 
 async fn run_all(commands: &[seaworthy_core::CommandLine], cx: &Context) -> Result<()> {

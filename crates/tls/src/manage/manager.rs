@@ -1,6 +1,9 @@
 //! Runs certificates, one or many side by side.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Secret};
@@ -307,9 +310,18 @@ impl Manager {
 
     /// One run at a time for each certificate; others wait.
     async fn lock(&self, name: &Name, cx: &Context) -> Result<FileLock> {
-        let path = self.folder(name).join("lock");
+        Self::lock_file(&self.folder(name).join("lock"), &format!("certificate {name}"), cx).await
+    }
+
+    /// One change at a time of what is live: a server reads the files of all certificates, one after
+    /// the other, and would take a key from before a change for a certificate from after it.
+    pub(super) async fn lock_live(&self, cx: &Context) -> Result<FileLock> {
+        Self::lock_file(&self.state.join(".live.lock"), "the live certificates", cx).await
+    }
+
+    async fn lock_file(path: &Path, what: &str, cx: &Context) -> Result<FileLock> {
         loop {
-            match FileLock::acquire(&path, &format!("certificate {name}")) {
+            match FileLock::acquire(path, what) {
                 Err(error) if error.kind() == ErrorKind::Locked => {
                     tokio::select! {
                         () = tokio::time::sleep(Duration::from_millis(100)) => {}
