@@ -43,7 +43,8 @@ fn argv(text: &str, count: usize) -> Vec<Vec<String>> {
     let said = said(&output(&mut command));
     let mut found = vec![Vec::new(); count];
     let mut unit = None;
-    for line in said.lines().map(str::trim) {
+    // A word may end with a space of another kind.
+    for line in said.lines().map(|line| line.trim_start_matches([' ', '\t'])) {
         if let Some(name) = line.strip_prefix("-> Unit ") {
             let number = name.strip_prefix("seaworthy-s").and_then(|n| n.strip_suffix(".service:"));
             unit = number.and_then(|number| number.parse::<usize>().ok());
