@@ -204,13 +204,14 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) {
         loop {
             tokio::time::sleep(self.every).await;
-            let sql = "SELECT DISTINCT b.pid, coalesce(b.query, ''),
-                    w.pid <> $1 AND $1 = ANY (pg_blocking_pids(b.pid))
+            let sql = "SELECT b.pid, coalesce(b.query, ''),
+                    bool_or(w.pid <> $1 AND $1 = ANY (pg_blocking_pids(b.pid)))
                 FROM pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) p
                 JOIN pg_stat_activity b ON b.pid = p
                 WHERE w.wait_event_type = 'Lock' AND w.pid <> pg_backend_pid()
                   AND (w.pid = $1
-                    OR w.application_name = $2 AND w.datname = current_database())";
+                    OR w.application_name = $2 AND w.datname = current_database())
+                GROUP BY 1, 2";
             if let Ok(rows) = self.side.rows(sql, &[&self.leader, &self.application_name]).await
                 && !rows.is_empty()
             {

@@ -316,7 +316,7 @@ impl Manager {
     /// One change at a time of what is live: a server reads the files of all certificates, one after
     /// the other, and would take a key from before a change for a certificate from after it.
     pub(super) async fn lock_live(&self, cx: &Context) -> Result<FileLock> {
-        Self::lock_file(&self.state.join(".live.lock"), "the live certificates", cx).await
+        Self::lock_file(&self.state.join(".live.lock"), "deploying a certificate", cx).await
     }
 
     async fn lock_file(path: &Path, what: &str, cx: &Context) -> Result<FileLock> {
