@@ -7,19 +7,19 @@ use tokio_postgres::error::SqlState;
 pub(super) const IS_IT_RUNNING: &str =
     "is the server running and reachable? try `psql` with the same settings";
 
-/// What a server answers that no other code path handles.
+/// What a server answers that no other code path handles. All of it is in our message, which is one
+/// line; as a cause it would be said twice.
 pub(super) fn failed(
     operation: &'static str,
     message: impl Into<String>,
     source: tokio_postgres::Error,
 ) -> Error {
     let (kind, why, remedy) = explain(&source);
-    let mut error =
-        Error::new(kind, operation, format!("{}: {why}", message.into())).caused_by(source);
-    if let Some(remedy) = remedy {
-        error = error.remedy_is(remedy);
+    let error = Error::new(kind, operation, format!("{}: {why}", message.into()));
+    match remedy.or_else(|| source.as_db_error()?.hint()) {
+        Some(remedy) => error.remedy_is(remedy.replace('\n', " ")),
+        None => error,
     }
-    error
 }
 
 fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static str>) {
@@ -35,11 +35,9 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
         }
         return (ErrorKind::Unavailable, why, Some(IS_IT_RUNNING));
     };
-    let mut why = db.message().to_owned();
-    for more in [db.detail(), db.where_()].into_iter().flatten() {
-        why.push_str("; ");
-        why.push_str(&more.replace('\n', " "));
-    }
+    let parts: Vec<_> =
+        [Some(db.message()), db.detail(), db.where_()].into_iter().flatten().collect();
+    let why = parts.join("; ").replace('\n', " ");
     let (kind, remedy) = match db.code() {
         &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => (
             ErrorKind::PermissionDenied,

@@ -90,7 +90,7 @@ pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
     };
     let (_, record) = records.iter().enumerate().rev().find(|(n, record)| stands(*n, record))?;
     let finding = record.findings.first().map_or("a check failed", String::as_str);
-    Some(format!("{finding} (found {})", record.time))
+    Some(format!("{finding} (found {})", Timestamp::from_unix(record.time.as_unix())))
 }
 
 #[cfg(test)]

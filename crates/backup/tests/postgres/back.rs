@@ -53,6 +53,7 @@ async fn an_error_names_the_statement_and_leaves_everything_as_it_was() {
     let error = lab.restore(&report, target, Selection::all()).await.unwrap_err();
     let text = error.chain();
     assert!(text.contains("ALTER TABLE public.t OWNER TO") && text.contains(&role), "{text}");
+    assert_eq!(text.matches("does not exist").count(), 1, "said once: {text}");
     assert!(error.remedy().unwrap().contains("create it first"));
     assert_same(&before, &server.dump_text(&name));
     let sql = format!("SELECT datname FROM pg_database WHERE datname LIKE '{name}%'");
@@ -245,4 +246,25 @@ async fn rows_that_the_server_refuses_name_their_table() {
     assert!(text.contains("relation \"lookup\" does not exist"), "{text}");
     let sql = format!("SELECT count(*) FROM pg_database WHERE datname = '{new}'");
     assert_eq!(server.sql("postgres", sql), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_advises_is_the_remedy() {
+    let (server, lab) = (server(), Lab::new());
+    let name = server.database(
+        "advice",
+        "CREATE FUNCTION fits(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+           IF current_database() LIKE '%elsewhere%' THEN
+             RAISE EXCEPTION E'not\\nhere' USING HINT = E'go\\nhome';
+           END IF;
+           RETURN true;
+         END $$;
+         CREATE TABLE checked (a int CHECK (fits(a))); INSERT INTO checked VALUES (1);",
+    );
+    let report = lab.back_up(server.source(&name)).await.unwrap();
+    let target = PostgresTarget::to_database(server.options(&unique("elsewhere")));
+    let error = lab.restore(&report, target, Selection::all()).await.unwrap_err();
+    let text = error.chain();
+    assert!(text.contains("not here") && !text.contains('\n'), "{text}");
+    assert_eq!(error.remedy(), Some("go home"));
 }
