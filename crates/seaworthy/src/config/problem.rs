@@ -69,6 +69,8 @@ pub(crate) fn suggestion<'a>(
 /// All problems of the file at `path` with this `text`, as one error, in order of place.
 pub(super) fn into_error(path: &Path, text: &str, mut problems: Vec<Problem>) -> Error {
     problems.sort_by_key(|problem| problem.span.start);
+    // A secret in plain text is found by its key, and by its reader where that is known.
+    problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     let alone = problems.len() == 1;
     let mut message = String::new();
     for (i, problem) in problems.iter().enumerate() {
