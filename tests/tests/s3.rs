@@ -153,13 +153,16 @@ fn keys_come_from_the_environment_a_profile_or_the_machine() {
         lab.write("data/a", "x");
         lab
     };
-    let backup = |lab: &Lab, variables: &[(&str, &str)]| {
+    let run = |lab: &Lab, variables: &[(&str, &str)]| {
         let mut command = lab.command(&["backup"]);
         for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
             command.env_remove(name);
         }
         command.env("HOME", lab.path("home")).envs(variables.iter().copied());
-        let output = command.output().unwrap();
+        command.output().unwrap()
+    };
+    let backup = |lab: &Lab, variables: &[(&str, &str)]| {
+        let output = run(lab, variables);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     backup(&fresh(), &[("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", SECRET)]);
@@ -184,26 +187,30 @@ fn keys_come_from_the_environment_a_profile_or_the_machine() {
             past,
         ],
     );
+    let with_token = fresh();
+    let token = with_token.write("token", "web-token");
+    let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap());
+    let sts = format!("{}/sts", metadata.url());
+    let role = [
+        token,
+        ("AWS_ROLE_ARN", "backup"),
+        ("AWS_ROLE_SESSION_NAME", "nightly"),
+        ("AWS_ENDPOINT_URL_STS", &sts),
+    ];
+    backup(&with_token, &role);
+    let output = run(&with_token, &[token]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AWS_ROLE_ARN"), "{output:?}");
 }
 
 /// A lab that stores in the stand-in for B2, as its key `who`.
 fn b2_lab(server: &B2, who: &str, more: &str) -> Lab {
-    let lab = Lab::new();
-    lab.write("who", who);
-    lab.write("secret", SECRET);
-    let url = server.url();
-    lab.with_config(&format!(
-        "state = \"state\"\n[sink.off]\ntype = \"b2\"\nbucket = \"backups\"\nprefix = \"prod\"\n\
-         region = \"eu-central-003\"\nendpoint = {url:?}\nallow_http = true\n\
-         key_id = {{ file = \"who\" }}\napplication_key = {{ file = \"secret\" }}\n{more}\n{JOB}"
-    ))
+    server.lab(who, &format!("{more}\n{JOB}"))
 }
-
-const ALL: &[&str] = &["listFiles", "readFiles", "writeFiles", "deleteFiles"];
 
 #[test]
 fn a_killed_run_leaves_nothing_listable_and_the_next_one_gives_up_its_upload() {
-    let server = B2::start(vec![B2Key::new("k", ALL).below("prod/")]);
+    let server = B2::start(vec![B2Key::new("k", B2Key::ALL).below("prod/")]);
     let lab = b2_lab(&server, "k", "limit = { upload = \"2MiB/s\" }");
     lab.write("data/large", noise(30 << 20, 1));
     let mut command = lab.command(&["backup"]);
@@ -225,8 +232,10 @@ fn a_killed_run_leaves_nothing_listable_and_the_next_one_gives_up_its_upload() {
 
 #[test]
 fn an_append_only_bucket_is_pruned_by_another_key_alone() {
-    let server =
-        B2::start(vec![B2Key::new("adds", &ALL[..3]).below("prod/"), B2Key::new("prunes", ALL)]);
+    let server = B2::start(vec![
+        B2Key::new("adds", &B2Key::ALL[..3]).below("prod/"),
+        B2Key::new("prunes", B2Key::ALL),
+    ]);
     let lab = b2_lab(&server, "adds", "append_only = true");
     lab.write("data/a", "x");
     lab.run(&["backup"]).expect_code(2).says(&["append-only", "within", "keep"]);

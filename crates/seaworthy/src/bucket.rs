@@ -196,6 +196,8 @@ impl Seaworthy {
         role.web_identity_token_file =
             self.variable("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from);
         role.role_arn = self.variable("AWS_ROLE_ARN");
+        role.role_session_name = self.variable("AWS_ROLE_SESSION_NAME");
+        role.sts_endpoint = self.variable("AWS_ENDPOINT_URL_STS");
         role.container_relative_uri = self.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         role.container_full_uri = self
             .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")

@@ -16,7 +16,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use state::State;
 
-use super::serve::{Serving, Wrong};
+use super::{
+    SECRET,
+    serve::{Serving, Wrong},
+};
+use crate::Lab;
 
 /// An application key: what it may do, and below which prefix.
 #[derive(Clone, Debug)]
@@ -27,6 +31,9 @@ pub struct B2Key {
 }
 
 impl B2Key {
+    /// What a key may that backs up, prunes and restores.
+    pub const ALL: &[&str] = &["listFiles", "readFiles", "writeFiles", "deleteFiles"];
+
     /// A key for the whole bucket.
     pub fn new(id: &str, capabilities: &[&str]) -> Self {
         let capabilities = capabilities.iter().map(ToString::to_string).collect();
@@ -84,6 +91,20 @@ impl B2 {
     /// Where it answers.
     pub fn url(&self) -> String {
         format!("http://{}", self.serving.address)
+    }
+
+    /// A lab whose sink `off` is this bucket below `prod`, opened as the key that the file `who` names, here
+    /// `key`. `more` are lines of the sink, and of what follows it.
+    pub fn lab(&self, key: &str, more: &str) -> Lab {
+        let lab = Lab::new();
+        lab.write("who", key);
+        lab.write("secret", SECRET);
+        let url = self.url();
+        lab.with_config(&format!(
+            "state = \"state\"\n[sink.off]\ntype = \"b2\"\nbucket = \"backups\"\nprefix = \"prod\"\n\
+             region = \"eu-central-003\"\nendpoint = {url:?}\nallow_http = true\n\
+             key_id = {{ file = \"who\" }}\napplication_key = {{ file = \"secret\" }}\n{more}"
+        ))
     }
 
     /// How many versions and hide marks it stores below `prefix`.

@@ -9,8 +9,9 @@ use super::{
     serve::{Serving, Wrong},
 };
 
-/// An instance's metadata, with a role whose keys the stores know; and a container's, at `/container`
-/// for whom brings `container-token`.
+/// An instance's metadata, with a role whose keys the stores know; a container's, at `/container`
+/// for whom brings `container-token`; and at `/sts` those for whom `web-token` stands for the role
+/// `backup`.
 #[derive(Debug)]
 pub struct InstanceMetadata(Serving);
 
@@ -33,6 +34,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Wro
     let brought = request.headers().get("authorization");
     let text = match (request.method(), path) {
         (&Method::GET, "/container") if brought.is_some_and(|it| it == "container-token") => keys(),
+        (&Method::POST, "/sts") if asks_as_backup(request.uri().query()) => keys_of_a_role(),
         (&Method::PUT, "/latest/api/token") => "the-token".to_owned(),
         _ if token.is_none_or(|token| token != "the-token") => return Ok(refused(401)),
         (_, ROLES) => "backup".to_owned(),
@@ -40,6 +42,27 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Wro
         _ => return Ok(refused(404)),
     };
     Ok(Response::new(Full::new(text.into())))
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+fn asks_as_backup(query: Option<&str>) -> bool {
+    let said: Vec<_> = query.unwrap_or_default().split('&').collect();
+    let must = [
+        "Action=AssumeRoleWithWebIdentity",
+        "RoleArn=backup",
+        "RoleSessionName=nightly",
+        "WebIdentityToken=web-token",
+    ];
+    must.iter().all(|pair| said.contains(pair))
+}
+
+fn keys_of_a_role() -> String {
+    format!(
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+         <AccessKeyId>{KEY_ID}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
+         <SessionToken>session</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    )
 }
 
 fn keys() -> String {

@@ -41,19 +41,10 @@ fn a_bucket_is_tried_in_parts_and_emptied_again() {
     assert!(list["remedy"].as_str().unwrap().contains("the secret does not fit"), "{list}");
 }
 
-const ALL: &[&str] = &["listFiles", "readFiles", "writeFiles", "deleteFiles"];
-
 fn b2_lab(server: &B2, who: &str, more: &str) -> Lab {
-    let lab = Lab::new();
-    lab.write("who", who);
+    let lab = server.lab(who, &format!("{more}\n{JOB}"));
     lab.write("prune", "prunes");
-    lab.write("secret", SECRET);
-    let url = server.url();
-    lab.with_config(&format!(
-        "state = \"state\"\n[sink.off]\ntype = \"b2\"\nbucket = \"backups\"\nprefix = \"prod\"\n\
-         region = \"eu-central-003\"\nendpoint = {url:?}\nallow_http = true\n\
-         key_id = {{ file = \"who\" }}\napplication_key = {{ file = \"secret\" }}\n{more}\n{JOB}"
-    ))
+    lab
 }
 
 #[test]
@@ -64,7 +55,7 @@ fn each_capability_that_a_backblaze_key_lacks_is_named() {
         ("writeFiles", "write"),
         ("deleteFiles", "delete"),
     ] {
-        let has: Vec<_> = ALL.iter().copied().filter(|right| *right != lacking).collect();
+        let has: Vec<_> = B2Key::ALL.iter().copied().filter(|right| *right != lacking).collect();
         let server = B2::start(vec![B2Key::new("k", &has).below("prod/")]);
         let lab = b2_lab(&server, "k", "");
         let run = lab.run(&["--json", "doctor"]).expect_code(1);
@@ -87,7 +78,9 @@ fn each_capability_that_a_backblaze_key_lacks_is_named() {
 
 #[test]
 fn a_key_that_only_adds_is_tried_without_leaving_anything() {
-    let keys = || vec![B2Key::new("adds", &ALL[..3]).below("prod/"), B2Key::new("prunes", ALL)];
+    let keys = || {
+        vec![B2Key::new("adds", &B2Key::ALL[..3]).below("prod/"), B2Key::new("prunes", B2Key::ALL)]
+    };
     let server = B2::start(keys());
     let run = b2_lab(&server, "adds", "append_only = true").ok(&["--json", "doctor"]);
     assert_eq!(
@@ -127,7 +120,7 @@ fn the_bucket_s_own_rules_are_read_where_the_key_may_and_the_missing_one_is_name
     let all = ["listFiles", "readFiles", "writeFiles", "deleteFiles", "listBuckets"];
     let server = B2::start(vec![
         B2Key::new("sees", &all).below("prod/"),
-        B2Key::new("k", ALL).below("prod/"),
+        B2Key::new("k", B2Key::ALL).below("prod/"),
         B2Key::new("prunes", &all),
     ]);
     let lab = b2_lab(&server, "sees", "");

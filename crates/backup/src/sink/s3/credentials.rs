@@ -65,8 +65,12 @@ impl S3Credentials {
 pub struct MachineRole {
     /// The file with a token that stands for `role_arn`.
     pub web_identity_token_file: Option<PathBuf>,
-    /// The role that the token stands for.
+    /// The role that the token stands for; a token without one is an error.
     pub role_arn: Option<String>,
+    /// What the store's log calls whoever uses the token.
+    pub role_session_name: Option<String>,
+    /// The address where the token is changed for keys, where it is not the usual one.
+    pub sts_endpoint: Option<String>,
     /// The path of a container's credentials.
     pub container_relative_uri: Option<String>,
     /// The whole address of a container's credentials, with the file that holds its token.
@@ -78,9 +82,14 @@ pub struct MachineRole {
 impl MachineRole {
     fn provider(&self, region: &str, client: &reqwest::Client) -> Result<AwsCredentialProvider> {
         // A token is changed for keys out there, as far as the store is; the rest is asked nearby.
-        let asks = match &self.web_identity_token_file {
-            Some(_) => Asks(client.clone()),
-            None => Asks(nearby()?),
+        let asks = match (&self.web_identity_token_file, &self.role_arn) {
+            (Some(_), Some(_)) => Asks(client.clone()),
+            (Some(file), None) => {
+                let message = format!("{} does not say for which role it is", file.display());
+                return Err(Error::new(ErrorKind::Config, "sink.open", message)
+                    .remedy_is("set AWS_ROLE_ARN, or take AWS_WEB_IDENTITY_TOKEN_FILE out"));
+            }
+            (None, _) => Asks(nearby()?),
         };
         let path = |path: &PathBuf| path.display().to_string();
         let full = self.container_full_uri.as_ref();
@@ -96,6 +105,8 @@ impl MachineRole {
                 self.web_identity_token_file.as_ref().map(path),
             ),
             (AmazonS3ConfigKey::RoleArn, self.role_arn.clone()),
+            (AmazonS3ConfigKey::RoleSessionName, self.role_session_name.clone()),
+            (AmazonS3ConfigKey::StsEndpoint, self.sts_endpoint.clone()),
             (
                 AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
                 self.container_relative_uri.clone(),
