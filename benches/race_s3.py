@@ -66,9 +66,10 @@ paths = ["{work}/tree"]
 
 
 def environment(work, url):
-    """What leads every program to the server."""
+    """What leads every program to the server; what its user set for another one is left out."""
+    others = ("AWS_", "RCLONE_", "RESTIC_")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith(others)},
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "RESTIC_PASSWORD": "race",
