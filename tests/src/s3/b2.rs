@@ -93,8 +93,8 @@ impl B2 {
         format!("http://{}", self.serving.address)
     }
 
-    /// A lab whose sink `off` is this bucket below `prod`, opened as the key that the file `who` names, here
-    /// `key`. `more` are lines of the sink, and of what follows it.
+    /// A lab whose sink `off` is this bucket below `prod`, opened with the key of the id `key`. `more` are
+    /// further lines of the sink, and the sections that follow it.
     pub fn lab(&self, key: &str, more: &str) -> Lab {
         let lab = Lab::new();
         lab.write("who", key);

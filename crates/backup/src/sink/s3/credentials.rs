@@ -87,7 +87,7 @@ impl MachineRole {
             (Some(file), None) => {
                 let message = format!("{} does not say for which role it is", file.display());
                 return Err(Error::new(ErrorKind::Config, "sink.open", message)
-                    .remedy_is("set AWS_ROLE_ARN, or take AWS_WEB_IDENTITY_TOKEN_FILE out"));
+                    .remedy_is("name the role that the token stands for (AWS_ROLE_ARN)"));
             }
             (None, _) => Asks(nearby()?),
         };
