@@ -65,12 +65,17 @@ def need(*programs):
         sys.exit(f"install {', '.join(missing)} first (scripts/test --all does)")
 
 
-def build():
-    """Builds the program and gives its path."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=root, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
-    return os.path.join(target, "release", "seaworthy")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# The folder of what is built as it is shipped.
+DIST = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "dist")
+
+
+def build(*arguments):
+    """Builds the program, or what `arguments` for cargo name, as it is shipped; gives the program's path."""
+    arguments = arguments or ("--package", "seaworthy-cli")
+    subprocess.run(["cargo", "build", "-q", "--profile", "dist", *arguments], cwd=ROOT, check=True)
+    return os.path.join(DIST, "seaworthy")
 
 
 def configure(work, verify_after="read", workers=None):

@@ -179,7 +179,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--program", help="the program to render with (default: a fresh release build)")
+    parser.add_argument("--program", help="the program to render with (default: a fresh build of it)")
     options = parser.parse_args()
     measure.need("wrk", "openssl", NGINX)
     seaworthy = options.program or measure.build()

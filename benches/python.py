@@ -33,8 +33,8 @@ def main():
     parser.add_argument("--dir", default=None, help="where to work; needs some 3 GB")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", type=int, default=race.FILES, help="how many small files there are")
-    parser.add_argument("--program", default=f"{ROOT}/target/release/seaworthy")
-    parser.add_argument("--library", default=f"{ROOT}/target/release/libseaworthy_ffi.so")
+    parser.add_argument("--program", default=f"{measure.DIST}/seaworthy")
+    parser.add_argument("--library", default=f"{measure.DIST}/libseaworthy_ffi.so")
     arguments = parser.parse_args()
     work = tempfile.mkdtemp(dir=arguments.dir)
     try:

@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 
+import measure
+
 NAMES = [f"{site}.flotteq.example" for site in ("api", "app", "partner", "driver", "admin")]
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def free_port():
@@ -87,9 +88,7 @@ def main():
     if len(sys.argv) > 2:
         program = pathlib.Path(sys.argv[2]).resolve()
     else:
-        subprocess.run(["cargo", "build", "-q", "--release", "--bin", "seaworthy"], cwd=ROOT, check=True)
-        target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-        program = target / "release/seaworthy"
+        program = pathlib.Path(measure.build())
     here = pathlib.Path(tempfile.mkdtemp())
     acme, management, dns, dns_management, http = (free_port() for _ in range(5))
     config = here / "seaworthy.toml"

@@ -126,7 +126,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", default="/dev/shm", help="where to work (default: memory, so that disks do not matter)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--program", help="the program to race (default: a fresh release build)")
+    parser.add_argument("--program", help="the program to race (default: a fresh build of it)")
     options = parser.parse_args()
     measure.need("zstd", "gzip", f"{BIN}/initdb")
     seaworthy = options.program or measure.build()

@@ -35,11 +35,8 @@ def server(program, *arguments):
 
 
 def build_server():
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    build = ["cargo", "build", "-q", "--release", "-p", "seaworthy-tests", "--example", "s3_server"]
-    subprocess.run(build, cwd=root, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
-    return os.path.join(target, "release", "examples", "s3_server")
+    measure.build("--package", "seaworthy-tests", "--example", "s3_server")
+    return os.path.join(measure.DIST, "examples", "s3_server")
 
 
 def configure(work, url):

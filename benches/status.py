@@ -18,16 +18,16 @@ import tempfile
 import measure
 
 KEY, SECRET = "AKEXAMPLE0000000", "this-is-the-secret-of-the-example"
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def example(name, debug):
     """Builds an example of the tests and gives its path."""
-    kind = [] if debug else ["--release"]
-    build = ["cargo", "build", "-q", "--workspace", "--all-features", "--examples"]
-    subprocess.run(build + kind, cwd=ROOT, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    return os.path.join(target, "debug" if debug else "release", "examples", name)
+    kind = ["--workspace", "--all-features", "--examples"]
+    if not debug:
+        measure.build(*kind)
+        return os.path.join(measure.DIST, "examples", name)
+    subprocess.run(["cargo", "build", "-q", *kind], cwd=measure.ROOT, check=True)
+    return os.path.join(os.path.dirname(measure.DIST), "debug", "examples", name)
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--dir", default="/dev/shm", help="where to work")
     parser.add_argument("--snapshots", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--program", help="a built program, instead of a release build")
+    parser.add_argument("--program", help="a built program, instead of a fresh one")
     options = parser.parse_args()
     seaworthy = options.program or measure.build()
     forge, full = (example(name, bool(options.program)) for name in ("forge_snapshots", "s3_full"))
