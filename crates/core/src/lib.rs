@@ -51,7 +51,12 @@ pub use time::{Civil, Span, TimeZone, Timestamp};
 /// What the code written by [`tagged!`], [`text_type!`] and [`written_as_string!`] calls.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::tagged::{Tagged, deserialize_tagged};
+    #[cfg(feature = "schema")]
+    pub use crate::tagged::add_common_keys;
+    pub use crate::tagged::{CommonKeys, Tagged, deserialize_tagged, read_with_common};
     pub use crate::text::deserialize_from_str;
-    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    pub use serde::{
+        Deserialize, Deserializer, Serialize, Serializer,
+        de::{Error as DeserializeError, MapAccess},
+    };
 }

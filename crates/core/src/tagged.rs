@@ -1,11 +1,19 @@
 //! Tables whose key `type` says which of several kinds they are.
 
+mod common;
+#[cfg(feature = "schema")]
+mod schema;
+
 use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+
+pub use common::{CommonKeys, read_with_common};
+#[cfg(feature = "schema")]
+pub use schema::add_common_keys;
 
 /// Something that is written as a table with a `type`. Implemented by
 /// [`tagged!`](crate::tagged).
@@ -14,17 +22,276 @@ pub trait Tagged<'de>: Sized {
     const EXPECTING: &'static str;
     const TYPES: &'static [&'static str];
 
+    /// The common keys that a table of this type does not have.
+    fn without(_kind: &str) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Reads the other keys of the table; `None` for an unknown type.
     fn read<D: Deserializer<'de>>(kind: &str, rest: D) -> Option<Result<Self, D::Error>>;
 }
 
-/// Implements `Deserialize` for an enum of structs that is written as a table with a `type`.
+/// Declares tables that are written with a `type`: a registry with one line for each kind.
 ///
-/// Serde's own `#[serde(tag = "type")]` gathers the table first, which loses where in the file
-/// each value stood. This reads straight on where `type` comes first, as the loader of
+/// # The registry
+///
+/// An enum with a line for each kind: what stands in `type`, the variant, and the struct that holds
+/// the other keys (or a `Box` of it). The enum gets [`Deserialize`], and `#[serde(tag = "type")]`
+/// for a derived [`Serialize`](serde::Serialize) and a derived JSON Schema. The text after its name
+/// says what was expected where something else than a table was found.
+///
+/// `as pub(crate) dyn Kind` names what every kind does: a trait that each of the structs implements.
+/// The enum then has `as_kind(&self) -> &dyn Kind` and `as_kind_mut(&mut self) -> &mut dyn Kind`,
+/// with the visibility that is written there, so that nobody else has to match on the kinds, and
+/// the trait's methods are listed nowhere but in the trait.
+///
+/// ```
+/// use seaworthy_core::tagged;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// What every shape does.
+/// trait ShapeKind {
+///     fn area(&self) -> u32;
+///     fn grow(&mut self);
+/// }
+///
+/// tagged! {
+///     /// A shape: `{ type = "square", side = 2 }`.
+///     #[derive(Debug, PartialEq, Serialize)]
+///     # #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+///     #[non_exhaustive]
+///     pub enum ShapeConfig as dyn ShapeKind, "a table such as { type = \"square\", side = 2 }" {
+///         /// All sides are the same.
+///         "square" => Square(SquareConfig),
+///         /// One point.
+///         "dot" => Dot(Box<DotConfig>) without (colour),
+///     }
+/// }
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// # #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+/// #[serde(deny_unknown_fields)]
+/// pub struct SquareConfig {
+///     pub side: u32,
+/// }
+///
+/// impl ShapeKind for SquareConfig {
+///     fn area(&self) -> u32 {
+///         self.side * self.side
+///     }
+///
+///     fn grow(&mut self) {
+///         self.side += 1;
+///     }
+/// }
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// # #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+/// #[serde(deny_unknown_fields)]
+/// pub struct DotConfig {}
+///
+/// impl ShapeKind for DotConfig {
+///     fn area(&self) -> u32 {
+///         0
+///     }
+///
+///     fn grow(&mut self) {}
+/// }
+///
+/// let mut shape: ShapeConfig = serde_json::from_str(r#"{"type": "square", "side": 2}"#)?;
+/// shape.as_kind_mut().grow();
+/// assert_eq!(shape.as_kind().area(), 9);
+/// # {
+/// #   // A macro's items are private to this function, and so is the trait.
+/// // Keys that every shape has: see below.
+/// tagged! {
+///     /// A shape, and what every shape has.
+///     #[derive(Debug, PartialEq, Serialize)]
+///     #[non_exhaustive]
+///     pub struct DrawnShape {
+///         /// Which shape it is.
+///         pub shape: ShapeConfig,
+///         /// Its colour; black where nothing is said.
+///         pub colour: Option<String>,
+///     }
+/// }
+///
+/// let text = r#"{"type":"square","side":2,"colour":"red"}"#;
+/// let drawn: DrawnShape = serde_json::from_str(text)?;
+/// assert_eq!(drawn.colour.as_deref(), Some("red"));
+/// assert_eq!(serde_json::to_string(&drawn)?, text);
+/// // A dot is declared `without (colour)`.
+/// let error = serde_json::from_str::<DrawnShape>(r#"{"type":"dot","colour":"red"}"#).unwrap_err();
+/// assert!(error.to_string().starts_with("unknown field `colour`"));
+/// # }
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// # Common keys
+///
+/// Keys that every kind has belong to a struct around the registry, as `DrawnShape` above: its first
+/// field is the registry, and each of the others is a key of the table, an `Option` that is `None`
+/// where the key is missing. In the file they stand among the kind's own keys. A kind that lacks
+/// some of them says so in its line: `without (colour)`. A JSON Schema is made if the crate has a
+/// feature `schema`; the registry must then derive it, too.
+///
+/// # Why not serde's own
+///
+/// `#[serde(tag = "type")]` and `#[serde(flatten)]` gather the table first, which loses where in the
+/// file each value stood. This reads straight on where `type` comes first, as the loader of
 /// `seaworthy.toml` sees to.
 #[macro_export]
 macro_rules! tagged {
+    (
+        $(#[$about:meta])*
+        $vis:vis enum $enum:ident $(as $as:vis dyn $kind:path)?, $expecting:literal {
+            $(
+                $(#[$meta:meta])*
+                $tag:literal => $variant:ident($struct:ty) $(without ($($without:ident),+))?
+            ),+ $(,)?
+        }
+    ) => {
+        $(#[$about])*
+        #[serde(tag = "type")]
+        $vis enum $enum {
+            $(
+                $(#[$meta])*
+                #[serde(rename = $tag)]
+                $variant($struct),
+            )+
+        }
+
+        impl<'de> $crate::__private::Tagged<'de> for $enum {
+            const EXPECTING: &'static str = $expecting;
+            const TYPES: &'static [&'static str] = &[$($tag),+];
+
+            fn without(kind: &str) -> &'static [&'static str] {
+                match kind {
+                    $($tag => &[$($(stringify!($without)),+)?],)+
+                    _ => &[],
+                }
+            }
+
+            fn read<D: $crate::__private::Deserializer<'de>>(
+                kind: &str,
+                rest: D,
+            ) -> Option<std::result::Result<Self, D::Error>> {
+                use $crate::__private::Deserialize;
+                match kind {
+                    $($tag => Some(<$struct>::deserialize(rest).map(Self::$variant)),)+
+                    _ => None,
+                }
+            }
+        }
+
+        $crate::__deserialize_tagged!($enum);
+
+        $crate::__as_kind!($enum [$($variant)+] $($as dyn $kind)?);
+    };
+
+    (
+        $(#[$about:meta])*
+        $vis:vis struct $struct:ident {
+            $(#[$kind_meta:meta])*
+            $kind_vis:vis $kind:ident: $enum:ty,
+            $(
+                $(#[$meta:meta])*
+                $field_vis:vis $field:ident: Option<$type:ty>
+            ),+ $(,)?
+        }
+    ) => {
+        $(#[$about])*
+        $vis struct $struct {
+            $(#[$kind_meta])*
+            #[serde(flatten)]
+            $kind_vis $kind: $enum,
+            $(
+                $(#[$meta])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                $field_vis $field: Option<$type>,
+            )+
+        }
+
+        impl<'de> $crate::__private::Tagged<'de> for $struct {
+            const EXPECTING: &'static str =
+                <$enum as $crate::__private::Tagged<'de>>::EXPECTING;
+            const TYPES: &'static [&'static str] =
+                <$enum as $crate::__private::Tagged<'de>>::TYPES;
+
+            fn read<D: $crate::__private::Deserializer<'de>>(
+                kind: &str,
+                rest: D,
+            ) -> Option<std::result::Result<Self, D::Error>> {
+                #[derive(Default)]
+                struct Common {
+                    $($field: Option<$type>,)+
+                }
+
+                impl $crate::__private::CommonKeys for Common {
+                    const KEYS: &'static [&'static str] = &[$(stringify!($field)),+];
+
+                    fn read<'de, A: $crate::__private::MapAccess<'de>>(
+                        &mut self,
+                        key: &'static str,
+                        map: &mut A,
+                    ) -> std::result::Result<(), A::Error> {
+                        use $crate::__private::DeserializeError;
+                        match key {
+                            $(
+                                stringify!($field) if self.$field.is_some() => {
+                                    return Err(A::Error::duplicate_field(key));
+                                }
+                                stringify!($field) => self.$field = map.next_value()?,
+                            )+
+                            _ => {}
+                        }
+                        Ok(())
+                    }
+                }
+
+                let read = $crate::__private::read_with_common::<$enum, Common, D>(kind, rest)?;
+                Some(read.map(|($kind, common)| Self {
+                    $kind,
+                    $($field: common.$field,)+
+                }))
+            }
+        }
+
+        $crate::__deserialize_tagged!($struct);
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $struct {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($struct).into()
+            }
+
+            fn schema_id() -> std::borrow::Cow<'static, str> {
+                concat!(module_path!(), "::", stringify!($struct)).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                #[derive(schemars::JsonSchema)]
+                #[allow(dead_code, reason = "it stands for its schema")]
+                struct Common {
+                    $(
+                        $(#[$meta])*
+                        #[serde(default, skip_serializing_if = "Option::is_none")]
+                        $field: Option<$type>,
+                    )+
+                }
+
+                let kinds = <$enum as schemars::JsonSchema>::json_schema(generator);
+                let common = <Common as schemars::JsonSchema>::json_schema(generator);
+                $crate::__private::add_common_keys(
+                    kinds,
+                    &common,
+                    <$enum as $crate::__private::Tagged<'_>>::without,
+                )
+            }
+        }
+    };
+
+    // The form before the registry was declared here, too.
     ($enum:ident, $expecting:literal, { $($tag:literal => $variant:ident($struct:ty)),+ $(,)? }) => {
         impl<'de> $crate::__private::Tagged<'de> for $enum {
             const EXPECTING: &'static str = $expecting;
@@ -42,11 +309,62 @@ macro_rules! tagged {
             }
         }
 
-        impl<'de> $crate::__private::Deserialize<'de> for $enum {
+        $crate::__deserialize_tagged!($enum);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __deserialize_tagged {
+    ($tagged:ident) => {
+        impl<'de> $crate::__private::Deserialize<'de> for $tagged {
             fn deserialize<D: $crate::__private::Deserializer<'de>>(
                 deserializer: D,
             ) -> std::result::Result<Self, D::Error> {
                 $crate::__private::deserialize_tagged(deserializer)
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __as_kind {
+    ($enum:ident [$($variant:ident)+]) => {};
+
+    ($enum:ident [$($variant:ident)+] $as:vis dyn $kind:path) => {
+        impl $enum {
+            /// What it does as one of the kinds, whichever it is.
+            #[allow(dead_code, reason = "some registries are only ever read, or only changed")]
+            $as fn as_kind(&self) -> &(dyn $kind + 'static) {
+                // Found on the struct itself, also through a box.
+                trait AsKind {
+                    fn as_kind(&self) -> &(dyn $kind + 'static);
+                }
+                impl<T: $kind + 'static> AsKind for T {
+                    fn as_kind(&self) -> &(dyn $kind + 'static) {
+                        self
+                    }
+                }
+                match self {
+                    $(Self::$variant(config) => config.as_kind(),)+
+                }
+            }
+
+            /// The same, to change it.
+            #[allow(dead_code, reason = "some registries are only ever read, or only changed")]
+            $as fn as_kind_mut(&mut self) -> &mut (dyn $kind + 'static) {
+                trait AsKindMut {
+                    fn as_kind_mut(&mut self) -> &mut (dyn $kind + 'static);
+                }
+                impl<T: $kind + 'static> AsKindMut for T {
+                    fn as_kind_mut(&mut self) -> &mut (dyn $kind + 'static) {
+                        self
+                    }
+                }
+                match self {
+                    $(Self::$variant(config) => config.as_kind_mut(),)+
+                }
             }
         }
     };
@@ -108,41 +426,4 @@ impl<'de> serde::de::DeserializeSeed<'de> for Kind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Square {
-        side: u8,
-    }
-
-    #[derive(Debug, PartialEq)]
-    enum Shape {
-        Square(Square),
-    }
-
-    crate::tagged!(Shape, "a shape", { "square" => Square(Square) });
-
-    #[test]
-    fn reads_the_type_wherever_it_stands() {
-        for text in [r#"{"type":"square","side":2}"#, r#"{"side":2,"type":"square"}"#] {
-            let shape: Shape = serde_json::from_str(text).unwrap();
-            assert_eq!(shape, Shape::Square(Square { side: 2 }));
-        }
-    }
-
-    #[test]
-    fn refuses_unknown_types_and_keys_and_tables_without_a_type() {
-        for (text, why) in [
-            (r#"{"type":"circle"}"#, "unknown variant `circle`"),
-            (r#"{"type":"square","side":2,"x":1}"#, "unknown field `x`"),
-            (r#"{"x":1,"type":"square","side":2}"#, "unknown field `x`"),
-            (r#"{"side":2}"#, "missing field `type`"),
-            ("3", "expected a shape"),
-        ] {
-            let error = serde_json::from_str::<Shape>(text).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-        }
-    }
-}
+mod tests;
