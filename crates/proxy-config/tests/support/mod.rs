@@ -1,8 +1,6 @@
 //! Models from TOML, as the facade fills them.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
-pub mod lab;
-
 use std::{collections::BTreeMap, path::PathBuf};
 
 use seaworthy_core::{ConfigRenderer, FileSet, Name};

@@ -1,8 +1,6 @@
 //! Models from TOML, as the facade fills them, and the programs that judge what is rendered.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
-pub mod lab;
-
 use std::{
     fs,
     path::{Path, PathBuf},
