@@ -15,18 +15,36 @@ use std::{
     sync::OnceLock,
 };
 
-/// The program, built from this workspace.
+/// The program: the one that `SEAWORTHY_TEST_PROGRAM` names, else built from this workspace.
+///
+/// `scripts/test` names the one that `cargo test --workspace` has built beside the tests, so that
+/// nothing is compiled once more with other features.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let build = ["build", "-q", "-p", "seaworthy-cli", "--bin", "seaworthy"];
-        let built = Command::new(env!("CARGO")).args(build).current_dir(root).status().unwrap();
-        assert!(built.success(), "cannot build the program");
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-        target.join("debug/seaworthy")
+    PROGRAM.get_or_init(|| match std::env::var_os("SEAWORTHY_TEST_PROGRAM") {
+        Some(path) => path.into(),
+        None => built(),
     })
+}
+
+fn built() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let build = ["build", "-q", "-p", "seaworthy-cli", "--bin", "seaworthy"];
+    let output = Command::new(env!("CARGO"))
+        .args(build)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cannot build the program");
+    // Wherever the target folder is: cargo says where it put the program.
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let executable = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).unwrap();
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executable.expect("cargo names no program")
 }
 
 /// A temporary folder with a configuration file, data to back up, and a sink.

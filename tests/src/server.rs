@@ -10,8 +10,8 @@ use std::{
 
 use crate::program;
 
-/// Makes the root and goes there: everything written lands in memory.
-const ENTER: &str = r#"
+/// Makes the root at `$1`, with the program `$2` in it: everything written lands in memory.
+const PREPARE: &str = r#"
 set -e
 mount -t tmpfs none "$1"
 mkdir "$1/up" "$1/work" "$1/root"
@@ -20,8 +20,10 @@ mount --rbind /dev "$1/root/dev"
 mount -t proc proc "$1/root/proc"
 mount -t tmpfs none "$1/root/run"
 mount -t tmpfs none "$1/root/tmp"
+# The program may lie below /tmp or on another disk: none of that is seen in here.
+touch "$1/root/run/program"
+mount --bind "$2" "$1/root/run/program"
 ip link set lo up
-exec chroot "$1/root" /bin/bash
 "#;
 
 /// What a fresh Debian has, with the supervisor that plays systemd's part and the program.
@@ -44,8 +46,28 @@ case "$*" in
 esac
 END
 chmod 755 /usr/local/bin/*
+install -m 755 /run/program /usr/local/bin/seaworthy
+umount /run/program
+rm /run/program
 cd /root
 "#;
+
+/// What process 1 of a server is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Init {
+    /// A shell, which also runs the test's commands. A small supervisor plays systemd's part.
+    Shell,
+}
+
+impl Init {
+    /// How a shell that has made the root becomes process 1.
+    fn exec(self) -> &'static str {
+        match self {
+            Self::Shell => r#"exec chroot "$1/root" /bin/bash"#,
+        }
+    }
+}
 
 /// A server that lives as long as this.
 #[derive(Debug)]
@@ -56,20 +78,15 @@ pub struct Server {
     _folder: tempfile::TempDir,
 }
 
-impl Default for Server {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Server {
-    /// An empty one: packages are installed, nothing is set up.
-    pub fn new() -> Self {
+    /// An empty one with `init` as process 1: packages are installed, nothing is set up.
+    pub fn start(init: Init) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut shell = Command::new("unshare")
             .args(["--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child"])
-            .args(["/bin/bash", "-c", ENTER, "enter"])
+            .args(["/bin/bash", "-c", &format!("{PREPARE}{}", init.exec()), "prepare"])
             .arg(folder.path())
+            .arg(program())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -82,9 +99,6 @@ impl Server {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let supervisor = root.join("crates/service-config/tests/support/systemctl.py");
         server.copy(&supervisor, "/usr/local/lib/systemctl.py");
-        // Whatever the build folder is, it is on the same machine.
-        let program = program().display().to_string();
-        server.ok(&format!("install -m 755 '{program}' /usr/local/bin/seaworthy"));
         server
     }
 

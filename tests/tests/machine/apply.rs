@@ -1,6 +1,6 @@
 //! `apply` on an empty server: everything up, nothing to do the second time, taken back when it fails.
 
-use seaworthy_tests::server::Server;
+use seaworthy_tests::server::{Init, Server};
 
 const FILE: &str = r#"
 [proxy]
@@ -32,7 +32,7 @@ const PROGRAM: &str = "require('node:http').createServer((_, r) => r.end('here I
      .listen(Number(process.env.PORT), '127.0.0.1');\n";
 
 fn server() -> Server {
-    let mut server = Server::new();
+    let mut server = Server::start(Init::Shell);
     server.ok("mv /etc/nginx/nginx.conf /etc/nginx/nginx.conf.package");
     server.write("/etc/seaworthy/seaworthy.toml", FILE);
     server.write("/opt/api/server.js", PROGRAM);
@@ -260,7 +260,7 @@ fn a_stand_in_is_served_until_the_authority_answers() {
 /// Where there is no systemd, cron calls what is due.
 #[test]
 fn without_systemd_cron_gets_the_timer() {
-    let mut server = Server::new();
+    let mut server = Server::start(Init::Shell);
     server.write(
         "/etc/seaworthy/seaworthy.toml",
         "[sink.local]\ntype = \"local\"\npath = \"/var/backups/a\"\n[backup.nightly]\nsinks = [\"local\"]\n\

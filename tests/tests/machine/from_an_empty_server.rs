@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use seaworthy_tests::server::Server;
+use seaworthy_tests::server::{Init, Server};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -33,7 +33,7 @@ const CURL: &str = "curl -sS --max-time 20 --cacert /etc/seaworthy/tls/ca/letsen
 
 #[test]
 fn flotteq_from_the_guide() {
-    let mut server = Server::new();
+    let mut server = Server::start(Init::Shell);
     server.ok(HOSTS);
     server.write("/root/flotteq.toml", &example("flotteq"));
     server.write("/root/flotteq.env", "DATABASE_URL=postgres://flotteq@localhost/flotteq\n");
@@ -81,7 +81,7 @@ fn flotteq_from_the_guide() {
 
 #[test]
 fn gw2_beside_the_packages_own_tree() {
-    let mut server = Server::new();
+    let mut server = Server::start(Init::Shell);
     server.ok(HOSTS);
     server.ok("adduser --system --group --quiet gw2");
     server.ok(

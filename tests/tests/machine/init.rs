@@ -1,6 +1,6 @@
 //! `init` on a server that already serves: a real nginx, real programs, a terminal.
 
-use seaworthy_tests::server::Server;
+use seaworthy_tests::server::{Init, Server};
 
 const SITE: &str = r#"server {
     listen 80;
@@ -13,7 +13,7 @@ const SITE: &str = r#"server {
 
 /// nginx, a program with a secret among its options, and a database.
 fn server() -> Server {
-    let mut server = Server::new();
+    let mut server = Server::start(Init::Shell);
     server.write("/etc/nginx/sites-enabled/shop", SITE);
     server.write("/srv/shop/index.html", "a shop");
     server.write(
