@@ -214,8 +214,7 @@ impl Seaworthy {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        let value = self.variables.get(name)?.to_str()?;
-        Some(value.to_owned()).filter(|value| !value.is_empty())
+        self.environment.variables().text(name).map(str::to_owned)
     }
 }
 

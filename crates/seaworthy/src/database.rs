@@ -23,7 +23,8 @@ pub(crate) fn connections(config: &PostgresConfig) -> usize {
 impl Seaworthy {
     /// What libpq would look at in our environment.
     pub(crate) fn postgres_environment(&self) -> Environment {
-        Environment::from_variables(self.variables.texts())
+        let texts = self.environment.variables().texts();
+        Environment::from_variables(texts.map(|(name, value)| (name.to_owned(), value.to_owned())))
     }
 
     /// How the database of a source is reached.

@@ -1,20 +1,16 @@
 //! The whole behind one configuration.
 
-use std::{
-    collections::HashMap,
-    ffi::{OsStr, OsString},
-    fmt,
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use seaworthy_backup::{
     BackupSink, HostId, StateFolder, config::SinkConfig, encryption::Identities,
 };
-use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret, SecretRef};
+use seaworthy_core::{
+    CommandLine, Context, Environment, Error, ErrorKind, Name, Result, Secret, SecretRef, Variables,
+};
 use seaworthy_tls::ChallengeSolver;
 
-use crate::{Config, StateVariables, default_state_folder, find_secret, machine, notify::Notifier};
+use crate::{Config, StateVariables, default_state_folder, machine};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -35,42 +31,11 @@ pub struct Seaworthy {
     /// The machine whose snapshots are meant, where it is another.
     pub(crate) meant: Option<HostId>,
     pub(crate) state: StateFolder,
-    pub(crate) variables: Variables,
+    /// What surrounds each part of the file.
+    pub(crate) environment: Environment,
     pub(crate) identities: Identities,
     /// This program with its file, as timers call it.
     pub(crate) program: Option<CommandLine>,
-    custom_sinks: HashMap<Name, Arc<dyn BackupSink>>,
-    custom_solvers: HashMap<Name, Arc<dyn ChallengeSolver>>,
-    pub(crate) custom_notifiers: HashMap<Name, Arc<dyn Notifier>>,
-}
-
-/// Environment variables, as a frontend read them. Some are secrets, so they are never printed.
-#[derive(Clone, Default)]
-pub struct Variables(HashMap<OsString, OsString>);
-
-impl Variables {
-    /// The value of the variable `name`, if it is set.
-    pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
-    }
-
-    /// All that are text, by name.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (String, String)> {
-        let text = |value: &OsString| value.to_str().map(str::to_owned);
-        self.0.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
-    }
-}
-
-impl FromIterator<(OsString, OsString)> for Variables {
-    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
-    }
-}
-
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} variables", self.0.len())
-    }
 }
 
 impl Seaworthy {
@@ -84,12 +49,9 @@ impl Seaworthy {
             host,
             meant: None,
             state: StateFolder::new(state),
-            variables: Variables::default(),
+            environment: Environment::new("/"),
             identities: Identities::new(),
             program: None,
-            custom_sinks: HashMap::new(),
-            custom_solvers: HashMap::new(),
-            custom_notifiers: HashMap::new(),
         })
     }
 
@@ -121,7 +83,7 @@ impl Seaworthy {
     /// set there.
     #[must_use]
     pub fn with_variables(mut self, variables: Variables) -> Self {
-        self.variables = variables;
+        self.environment = self.environment.with_variables(variables);
         self
     }
 
@@ -135,12 +97,12 @@ impl Seaworthy {
             return Err(Error::new(ErrorKind::InvalidInput, "sink.add", message)
                 .remedy_is(format!("write [sink.{name}] with type = \"custom\"")));
         }
-        self.custom_sinks.insert(name.clone(), sink);
+        self.environment.bring(name, sink);
         Ok(())
     }
 
     pub(crate) fn custom_sink(&self, name: &Name) -> Result<Arc<dyn BackupSink>> {
-        self.custom_sinks.get(name).cloned().ok_or_else(|| {
+        self.environment.of(name).brought().ok_or_else(|| {
             let message = format!("nobody has filled the custom sink {:?}", name.as_str());
             Error::new(ErrorKind::Unsupported, "sink.open", message)
                 .remedy_is("use this file from the program that embeds Seaworthy and brings it")
@@ -167,12 +129,12 @@ impl Seaworthy {
         if let Some(other) = named.find(|one| one.kind() != kind) {
             return wrong(format!("{name} answers {kind}, but the file wants {}", other.kind()));
         }
-        self.custom_solvers.insert(name.clone(), solver);
+        self.environment.bring(name, solver);
         Ok(())
     }
 
     pub(crate) fn custom_solver(&self, name: &Name) -> Result<Arc<dyn ChallengeSolver>> {
-        self.custom_solvers.get(name).cloned().ok_or_else(|| {
+        self.environment.of(name).brought().ok_or_else(|| {
             let message = format!("nobody has brought the solver {:?}", name.as_str());
             Error::new(ErrorKind::Unsupported, "challenge.open", message)
                 .remedy_is("use this file from the program that embeds Seaworthy and brings it")
@@ -182,10 +144,9 @@ impl Seaworthy {
     /// The secret that `place` names. Its path, if it has one, must be absolute.
     ///
     /// # Errors
-    /// Those of [`find_secret`].
+    /// Those of [`find_secret`](crate::find_secret).
     pub async fn secret(&self, place: &SecretRef, cx: &Context) -> Result<Secret> {
-        let variable = |name: &str| self.variables.get(name).map(OsStr::to_owned);
-        find_secret(place, &variable, Path::new("/"), cx).await
+        self.environment.secret(place, cx).await
     }
 
     /// The configuration.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use seaworthy::doctor::{CheckState, DoctorResult};
+use seaworthy::{core::FindingState, doctor::DoctorResult};
 
 use super::{Report, count};
 use crate::terminal::one_line;
@@ -16,9 +16,9 @@ impl Report for DoctorResult {
                 writeln!(out, "{part}")?;
             }
             let word = match check.state {
-                CheckState::Ok => "ok",
-                CheckState::Warning => "warning",
-                CheckState::Failed => "FAILED",
+                FindingState::Ok => "ok",
+                FindingState::Warning => "warning",
+                FindingState::Failed => "FAILED",
                 _ => "skipped",
             };
             writeln!(out, "  {word:<8} {}: {}", check.name, one_line(&check.message))?;
@@ -27,7 +27,7 @@ impl Report for DoctorResult {
             }
         }
         let of = |state| self.checks.iter().filter(|check| check.state == state).count();
-        let (failed, warnings) = (of(CheckState::Failed), of(CheckState::Warning));
+        let (failed, warnings) = (of(FindingState::Failed), of(FindingState::Warning));
         let (checks, warnings) = (count(self.checks.len(), "check"), count(warnings, "warning"));
         writeln!(out, "{checks}, {failed} failed, {warnings}")
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use seaworthy_core::{Error, ErrorKind, Name, Named, Result, SecretRef};
+use seaworthy_core::{Error, ErrorKind, Name, Named, Result, SecretRef, Section};
 use serde::Deserialize;
 use toml::{
     Spanned,
@@ -332,12 +332,5 @@ fn with_suggestion(problem: Problem, given: &str, known: &[&'static str]) -> Pro
 
 /// `[backup.nightly]`.
 pub(super) fn section(path: &[&str]) -> String {
-    let bare = |key: &str| {
-        !key.is_empty() && key.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))
-    };
-    let keys: Vec<_> = path
-        .iter()
-        .map(|key| if bare(key) { (*key).to_owned() } else { format!("{key:?}") })
-        .collect();
-    format!("[{}]", keys.join("."))
+    Section::new(path.iter().copied()).to_string()
 }

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
-use seaworthy_core::{Context, ErrorKind, Name};
+use seaworthy_core::{Context, ErrorKind, Findings, Name};
 use seaworthy_tls::{acme::AcmeAuthority, config::ChallengeConfig, manage::Weight};
 
-use super::Checks;
 use crate::{Seaworthy, certificates::Shared};
 
 /// How far an authority's clock may be off, in seconds: as much as an order takes.
@@ -14,7 +13,7 @@ const MAX_SKEW: i64 = 300;
 
 impl Seaworthy {
     /// Looks at everything that an authority would look at, without asking one for anything.
-    pub(super) async fn try_certificates(&self, cx: &Context) -> Vec<Checks> {
+    pub(super) async fn try_certificates(&self, cx: &Context) -> Vec<Findings> {
         let mut shared = Shared::default();
         let mut all = Vec::new();
         let mut ready = Vec::new();
@@ -26,14 +25,14 @@ impl Seaworthy {
             match self.managed_certificate(name, false, &mut shared, cx).await {
                 Ok(certificate) => ready.push((name, certificate)),
                 Err(error) => {
-                    let mut checks = Checks::of(format!("certificate {name}"));
+                    let mut checks = Findings::of(format!("certificate {name}"));
                     checks.error("open", &error);
                     all.push(checks);
                 }
             }
         }
         let looked = ready.iter().map(|(name, certificate)| async move {
-            let mut checks = Checks::of(format!("certificate {name}"));
+            let mut checks = Findings::of(format!("certificate {name}"));
             let looks = certificate.prechecks.iter().map(|precheck| precheck.look(cx));
             let made = self.missing_answer_folders(name);
             let findings: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
@@ -81,8 +80,8 @@ impl Seaworthy {
 }
 
 /// Whether an authority answers, and what time it has.
-async fn reach(name: &Name, authority: &AcmeAuthority) -> Checks {
-    let mut checks = Checks::of(format!("ca {name}"));
+async fn reach(name: &Name, authority: &AcmeAuthority) -> Findings {
+    let mut checks = Findings::of(format!("ca {name}"));
     let remedy = "is `directory` right, and may this machine go out to it? `roots` names a private \
                   authority of its server";
     match authority.clock_ahead().await {
@@ -100,8 +99,8 @@ async fn reach(name: &Name, authority: &AcmeAuthority) -> Checks {
     checks
 }
 
-fn external(name: &Name, files: &[&Path]) -> Checks {
-    let mut checks = Checks::of(format!("certificate {name}"));
+fn external(name: &Name, files: &[&Path]) -> Findings {
+    let mut checks = Findings::of(format!("certificate {name}"));
     for file in files {
         let shown = file.display();
         match std::fs::File::open(file) {

@@ -5,14 +5,13 @@ use seaworthy_backup::{
     config::{PostgresConfig, SourceConfig},
     postgres::{Examination, Pooling},
 };
-use seaworthy_core::{Context, Name};
+use seaworthy_core::{Context, Findings, Name};
 
-use super::Checks;
 use crate::{Seaworthy, database};
 
 impl Seaworthy {
     /// Tries each PostgreSQL source.
-    pub(super) async fn try_databases(&self, cx: &Context) -> Vec<Checks> {
+    pub(super) async fn try_databases(&self, cx: &Context) -> Vec<Findings> {
         let jobs = self.config.backup.iter();
         let sources = jobs.flat_map(|(job, config)| {
             config.sources.iter().filter_map(move |(name, source)| match source {
@@ -29,8 +28,8 @@ impl Seaworthy {
         name: &Name,
         config: &PostgresConfig,
         cx: &Context,
-    ) -> Checks {
-        let mut checks = Checks::of(format!("backup {job}: {name}"));
+    ) -> Findings {
+        let mut checks = Findings::of(format!("backup {job}: {name}"));
         let options = match self.connect_options(config, cx).await {
             Ok(options) => options,
             Err(error) => {
@@ -52,7 +51,7 @@ impl Seaworthy {
     }
 }
 
-fn judge(shown: &str, found: &Examination, checks: &mut Checks) {
+fn judge(shown: &str, found: &Examination, checks: &mut Findings) {
     let direct = "connect to the server itself, past the pooler: write its own port in the URL; a \
                   pooler in session mode does too";
     match found.pooling {

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use seaworthy_backup::config::SinkConfig;
-use seaworthy_core::ByteSize;
+use seaworthy_core::{ByteSize, Findings};
 
-use super::Checks;
 use crate::{
     Seaworthy,
     machine::{Room, room},
@@ -19,8 +18,8 @@ const TOO_LOW: u64 = 64 << 20;
 
 impl Seaworthy {
     /// Looks at each disk that state, sinks and temporary files lie on.
-    pub(super) fn look_at_disks(&self) -> Checks {
-        let mut checks = Checks::of("disk");
+    pub(super) fn look_at_disks(&self) -> Findings {
+        let mut checks = Findings::of("disk");
         let mut places: Vec<(PathBuf, &str)> = vec![(self.state.path().to_owned(), "state")];
         for (_, sink) in self.config.sink.iter() {
             if let SinkConfig::Local(local) = sink {
@@ -41,7 +40,7 @@ impl Seaworthy {
     }
 }
 
-fn judge(path: &Path, what: &str, free: u64, all: u64, checks: &mut Checks) {
+fn judge(path: &Path, what: &str, free: u64, all: u64, checks: &mut Findings) {
     let percent = free.saturating_mul(100) / all.max(1);
     let message = format!(
         "{} of {} are free for {what} in {} ({percent}%)",
@@ -62,21 +61,21 @@ fn judge(path: &Path, what: &str, free: u64, all: u64, checks: &mut Checks) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::CheckState;
+    use seaworthy_core::FindingState;
 
     #[test]
     fn what_is_low_is_said_and_a_large_disk_is_not_low_by_its_percents() {
         let state = |free: u64, all: u64| {
-            let mut checks = Checks::of("disk");
+            let mut checks = Findings::of("disk");
             judge(Path::new("/x"), "state", free, all, &mut checks);
             checks.into_vec()[0].state
         };
         const GIB: u64 = 1 << 30;
-        assert_eq!(state(50 * GIB, 100 * GIB), CheckState::Ok);
-        assert_eq!(state(5 * GIB, 100 * GIB), CheckState::Warning);
-        assert_eq!(state(500 * GIB, 10_000 * GIB), CheckState::Ok);
-        assert_eq!(state(GIB / 2, GIB), CheckState::Warning);
-        assert_eq!(state(1 << 20, 100 * GIB), CheckState::Failed);
+        assert_eq!(state(50 * GIB, 100 * GIB), FindingState::Ok);
+        assert_eq!(state(5 * GIB, 100 * GIB), FindingState::Warning);
+        assert_eq!(state(500 * GIB, 10_000 * GIB), FindingState::Ok);
+        assert_eq!(state(GIB / 2, GIB), FindingState::Warning);
+        assert_eq!(state(1 << 20, 100 * GIB), FindingState::Failed);
         let Room { free, total } = room(Path::new("/no/such/folder")).unwrap();
         assert!(free <= total && total > 0);
     }

@@ -4,9 +4,7 @@ use seaworthy_backup::{
     config::SinkConfig,
     sink::s3::{LifecycleRule, S3Options},
 };
-use seaworthy_core::{ErrorKind, Result};
-
-use super::Checks;
+use seaworthy_core::{ErrorKind, Findings, Result};
 
 /// What the check is called.
 const NAME: &str = "lifecycle";
@@ -22,7 +20,7 @@ pub(super) fn judge(
     rules: Result<Vec<LifecycleRule>>,
     config: &SinkConfig,
     options: &S3Options,
-    checks: &mut Checks,
+    checks: &mut Findings,
 ) {
     let rules = match rules {
         Ok(rules) => rules,

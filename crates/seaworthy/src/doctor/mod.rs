@@ -2,7 +2,6 @@
 //! behind.
 
 mod certificates;
-mod checks;
 mod databases;
 mod disk;
 mod lifecycle;
@@ -15,11 +14,9 @@ mod sinks;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
-use seaworthy_core::Context;
+use seaworthy_core::{Context, Finding, FindingState, Findings};
 use serde::Serialize;
 
-use self::checks::Checks;
-pub use self::checks::{Check, CheckState};
 use crate::{Outcome, Reply, Seaworthy};
 
 /// What `doctor` is asked for.
@@ -34,7 +31,7 @@ pub struct DoctorRequest {
 #[non_exhaustive]
 pub struct DoctorResult {
     /// One for each thing that was tried, part by part.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Finding>,
 }
 
 impl Seaworthy {
@@ -52,9 +49,9 @@ impl Seaworthy {
             tokio::join!(own, sinks, databases, programs, certificates, notifiers);
         let parts = [own, sinks, databases, programs, certificates, notifiers];
         let parts = parts.into_iter().flatten();
-        let mut checks: Vec<_> = parts.flat_map(Checks::into_vec).collect();
+        let mut checks: Vec<_> = parts.flat_map(Findings::into_vec).collect();
         group(&mut checks);
-        let failed = checks.iter().any(|check| check.state == CheckState::Failed);
+        let failed = checks.iter().any(|check| check.state == FindingState::Failed);
         let outcome = if failed { Outcome::Findings } else { Outcome::Done };
         let stopped = cx.check("doctor").err();
         Reply::new(DoctorResult { checks }, outcome).with_error(stopped)
@@ -62,7 +59,7 @@ impl Seaworthy {
 }
 
 /// Puts the checks of one part together, where the first of them is.
-fn group(checks: &mut [Check]) {
+fn group(checks: &mut [Finding]) {
     let mut order: HashMap<String, usize> = HashMap::new();
     for check in &*checks {
         let next = order.len();

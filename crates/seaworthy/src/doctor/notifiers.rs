@@ -1,9 +1,8 @@
 //! Notifiers: can they be told?
 
 use futures_util::future::join_all;
-use seaworthy_core::{Context, Name};
+use seaworthy_core::{Context, Findings, Name};
 
-use super::Checks;
 use crate::{
     Seaworthy,
     notify::{DeliveryState, Occasion, SubjectKind},
@@ -11,12 +10,12 @@ use crate::{
 
 impl Seaworthy {
     /// Looks whether each notifier has its secrets, and sends it a message if it is to.
-    pub(super) async fn try_notifiers(&self, send: bool, cx: &Context) -> Vec<Checks> {
+    pub(super) async fn try_notifiers(&self, send: bool, cx: &Context) -> Vec<Findings> {
         join_all(self.config.notify.names().map(|name| self.try_notifier(name, send, cx))).await
     }
 
-    async fn try_notifier(&self, name: &Name, send: bool, cx: &Context) -> Checks {
-        let mut checks = Checks::of(format!("notify {name}"));
+    async fn try_notifier(&self, name: &Name, send: bool, cx: &Context) -> Findings {
+        let mut checks = Findings::of(format!("notify {name}"));
         let Some(config) = self.config.notify.get(name.as_str()) else { return checks };
         if let Err(error) = self.notifier(name, config, cx).await {
             checks.error("open", &error);

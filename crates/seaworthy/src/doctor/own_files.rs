@@ -3,16 +3,15 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use seaworthy_backup::config::SinkConfig;
-use seaworthy_core::{Error, SecretRef, durable};
+use seaworthy_core::{Error, Findings, SecretRef, durable};
 use serde_json::Value;
 
-use super::Checks;
 use crate::Seaworthy;
 
 impl Seaworthy {
     /// Looks at the folder for state, the keys of certificates, and files that hold secrets.
-    pub(super) fn look_at_own_files(&self) -> Checks {
-        let mut checks = Checks::of("own files");
+    pub(super) fn look_at_own_files(&self) -> Findings {
+        let mut checks = Findings::of("own files");
         let state = self.state.path();
         let written = durable::create_private_folder(state).and_then(|()| {
             let probe = tempfile::Builder::new().prefix(".doctor-").tempfile_in(state);
@@ -40,7 +39,7 @@ impl Seaworthy {
         checks
     }
 
-    fn look_at_keys(&self, checks: &mut Checks) {
+    fn look_at_keys(&self, checks: &mut Findings) {
         let manager = self.certificate_manager();
         let store = manager.store();
         let names = match store.names() {
@@ -91,7 +90,7 @@ fn walk(value: &Value, found: &mut Vec<std::path::PathBuf>) {
 
 /// Whether nobody of `others` (bits of its mode) gets at what lies at `path`. What is not there is
 /// no matter of this.
-fn private(path: &Path, what: &str, others: u32, checks: &mut Checks) {
+fn private(path: &Path, what: &str, others: u32, checks: &mut Findings) {
     let Ok(meta) = fs::metadata(path) else { return };
     let (mode, shown) = (meta.permissions().mode() & 0o777, path.display());
     let wanted = mode & !others;

@@ -1,23 +1,25 @@
 //! Programs that the file names, and nginx.
 
 use seaworthy_backup::config::SourceConfig;
-use seaworthy_core::{CommandLine, Context};
+use seaworthy_core::{CommandLine, Context, Findings};
 use seaworthy_proxy_config::NEWER_NGINX;
 use seaworthy_tls::manage::missing_programs;
 
-use super::Checks;
 use crate::{Seaworthy, config::NotifyConfig};
 
 impl Seaworthy {
     /// Looks whether each program is there, and lets nginx read the sites.
-    pub(super) async fn try_programs(&self, cx: &Context) -> Vec<Checks> {
+    pub(super) async fn try_programs(&self, cx: &Context) -> Vec<Findings> {
         let mut all = Vec::new();
         let mut look = |part: String, commands: Vec<&CommandLine>| {
             if commands.is_empty() {
                 return;
             }
-            let mut checks = Checks::of(part);
-            let missing = missing_programs(commands.iter().copied(), self.variables.get("PATH"));
+            let mut checks = Findings::of(part);
+            let missing = missing_programs(
+                commands.iter().copied(),
+                self.environment.variables().get("PATH"),
+            );
             for finding in &missing {
                 checks.fail("programs", &finding.message, &finding.remedy);
             }
@@ -56,8 +58,8 @@ impl Seaworthy {
         all
     }
 
-    async fn try_nginx(&self, cx: &Context) -> Checks {
-        let mut checks = Checks::of("proxy");
+    async fn try_nginx(&self, cx: &Context) -> Findings {
+        let mut checks = Findings::of("proxy");
         let reply = self.proxy_check(cx).await;
         if let Some(result) = &reply.result {
             let runs = format!("nginx {} runs", result.nginx);

@@ -8,9 +8,9 @@ use seaworthy_backup::{
     config::{JobConfig, LimitConfig, SinkConfig},
     sink::{ObjectStoreSink, s3::S3Options},
 };
-use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Name, Result, Timestamp};
+use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Findings, Name, Result, Timestamp};
 
-use super::{Checks, lifecycle};
+use super::lifecycle;
 use crate::{Seaworthy, bucket::Intent, keys::Purpose};
 
 /// The smallest part of an upload that stores take.
@@ -24,8 +24,8 @@ const TOO_MUCH_SKEW: Duration = Duration::from_secs(15 * 60);
 
 impl Seaworthy {
     /// Tries the sink `name`.
-    pub(super) async fn try_sink(&self, name: &Name, cx: &Context) -> Checks {
-        let mut checks = Checks::of(format!("sink {name}"));
+    pub(super) async fn try_sink(&self, name: &Name, cx: &Context) -> Findings {
+        let mut checks = Findings::of(format!("sink {name}"));
         let opened = self.trial_sink(name, Intent::Use, cx).await;
         let Some(sink) = checks.note("open", opened, |sink| sink.to_string()) else {
             return checks;
@@ -96,7 +96,7 @@ impl Seaworthy {
     }
 
     /// What the bucket does with objects by itself.
-    async fn look_at_lifecycle(&self, name: &Name, checks: &mut Checks, cx: &Context) {
+    async fn look_at_lifecycle(&self, name: &Name, checks: &mut Findings, cx: &Context) {
         let Some(config) = self.config.sink.get(name.as_str()) else { return };
         let Ok(Some(options)) = self.trial_options(name, Intent::Use, cx).await else { return };
         let rules = match ObjectStoreSink::s3(options.clone()) {
@@ -111,7 +111,7 @@ impl Seaworthy {
         &self,
         name: &Name,
         sink: &dyn BackupSink,
-        checks: &mut Checks,
+        checks: &mut Findings,
         cx: &Context,
     ) {
         let wanted = match self.config.sink.get(name.as_str()) {
@@ -162,7 +162,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    async fn run(&self, checks: &mut Checks, cx: &Context) {
+    async fn run(&self, checks: &mut Findings, cx: &Context) {
         let listed = self.sink.list_sorted(&self.folder).await;
         let listed = checks.note("list", listed, |_| "the sink can be listed".to_owned());
         if self.remover.is_none() {
@@ -182,7 +182,7 @@ impl Trial<'_> {
     }
 
     /// A small object; false where it cannot be stored.
-    async fn write_and_read(&self, checks: &mut Checks, cx: &Context) -> bool {
+    async fn write_and_read(&self, checks: &mut Findings, cx: &Context) -> bool {
         let Ok(key) = self.folder.join("probe") else { return false };
         let bytes = Bytes::from_static(b"seaworthy doctor was here for a moment\n");
         let before = cx.now();
@@ -218,7 +218,7 @@ impl Trial<'_> {
     }
 
     /// An object that is larger than a part.
-    async fn write_in_parts(&self, checks: &mut Checks) {
+    async fn write_in_parts(&self, checks: &mut Findings) {
         let done = async {
             let mut upload =
                 self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
@@ -236,7 +236,7 @@ impl Trial<'_> {
         });
     }
 
-    async fn begin_and_give_up(&self, checks: &mut Checks) {
+    async fn begin_and_give_up(&self, checks: &mut Findings) {
         let done = async {
             let mut upload =
                 self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
@@ -251,7 +251,7 @@ impl Trial<'_> {
 
     /// Removes everything, also what a store kept of a write that failed, and looks whether it is
     /// gone.
-    async fn remove(&self, checks: &mut Checks, written: bool, can_list: bool) {
+    async fn remove(&self, checks: &mut Findings, written: bool, can_list: bool) {
         let Some(remover) = self.remover else { return };
         let mut removed = Ok(());
         for name in ["probe", "parts"] {
@@ -288,7 +288,7 @@ impl Trial<'_> {
 
 /// Judges this machine's clock by when the store says that something was written that was begun
 /// `before` and ended `after`.
-fn look_at_clock(before: Timestamp, store: Timestamp, after: Timestamp, checks: &mut Checks) {
+fn look_at_clock(before: Timestamp, store: Timestamp, after: Timestamp, checks: &mut Findings) {
     // Stores cut fractions of seconds off.
     let ahead = store.since(after);
     let behind = before.since(store).saturating_sub(Duration::from_secs(1));
@@ -324,30 +324,30 @@ fn trial_folder() -> Result<ObjectKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::CheckState;
+    use seaworthy_core::FindingState;
 
     #[test]
     fn a_clock_that_is_off_is_named_with_its_direction() {
         let state = |ahead: i64| {
             let at = |seconds: i64| Timestamp::from_unix(1_000_000 + seconds);
-            let mut checks = Checks::of("sink s");
+            let mut checks = Findings::of("sink s");
             look_at_clock(at(0), at(ahead), at(2), &mut checks);
             let check = checks.into_vec().remove(0);
             (check.state, check.message)
         };
         for seconds in [-30, 0, 1, 30] {
-            assert_eq!(state(seconds).0, CheckState::Ok, "{seconds}");
+            assert_eq!(state(seconds).0, FindingState::Ok, "{seconds}");
         }
         let (warned, message) = state(90);
         assert_eq!(
             (warned, message.contains("88 s behind")),
-            (CheckState::Warning, true),
+            (FindingState::Warning, true),
             "{message}"
         );
         let (failed, message) = state(-1000);
         assert_eq!(
             (failed, message.contains("999 s ahead of")),
-            (CheckState::Failed, true),
+            (FindingState::Failed, true),
             "{message}"
         );
     }

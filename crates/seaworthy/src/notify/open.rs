@@ -18,7 +18,7 @@ impl Seaworthy {
             return Err(Error::new(ErrorKind::InvalidInput, "notify.add", message)
                 .remedy_is(format!("write [notify.{name}] with type = \"custom\"")));
         }
-        self.custom_notifiers.insert(name.clone(), notifier);
+        self.environment.bring(name, notifier);
         Ok(())
     }
 
@@ -30,7 +30,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<SharedNotifier> {
         if let NotifyConfig::Custom(_) = config {
-            return self.custom_notifiers.get(name).cloned().ok_or_else(|| {
+            return self.environment.of(name).brought().ok_or_else(|| {
                 let message = format!("nobody has filled the custom notifier {:?}", name.as_str());
                 Error::new(ErrorKind::Unsupported, "notify.open", message)
                     .remedy_is("use this file from the program that embeds Seaworthy and brings it")

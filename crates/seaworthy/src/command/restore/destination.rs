@@ -70,7 +70,7 @@ impl Seaworthy {
         match url {
             DatabaseUrl::Given(url) => ConnectOptions::parse(url, &self.postgres_environment()),
             DatabaseUrl::Environment(name) => {
-                let value = self.variables.get(name).and_then(|value| value.to_str());
+                let value = self.environment.variables().get(name).and_then(|value| value.to_str());
                 let value = value.ok_or_else(|| {
                     let message = format!("the environment variable {name} is not set");
                     Error::new(ErrorKind::InvalidInput, "restore.choose", message)
