@@ -19,7 +19,7 @@ use futures_util::{
 };
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions, Upload,
-    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
+    sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
 };
 use seaworthy_core::{Clock, Error, ErrorKind, Result, SystemClock, Timestamp};
 

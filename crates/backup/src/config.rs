@@ -1,31 +1,36 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
-mod bucket;
 mod drill;
 mod keys;
-mod postgres;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use seaworthy_core::{ByteRate, CommandLine, Name, Named, Result, Schedule, SecretRef, Span};
 use serde::{Deserialize, Serialize};
 
-pub use bucket::{
-    AddressStyle, B2Key, B2SinkConfig, CustomerKey, KmsKey, LockMode, ObjectLockConfig, RateConfig,
-    S3Keys, S3SinkConfig, ServerEncryptionConfig, StoreKey,
-};
-pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
-pub use postgres::PostgresConfig;
-
 use crate::{
+    paths::resolve,
     payload::{Codec, Compression},
     retention::Keep,
     run::VerifyAfter,
 };
 
+pub use crate::{
+    sinks::{
+        local::LocalSinkConfig,
+        s3::{
+            AddressStyle, B2Key, B2SinkConfig, CustomerKey, KmsKey, LockMode, ObjectLockConfig,
+            RateConfig, S3Keys, S3SinkConfig, ServerEncryptionConfig, StoreKey,
+        },
+    },
+    sources::{
+        command::{CommandConfig, EnvironmentValue},
+        files::FilesConfig,
+        postgres::PostgresConfig,
+        sqlite::{ForeignKeys, SqliteConfig},
+    },
+};
+pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
 pub use keys::{EncryptionConfig, SigningConfig};
 
 /// A place for snapshots: `[sink.<name>]`.
@@ -50,26 +55,6 @@ seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = 
     "b2" => B2(Box<B2SinkConfig>),
     "custom" => Custom(CustomSinkConfig),
 });
-
-/// A folder of this machine as a sink.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[non_exhaustive]
-pub struct LocalSinkConfig {
-    /// The folder. It is made, for its owner alone, when it is missing.
-    pub path: PathBuf,
-    /// Whether runs must not delete. `prune` still does, and only the rule `within` is honoured.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub append_only: bool,
-}
-
-impl LocalSinkConfig {
-    /// The folder at `path`.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), append_only: false }
-    }
-}
 
 impl SinkConfig {
     /// Whether runs must not delete there.
@@ -232,89 +217,6 @@ seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths
     "postgres" => Postgres(Box<PostgresConfig>),
 });
 
-/// Files and folders as a source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[non_exhaustive]
-pub struct FilesConfig {
-    /// Files and folders, archived under their absolute paths without the leading slash.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub paths: Vec<PathBuf>,
-    /// What is left out, in the syntax of gitignore.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exclude: Vec<String>,
-}
-
-/// An SQLite database as a source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[non_exhaustive]
-pub struct SqliteConfig {
-    /// The database's file.
-    pub path: PathBuf,
-    /// What is done about rows that violate foreign keys.
-    #[serde(default)]
-    pub foreign_keys: ForeignKeys,
-}
-
-/// A command's standard output as a source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[non_exhaustive]
-pub struct CommandConfig {
-    /// The command. It must end with exit code 0 and say something.
-    pub command: CommandLine,
-    /// What its output is called: the payload of the source `redis` with the name `dump.rdb` is
-    /// `redis.dump.rdb.zst`. It is `output` where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<Name>,
-    /// The folder that it runs in; the program's own where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub directory: Option<PathBuf>,
-    /// More environment variables for it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub environment: BTreeMap<String, EnvironmentValue>,
-    /// How long it may take; without it as long as it wants.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Span>,
-}
-
-impl CommandConfig {
-    /// What its output is called.
-    pub fn output_name(&self) -> &str {
-        self.name.as_ref().map_or("output", Name::as_str)
-    }
-}
-
-/// The value of an environment variable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged, expecting = "text, or a secret's place such as { env = … } or { file = … }")]
-#[non_exhaustive]
-pub enum EnvironmentValue {
-    /// Text that everybody may read.
-    Plain(String),
-    /// Where a secret is found.
-    Secret(SecretRef),
-}
-
-/// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
-/// foreign keys unless it is told to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ForeignKeys {
-    /// They are counted in the index and said once.
-    #[default]
-    Count,
-    /// The run fails.
-    Fail,
-}
-
 impl SinkConfig {
     /// Makes relative paths relative to `base`, which must be absolute.
     pub fn resolve(&mut self, base: &Path) {
@@ -356,48 +258,9 @@ impl JobConfig {
     }
 }
 
-/// `path` below `base`, without `.` and with leading `..` taken off `base`. What comes after a name
-/// may be a symbolic link, so a later `..` is left to the operating system.
-fn resolve(path: &mut PathBuf, base: &Path) {
-    use std::path::Component;
-    let mut whole = if path.is_absolute() { PathBuf::new() } else { base.to_owned() };
-    let mut leading = !path.is_absolute();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if leading => {
-                whole.pop();
-            }
-            part => {
-                leading = false;
-                whole.push(part);
-            }
-        }
-    }
-    *path = whole;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn relative_paths_are_relative_to_the_file() {
-        let base = Path::new("/etc/seaworthy");
-        for (path, whole) in [
-            ("data", "/etc/seaworthy/data"),
-            ("./a/./b", "/etc/seaworthy/a/b"),
-            ("../x", "/etc/x"),
-            ("../../../x", "/x"),
-            ("a/../b", "/etc/seaworthy/a/../b"),
-            ("/srv/./x", "/srv/x"),
-            (".", "/etc/seaworthy"),
-        ] {
-            let mut path = PathBuf::from(path);
-            resolve(&mut path, base);
-            assert_eq!(path, Path::new(whole));
-        }
-    }
 
     #[test]
     fn a_level_that_the_codec_lacks_is_refused() {

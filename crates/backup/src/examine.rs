@@ -9,7 +9,7 @@ use crate::{
     BackupSinkExt, ObjectKey, Repository,
     repository::PIN,
     signing::{SIGNATURE_SUFFIX, comment},
-    sink::ObjectInfo,
+    sinks::ObjectInfo,
     snapshot::{
         CheckOutcome, CheckRecord, MANIFEST, SnapshotId, SnapshotInfo, SnapshotState,
         check::{CHECKS, MAX_CHECK, standing_failure},

@@ -20,20 +20,14 @@
 //! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`,
 //! `local` and `s3` add sources, targets and sinks.
 
-#[cfg(feature = "files")]
-mod archive;
 pub mod config;
 pub mod drill;
 pub mod encryption;
 mod examine;
-#[cfg(all(test, feature = "files"))]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod files_tests;
 mod history;
 mod overview;
+mod paths;
 pub mod payload;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 mod prune;
 mod replica;
 mod report;
@@ -42,9 +36,9 @@ pub mod restore;
 pub mod retention;
 mod run;
 pub mod signing;
-pub mod sink;
+pub mod sinks;
 pub mod snapshot;
-pub mod source;
+pub mod sources;
 mod state;
 mod suspicion;
 #[cfg(feature = "testing")]
@@ -52,24 +46,20 @@ pub mod testing;
 pub mod verify;
 mod workers;
 
-#[cfg(feature = "files")]
-pub use archive::TarScanner;
 pub use overview::{Remembered, SnapshotSummary, jobs_in};
 pub use prune::{Locked, Prune, PruneReport};
 pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
 pub use report::BackupReport;
 pub use repository::Repository;
-#[cfg(feature = "files")]
-pub use restore::FilesTarget;
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, JobLock, RunOptions, VerifyAfter};
 pub use signing::Keys;
 #[cfg(any(feature = "local", feature = "s3"))]
-pub use sink::ObjectStoreSink;
-pub use sink::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
+pub use sinks::ObjectStoreSink;
+pub use sinks::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
 pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};
+pub use sources::{BackupSource, PayloadKind, SourceSummary};
 #[cfg(feature = "files")]
-pub use source::FilesSource;
-pub use source::{BackupSource, PayloadKind, SourceSummary};
+pub use sources::{FilesSource, FilesTarget, files::TarScanner};
 pub use state::StateFolder;

@@ -11,7 +11,7 @@ use crate::{
     examine::Examined,
     retention::latest,
     signing::{Keys, SIGNATURE_SUFFIX, TrustedKeys, check_manifest, comment},
-    sink::ObjectInfo,
+    sinks::ObjectInfo,
     snapshot::{
         CheckKind, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo,
         SnapshotKind, check::CHECKS, manifest::MAX_MANIFEST,

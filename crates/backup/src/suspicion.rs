@@ -2,7 +2,7 @@
 
 use crate::{
     snapshot::{Manifest, ManifestSource, Suspicion},
-    source::SourceSummary,
+    sources::SourceSummary,
 };
 
 /// What is suspicious about `sources`, compared with the last good snapshot.

@@ -7,7 +7,7 @@ use seaworthy_backup::{
         AddressStyle, B2Key, B2SinkConfig, LimitConfig, ObjectLockConfig, RateConfig, S3Keys,
         S3SinkConfig, ServerEncryptionConfig, SinkConfig,
     },
-    sink::{
+    sinks::{
         ObjectKey,
         s3::{
             BucketIn, MachineRole, ObjectLock, S3Credentials, S3Options, S3Proxy, ServerEncryption,

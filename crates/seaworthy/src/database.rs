@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc};
 use seaworthy_backup::{
     BackupJob,
     config::PostgresConfig,
-    postgres::{ConnectOptions, Environment, PostgresGlobals, PostgresSource},
     snapshot::SnapshotKind,
+    sources::postgres::{ConnectOptions, Environment, PostgresGlobals, PostgresSource},
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};
 

@@ -9,10 +9,10 @@ use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
     config::{CommandConfig, EnvironmentValue, JobConfig, LimitConfig, SinkConfig, SourceConfig},
-    restore::{FilesTarget, PlainTarget, SqliteTarget},
-    sink::ObjectStoreSink,
+    restore::PlainTarget,
+    sinks::ObjectStoreSink,
     snapshot::SnapshotKind,
-    source::{CommandSource, FilesSource, SqliteSource},
+    sources::{CommandSource, FilesSource, FilesTarget, SqliteSource, SqliteTarget},
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
 

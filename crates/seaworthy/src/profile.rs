@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use seaworthy_backup::sink::s3::S3Credentials;
+use seaworthy_backup::sinks::s3::S3Credentials;
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
 /// What a profile says.

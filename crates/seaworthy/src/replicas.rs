@@ -7,7 +7,7 @@ use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     BackupSink, Holds, ObjectKey, PutOptions, Replica, Repository, Upload, VerifyAfter,
     config::{JobConfig, SinkConfig},
-    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
+    sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
 };
 use seaworthy_core::{Context, Error, Name, Result, Span, Timestamp};
 

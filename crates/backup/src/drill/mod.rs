@@ -1,14 +1,8 @@
 //! Drills: a snapshot restored into a throw-away place, compared with its index, and removed again.
 
-#[cfg(feature = "files")]
-mod files;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod read_back;
+pub(crate) mod read_back;
 #[cfg(any(feature = "files", feature = "sqlite", feature = "postgres"))]
-mod scratch;
-#[cfg(feature = "sqlite")]
-mod sqlite;
+pub(crate) mod scratch;
 
 use std::path::PathBuf;
 
@@ -16,11 +10,11 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Timestamp};
 use serde::Serialize;
 
 #[cfg(feature = "postgres")]
-use crate::postgres::{ConnectOptions, ThrowAwayServer};
+use crate::sources::postgres::{ConnectOptions, ThrowAwayServer};
 use crate::{
     restore::RestoreOptions,
     snapshot::{CheckKind, CheckOutcome, CheckRecord, Snapshot, SnapshotId},
-    source::PayloadKind,
+    sources::PayloadKind,
 };
 
 /// How many findings are kept of a source, and named in a record.
@@ -49,7 +43,7 @@ impl DrillOptions {
         not(any(feature = "files", feature = "sqlite", feature = "postgres")),
         allow(dead_code, reason = "nothing is restored without them")
     )]
-    fn restore_options(&self) -> RestoreOptions {
+    pub(crate) fn restore_options(&self) -> RestoreOptions {
         RestoreOptions { workers: self.workers, temp: self.temp.clone() }
     }
 }
@@ -57,16 +51,16 @@ impl DrillOptions {
 /// One source of a snapshot, and how it is tried out.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
-    source: Name,
-    checks: Vec<String>,
+    pub(crate) source: Name,
+    pub(crate) checks: Vec<String>,
     #[cfg(feature = "postgres")]
-    server: Option<Server>,
+    pub(crate) server: Option<Server>,
 }
 
 /// Where a PostgreSQL database is restored to.
 #[cfg(feature = "postgres")]
 #[derive(Clone, Debug)]
-enum Server {
+pub(crate) enum Server {
     Running { options: ConnectOptions, connections: usize },
     ThrowAway { server: ThrowAwayServer, connections: usize },
 }
@@ -179,26 +173,26 @@ impl DrillReport {
 
 /// What trying one source out came to.
 #[derive(Debug, Default)]
-struct Found {
-    compared: u64,
-    rows: Option<u64>,
-    bytes: u64,
-    checks: u64,
-    findings: Findings,
-    notes: Vec<String>,
+pub(crate) struct Found {
+    pub(crate) compared: u64,
+    pub(crate) rows: Option<u64>,
+    pub(crate) bytes: u64,
+    pub(crate) checks: u64,
+    pub(crate) findings: Findings,
+    pub(crate) notes: Vec<String>,
     /// Why a finding here says nothing about the snapshot.
-    doubt: Option<String>,
+    pub(crate) doubt: Option<String>,
 }
 
 /// The first findings, and how many more there are.
 #[derive(Debug, Default)]
-struct Findings {
-    first: Vec<String>,
-    more: usize,
+pub(crate) struct Findings {
+    pub(crate) first: Vec<String>,
+    pub(crate) more: usize,
 }
 
 impl Findings {
-    fn push(&mut self, finding: impl Into<String>) {
+    pub(crate) fn push(&mut self, finding: impl Into<String>) {
         if self.first.len() + 1 < MAX_FINDINGS {
             self.first.push(finding.into());
         } else {
@@ -206,7 +200,7 @@ impl Findings {
         }
     }
 
-    fn into_vec(mut self) -> Vec<String> {
+    pub(crate) fn into_vec(mut self) -> Vec<String> {
         if self.more > 0 {
             self.first.push(format!("and {} more", self.more));
         }
@@ -311,15 +305,15 @@ async fn try_out(
 ) -> Result<Found> {
     #[cfg(feature = "files")]
     if kind == PayloadKind::TAR.as_str() {
-        return files::drill(snapshot, &rehearsal.source, options, cx).await;
+        return crate::sources::files::drill::drill(snapshot, &rehearsal.source, options, cx).await;
     }
     #[cfg(feature = "sqlite")]
     if kind == PayloadKind::SQLITE.as_str() {
-        return sqlite::drill(snapshot, rehearsal, options, cx).await;
+        return crate::sources::sqlite::drill::drill(snapshot, rehearsal, options, cx).await;
     }
     #[cfg(feature = "postgres")]
     if kind == PayloadKind::SQL.as_str() {
-        return postgres::drill(snapshot, rehearsal, options, cx).await;
+        return crate::sources::postgres::drill::drill(snapshot, rehearsal, options, cx).await;
     }
     let known = [PayloadKind::TAR, PayloadKind::SQLITE, PayloadKind::SQL];
     if known.iter().any(|known| known.as_str() == kind) {
@@ -331,6 +325,6 @@ async fn try_out(
 
 /// Whether a database means true by `text`.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-fn is_true(text: &str) -> bool {
+pub(crate) fn is_true(text: &str) -> bool {
     matches!(text, "t" | "true") || text.parse().is_ok_and(|number: f64| number != 0.0)
 }

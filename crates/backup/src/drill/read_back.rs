@@ -8,7 +8,7 @@ use crate::{
     snapshot::{Snapshot, index::Record},
 };
 
-pub(super) async fn drill(
+pub(crate) async fn drill(
     snapshot: &Snapshot,
     source: &Name,
     options: &DrillOptions,
@@ -25,7 +25,7 @@ pub(super) async fn drill(
 }
 
 /// Gives the plain bytes of every frame to `each`, in order, and says how many they were.
-pub(super) async fn read(
+pub(crate) async fn read(
     payload: PayloadReader,
     cx: &Context,
     mut each: impl FnMut(&[u8]) + Send + 'static,
@@ -46,6 +46,6 @@ pub(super) async fn read(
     reading.await.map_err(panicked)?
 }
 
-pub(super) fn panicked(source: tokio::task::JoinError) -> Error {
+pub(crate) fn panicked(source: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Internal, "drill", "a worker panicked").caused_by(source)
 }

@@ -10,11 +10,11 @@ use seaworthy_core::{Error, Result};
 
 /// A private folder. It is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     /// A new one in `temp`.
-    pub(super) fn new(temp: &Path) -> Result<Self> {
+    pub(crate) fn new(temp: &Path) -> Result<Self> {
         let made = tempfile::Builder::new().prefix("seaworthy-drill-").tempdir_in(temp);
         let made = made.map_err(|e| {
             let message = format!("cannot make a folder in {}", temp.display());
@@ -23,7 +23,7 @@ impl Scratch {
         Ok(Self(made.keep()))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

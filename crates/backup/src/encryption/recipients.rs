@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_no_public_key_is_refused_and_private_ones_are_not_repeated() {
-        let (private, _) = super::super::Identities::generate();
+        let (private, _) = crate::encryption::Identities::generate();
         let private = private.expose().lines().last().unwrap().to_owned();
         for (text, word) in [
             ("", "no public key"),

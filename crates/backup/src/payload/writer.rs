@@ -17,7 +17,7 @@ use crate::{
         index::{FrameRecord, PayloadRecord, Record},
         index_file::IndexWriter,
     },
-    source::BackupSource,
+    sources::BackupSource,
 };
 
 /// Where payloads are written, and how.

@@ -1,14 +1,10 @@
 //! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
 
-#[cfg(feature = "files")]
-mod files;
-mod folder;
-mod plain;
+pub(crate) mod folder;
+pub(crate) mod plain;
 #[cfg(any(feature = "files", feature = "sqlite"))]
-mod renames;
+pub(crate) mod renames;
 mod run;
-#[cfg(feature = "sqlite")]
-mod sqlite;
 
 use std::{fmt::Debug, path::PathBuf};
 
@@ -21,15 +17,9 @@ use crate::{
     snapshot::{Snapshot, index::PathBytes},
 };
 
-#[cfg(feature = "files")]
-pub use files::FilesTarget;
-#[cfg(feature = "files")]
-pub(crate) use files::Folders;
 pub(crate) use folder::FreshFolder;
 pub use plain::PlainTarget;
 pub use run::{Restoration, RestoreOptions, restore};
-#[cfg(feature = "sqlite")]
-pub use sqlite::SqliteTarget;
 
 /// A place that one source of a snapshot is restored to: a folder, a database, a scratch place for
 /// a drill.

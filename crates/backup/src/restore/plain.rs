@@ -83,7 +83,7 @@ impl RestoreTarget for PlainTarget {
 }
 
 /// Fetches and decodes the frames side by side, each to its place in `file`.
-pub(super) async fn write_frames(
+pub(crate) async fn write_frames(
     payload: &PayloadReader,
     file: Arc<File>,
     path: &Path,

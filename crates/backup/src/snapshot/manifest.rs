@@ -7,7 +7,7 @@ use super::{Digest256, HostId, SnapshotId};
 use crate::{
     encryption::{self, ManifestEncryption},
     payload::Codec,
-    source::SourceSummary,
+    sources::SourceSummary,
 };
 
 /// The format that this version writes, and the newest that it reads.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, future};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
-use crate::sink::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
+use crate::sinks::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
 
 /// Makes one `#[tokio::test]` of each case. The expression gives a sink and what must live as
 /// long as the sink (`()` where nothing must); it may use `?`-free async code. The crate that uses
@@ -104,7 +104,7 @@ async fn write(
     bytes: &Bytes,
     step: usize,
     options: PutOptions,
-) -> Result<Box<dyn crate::sink::Upload>> {
+) -> Result<Box<dyn crate::sinks::Upload>> {
     let mut upload = sink.begin(key, options).await?;
     let mut at = 0;
     while at < bytes.len() {

@@ -13,7 +13,7 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
-use crate::sink::{
+use crate::sinks::{
     BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
 };
 

@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{sink::BlockingReader, snapshot::Digest256};
+use crate::{sinks::BlockingReader, snapshot::Digest256};
 
 /// The size and SHA-256 of what was read of an object.
 #[derive(Clone, Default)]

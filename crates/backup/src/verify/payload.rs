@@ -20,7 +20,7 @@ use crate::{
     encryption::Unsealer,
     payload::{FrameDecoder, PayloadReader, buffers::Buffers, reader::check},
     run::MAX_WORKERS,
-    sink::{BlockingReader, ByteStream, ObjectKey},
+    sinks::{BlockingReader, ByteStream, ObjectKey},
     snapshot::{
         Digest256, ManifestObject, Snapshot,
         index::{FrameRecord, Record},

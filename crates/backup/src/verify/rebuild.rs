@@ -19,14 +19,14 @@ use crate::{
     payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE, sealed::SealedObject},
     run::{SUMS, write_sums},
     signing::put_manifest,
-    sink::BlockingReader,
+    sinks::BlockingReader,
     snapshot::{
         CheckKind, CheckOutcome, CheckRecord, Digest256, Manifest, ManifestObject, ManifestSource,
         Snapshot, SnapshotId,
         index::{FrameRecord, PayloadRecord, Record},
         index_file::IndexWriter,
     },
-    source::EntryScanner,
+    sources::EntryScanner,
 };
 
 /// How far behind an entry's beginning its headers and the map of a sparse file end at the latest,

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, time::Duration};
 use seaworthy_backup::{
     BackupJob, BackupReport, BackupSinkExt, HostId, MemorySink, ObjectKey, Repository, Selection,
     restore::{PlainTarget, Restoration, RestoreOptions, restore},
-    source::CommandSource,
+    sources::CommandSource,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Secret};
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use seaworthy_backup::{
-    ObjectKey,
-    sink::{Capabilities, ObjectStoreSink, StorePreset},
-    sink_conformance,
+    ObjectKey, sink_conformance,
+    sinks::{Capabilities, ObjectStoreSink, StorePreset},
     testing::FaultySink,
 };
 

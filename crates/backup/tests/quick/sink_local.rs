@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use seaworthy_backup::{BackupSink, BackupSinkExt, ObjectKey, PutOptions, sink::ObjectStoreSink};
+use seaworthy_backup::{BackupSink, BackupSinkExt, ObjectKey, PutOptions, sinks::ObjectStoreSink};
 use seaworthy_core::ErrorKind;
 
 fn key(text: &str) -> ObjectKey {

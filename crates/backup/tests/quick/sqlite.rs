@@ -13,9 +13,9 @@ use std::{
 use rusqlite::Connection;
 use seaworthy_backup::{
     BackupJob, BackupReport, HostId, MemorySink, RestoreReport, Selection,
-    restore::{Restoration, RestoreOptions, SqliteTarget, restore},
+    restore::{Restoration, RestoreOptions, restore},
     snapshot::index::Record,
-    source::{ForeignKeys, SqliteSource},
+    sources::{SqliteSource, SqliteTarget, sqlite::ForeignKeys},
 };
 use seaworthy_core::{Context, ErrorKind, Name, Result};
 

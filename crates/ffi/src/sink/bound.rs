@@ -12,7 +12,7 @@ use futures_util::{
 use seaworthy::{
     backup::{
         BackupSink, ObjectKey, PutOptions, Upload,
-        sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
+        sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
     },
     core::{Error, ErrorKind, Result, Timestamp},
 };

@@ -9,7 +9,7 @@ use std::{
 use seaworthy::{
     backup::{
         ObjectKey,
-        sink::{Capabilities, ObjectInfo},
+        sinks::{Capabilities, ObjectInfo},
     },
     core::{Error, ErrorKind, Result, Timestamp},
 };

@@ -4,8 +4,8 @@ use seaworthy_backup::{
     Snapshot, SnapshotId, SnapshotState,
     config::{DrillServer, JobConfig, PostgresConfig, SourceConfig},
     drill::{DrillOptions, DrillReport, Rehearsal, drill},
-    postgres::{ConnectOptions, ThrowAwayServer},
     snapshot::CheckOutcome,
+    sources::postgres::{ConnectOptions, ThrowAwayServer},
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::Serialize;

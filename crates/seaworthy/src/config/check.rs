@@ -11,7 +11,7 @@ use seaworthy_backup::{
     config::{JobConfig, SinkConfig, SourceConfig},
     encryption::Recipients,
     signing::TrustedKeys,
-    source::CommandSource,
+    sources::CommandSource,
 };
 use seaworthy_core::{Error, Name, Result};
 

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use seaworthy_backup::{
     config::{PostgresConfig, SourceConfig},
-    postgres::{Examination, Pooling},
+    sources::postgres::{Examination, Pooling},
 };
 use seaworthy_core::{Context, Findings, Name};
 

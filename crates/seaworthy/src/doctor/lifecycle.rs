@@ -2,7 +2,7 @@
 
 use seaworthy_backup::{
     config::SinkConfig,
-    sink::s3::{LifecycleRule, S3Options},
+    sinks::s3::{LifecycleRule, S3Options},
 };
 use seaworthy_core::{ErrorKind, Findings, Result};
 
@@ -81,7 +81,7 @@ pub(super) fn judge(
 fn command(options: &S3Options) -> String {
     let endpoint = match &options.endpoint {
         Some(endpoint) => format!(" --endpoint-url {endpoint}"),
-        None if options.flavour == seaworthy_backup::sink::s3::Flavour::B2 => {
+        None if options.flavour == seaworthy_backup::sinks::s3::Flavour::B2 => {
             format!(" --endpoint-url https://s3.{}.backblazeb2.com", options.region)
         }
         None => String::new(),

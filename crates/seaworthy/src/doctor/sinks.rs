@@ -6,7 +6,7 @@ use bytes::Bytes;
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
     config::{JobConfig, LimitConfig, SinkConfig},
-    sink::{ObjectStoreSink, s3::S3Options},
+    sinks::{ObjectStoreSink, s3::S3Options},
 };
 use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Findings, Name, Result, Timestamp};
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use seaworthy_backup::{
     RestoreTarget, Selection,
-    postgres::{PostgresGlobals, PostgresTarget},
     snapshot::index::PathBytes,
+    sources::postgres::{PostgresGlobals, PostgresTarget},
 };
 use seaworthy_core::{Context, ErrorKind};
 

@@ -2,8 +2,8 @@
 
 use seaworthy_backup::{
     BackupReport, Selection,
-    postgres::{PostgresTarget, compare_tables},
     snapshot::index::{Record, TableRecord},
+    sources::postgres::{PostgresTarget, compare_tables},
 };
 use seaworthy_core::Context;
 

@@ -13,7 +13,7 @@ use std::{
 
 use seaworthy_backup::{
     Selection,
-    postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
+    sources::postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
 };
 use seaworthy_core::{Cancel, Context, ErrorKind, Event, Progress};
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use seaworthy_backup::{Selection, postgres::PostgresTarget};
+use seaworthy_backup::{Selection, sources::postgres::PostgresTarget};
 
 use super::support::*;
 

@@ -9,9 +9,9 @@ use std::{
 use futures_util::TryStreamExt as _;
 use seaworthy_backup::{
     BackupJob, BackupReport, BackupSource, HostId, MemorySink, RestoreReport, Selection, Snapshot,
-    postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
     restore::{Restoration, RestoreOptions, restore},
     snapshot::index::Record,
+    sources::postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
 };
 use seaworthy_core::{Context, Name, Result};
 pub(crate) use seaworthy_tests::postgres::*;

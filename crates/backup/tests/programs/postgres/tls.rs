@@ -1,6 +1,6 @@
 //! TLS with a private root, by libpq's modes. The server takes no other connections by TCP.
 
-use seaworthy_backup::postgres::{ConnectOptions, Environment, PostgresSource};
+use seaworthy_backup::sources::postgres::{ConnectOptions, Environment, PostgresSource};
 use seaworthy_core::{ErrorKind, Result};
 
 use super::support::*;

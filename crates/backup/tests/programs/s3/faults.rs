@@ -170,7 +170,7 @@ async fn a_wrong_clock_is_told_with_its_number() {
     assert_eq!(lab.proxy.heal(), 1, "it was tried only once");
 }
 
-async fn fails(change: impl FnOnce(&mut seaworthy_backup::sink::s3::S3Options)) -> Error {
+async fn fails(change: impl FnOnce(&mut seaworthy_backup::sinks::s3::S3Options)) -> Error {
     let mut options = options("http://127.0.0.1:1");
     options.retries = 1;
     change(&mut options);
@@ -204,11 +204,11 @@ async fn a_certificate_must_be_trusted_and_roots_make_it_so() {
 
 #[tokio::test]
 async fn wrong_keys_and_buckets_are_told_apart() {
-    use seaworthy_backup::sink::s3::S3Credentials;
+    use seaworthy_backup::sinks::s3::S3Credentials;
     use seaworthy_core::Secret;
     let server = FilesServer::start();
     let url = server.url();
-    let put = async |change: &dyn Fn(&mut seaworthy_backup::sink::s3::S3Options)| {
+    let put = async |change: &dyn Fn(&mut seaworthy_backup::sinks::s3::S3Options)| {
         let mut options = options(&url);
         change(&mut options);
         sink(&options).put(&key("a"), "x".into(), PutOptions::default()).await.unwrap_err()

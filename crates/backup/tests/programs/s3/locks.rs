@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use seaworthy_backup::{
     BackupSink, Keep, KeepPolicy, Prune,
-    sink::s3::{LockMode, ObjectLock, S3Options},
+    sinks::s3::{LockMode, ObjectLock, S3Options},
 };
 use seaworthy_core::{Context, ErrorKind, ManualClock, Span, TimeZone, Timestamp};
 

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use seaworthy_backup::{
     BackupJob, BackupSink, HostId, ObjectKey, ObjectStoreSink, PayloadKind, Repository,
     payload::{Segment, SegmentSender},
-    sink::s3::{S3Credentials, S3Options},
-    source::{BackupSource, SourceSummary},
+    sinks::s3::{S3Credentials, S3Options},
+    sources::{BackupSource, SourceSummary},
 };
 use seaworthy_core::{Context, Name, Result, Secret};
 use seaworthy_tests::s3::{B2, B2Key, BUCKET, FilesServer, KEY_ID, Moto, SECRET};

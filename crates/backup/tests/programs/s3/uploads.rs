@@ -63,7 +63,7 @@ async fn what_is_too_large_for_the_parts_is_refused_with_advice() {
     assert_eq!(small.largest_object(), 10_000 * (5 << 20));
     // Ten thousand parts are too many for a test: the same store with room for three.
     let store = std::sync::Arc::new(object_store_of(&server.url()));
-    let mut preset = seaworthy_backup::sink::StorePreset::new(Default::default());
+    let mut preset = seaworthy_backup::sinks::StorePreset::new(Default::default());
     preset.max_parts = 3;
     preset.part_size = 1 << 20;
     let sink = seaworthy_backup::ObjectStoreSink::new(store, "small", ObjectKey::root(), preset);

@@ -2,7 +2,7 @@
 
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, PutOptions,
-    sink::s3::{BucketIn, S3Credentials, S3Options, S3Proxy, ServerEncryption},
+    sinks::s3::{BucketIn, S3Credentials, S3Options, S3Proxy, ServerEncryption},
 };
 use seaworthy_core::Secret;
 use seaworthy_tests::s3::{BUCKET, KEY_ID, Recorder, SECRET};

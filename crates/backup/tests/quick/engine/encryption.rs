@@ -6,7 +6,7 @@ use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     Keys, Upload,
     encryption::{Identities, Recipients},
-    sink::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
+    sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
     snapshot::index::FrameRecord,
 };
 use seaworthy_core::Secret;

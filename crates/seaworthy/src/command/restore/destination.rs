@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fmt, path::PathBuf};
 
-use seaworthy_backup::postgres::ConnectOptions;
+use seaworthy_backup::sources::postgres::ConnectOptions;
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use crate::Seaworthy;

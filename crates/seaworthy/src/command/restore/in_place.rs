@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use seaworthy_backup::{
     RestoreTarget, Snapshot, SnapshotId,
     config::{JobConfig, SourceConfig},
-    postgres::PostgresTarget,
     snapshot::{SnapshotKind, index::PathBytes},
+    sources::postgres::PostgresTarget,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
 

@@ -13,8 +13,8 @@ use std::{
 use seaworthy_backup::{
     RestoreReport, RestoreTarget, Snapshot, SnapshotId,
     config::{JobConfig, SourceConfig},
-    postgres::PostgresTarget,
     restore::{Restoration, RestoreOptions, restore},
+    sources::postgres::PostgresTarget,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
 use serde::Serialize;

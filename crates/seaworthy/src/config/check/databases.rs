@@ -2,7 +2,7 @@
 
 use seaworthy_backup::{
     config::{JobConfig, SourceConfig},
-    postgres::PostgresGlobals,
+    sources::postgres::PostgresGlobals,
 };
 
 use super::section;

@@ -1,0 +1,117 @@
+//! What a request asks of the store, and the right that it needs.
+
+use std::fmt;
+
+use http::Method;
+
+use super::open::Flavour;
+
+/// An operation of the S3 protocol, as its reference calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    PutObject,
+    CreateMultipartUpload,
+    UploadPart,
+    CompleteMultipartUpload,
+    AbortMultipartUpload,
+    ListMultipartUploads,
+    GetObject,
+    HeadObject,
+    ListObjectsV2,
+    ListObjectVersions,
+    GetLifecycleConfiguration,
+    DeleteObject,
+    DeleteObjectVersion,
+}
+
+impl Action {
+    /// What a request with this method and query asks for.
+    pub(super) fn of(method: &Method, query: &str) -> Self {
+        let has = |name: &str| {
+            query.split('&').any(|pair| pair.split('=').next().is_some_and(|key| key == name))
+        };
+        match *method {
+            Method::PUT if has("partNumber") => Self::UploadPart,
+            Method::PUT => Self::PutObject,
+            Method::POST if has("uploads") => Self::CreateMultipartUpload,
+            Method::POST => Self::CompleteMultipartUpload,
+            Method::DELETE if has("uploadId") => Self::AbortMultipartUpload,
+            Method::DELETE if has("versionId") => Self::DeleteObjectVersion,
+            Method::DELETE => Self::DeleteObject,
+            Method::HEAD => Self::HeadObject,
+            _ if has("uploads") => Self::ListMultipartUploads,
+            _ if has("versions") => Self::ListObjectVersions,
+            _ if has("lifecycle") => Self::GetLifecycleConfiguration,
+            _ if has("list-type") => Self::ListObjectsV2,
+            _ => Self::GetObject,
+        }
+    }
+
+    /// Whether it makes an object.
+    pub(super) fn creates(self) -> bool {
+        matches!(self, Self::PutObject | Self::CreateMultipartUpload)
+    }
+
+    /// Whether it handles bytes that a key of the customer encrypts.
+    pub(super) fn needs_customer_key(self) -> bool {
+        self.creates() || matches!(self, Self::UploadPart | Self::GetObject | Self::HeadObject)
+    }
+
+    /// Whether its answer is small, and has to be there in full before it counts.
+    pub(super) fn answers_at_once(self) -> bool {
+        self != Self::GetObject
+    }
+
+    /// The right that the key needs.
+    pub(super) fn right(self, flavour: Flavour) -> &'static str {
+        match (flavour, self) {
+            (Flavour::B2, Self::GetObject | Self::HeadObject) => "readFiles",
+            (
+                Flavour::B2,
+                Self::ListObjectsV2 | Self::ListObjectVersions | Self::ListMultipartUploads,
+            ) => "listFiles",
+            (Flavour::B2, Self::GetLifecycleConfiguration) => "listBuckets",
+            (Flavour::B2, Self::DeleteObject | Self::DeleteObjectVersion) => "deleteFiles",
+            (Flavour::B2, _) => "writeFiles",
+            (Flavour::S3, Self::GetObject | Self::HeadObject) => "s3:GetObject",
+            (Flavour::S3, Self::ListObjectsV2) => "s3:ListBucket",
+            (Flavour::S3, Self::ListObjectVersions) => "s3:ListBucketVersions",
+            (Flavour::S3, Self::ListMultipartUploads) => "s3:ListBucketMultipartUploads",
+            (Flavour::S3, Self::GetLifecycleConfiguration) => "s3:GetLifecycleConfiguration",
+            (Flavour::S3, Self::AbortMultipartUpload) => "s3:AbortMultipartUpload",
+            (Flavour::S3, Self::DeleteObject) => "s3:DeleteObject",
+            (Flavour::S3, Self::DeleteObjectVersion) => "s3:DeleteObjectVersion",
+            (Flavour::S3, _) => "s3:PutObject",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_told_apart_by_their_query() {
+        for (method, query, action) in [
+            (Method::PUT, "", Action::PutObject),
+            (Method::PUT, "partNumber=1&uploadId=x", Action::UploadPart),
+            (Method::POST, "uploads=", Action::CreateMultipartUpload),
+            (Method::POST, "uploadId=x", Action::CompleteMultipartUpload),
+            (Method::DELETE, "uploadId=x", Action::AbortMultipartUpload),
+            (Method::DELETE, "versionId=x", Action::DeleteObjectVersion),
+            (Method::GET, "list-type=2&prefix=versions", Action::ListObjectsV2),
+            (Method::GET, "prefix=a&versions=", Action::ListObjectVersions),
+            (Method::GET, "uploads=&prefix=a", Action::ListMultipartUploads),
+            (Method::GET, "lifecycle=", Action::GetLifecycleConfiguration),
+            (Method::GET, "", Action::GetObject),
+        ] {
+            assert_eq!(Action::of(&method, query), action, "{method} {query}");
+        }
+    }
+}

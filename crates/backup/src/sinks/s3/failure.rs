@@ -1,0 +1,450 @@
+//! Why a store did not do what it was asked, and what can be done about it.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use http::{HeaderMap, StatusCode};
+use seaworthy_core::{Error, ErrorKind, Timestamp};
+use serde::Deserialize;
+
+use super::{action::Action, open::Flavour};
+
+/// An answer that is no success, or none at all. Holds no secret.
+#[derive(Clone, Debug)]
+pub(in crate::sinks) struct Failure {
+    trouble: Trouble,
+    action: Option<Action>,
+    /// How often it was tried.
+    attempts: u32,
+    retry_after: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Trouble {
+    /// The store answered: status, its own code and words.
+    Answer { status: StatusCode, code: String, words: String, hint: Option<Hint> },
+    /// The name of the store's machine is not known.
+    Name(String),
+    /// No secure connection.
+    Tls(String),
+    /// The proxy does not let us through.
+    Proxy(String),
+    /// No connection, or one that ended too soon.
+    Connection(String),
+    /// Nothing moved for so long.
+    Stalled(Duration),
+    /// There are no credentials to sign with.
+    Credentials(String),
+    /// A deletion only hid the object: there are versions.
+    Hidden,
+}
+
+/// What else an answer tells.
+#[derive(Clone, Debug, PartialEq)]
+enum Hint {
+    /// The bucket lies in this region.
+    Region(String),
+    /// The store's clock is so many seconds ahead of ours.
+    Ahead(i64),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct ErrorBody {
+    code: String,
+    message: String,
+    region: String,
+}
+
+impl Failure {
+    /// The store answered with `status`.
+    pub(super) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let read: ErrorBody = quick_xml::de::from_str(&text).unwrap_or_default();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let region = header("x-amz-bucket-region").unwrap_or(&read.region);
+        let hint = if read.code == "RequestTimeTooSkewed" {
+            header("date").and_then(ahead).map(Hint::Ahead)
+        } else {
+            Some(region).filter(|region| !region.is_empty()).map(|r| Hint::Region(r.to_owned()))
+        };
+        let retry_after = header("retry-after").and_then(|value| value.parse().ok());
+        let words = if read.message.is_empty() && read.code.is_empty() {
+            text.chars().filter(|c| !c.is_control()).take(200).collect()
+        } else {
+            read.message
+        };
+        Self {
+            trouble: Trouble::Answer { status, code: read.code, words, hint },
+            action: None,
+            attempts: 1,
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    fn new(trouble: Trouble) -> Self {
+        Self { trouble, action: None, attempts: 1, retry_after: None }
+    }
+
+    /// Nothing moved for `time`.
+    pub(super) fn stalled(time: Duration) -> Self {
+        Self::new(Trouble::Stalled(time))
+    }
+
+    /// Nobody gives credentials.
+    pub(super) fn no_credentials(error: &dyn StdError) -> Self {
+        Self::new(Trouble::Credentials(innermost(error)))
+    }
+
+    /// A deletion left a version behind.
+    pub(super) fn hidden() -> Self {
+        Self::new(Trouble::Hidden).at(Action::DeleteObjectVersion, 1)
+    }
+
+    /// An answer did not get through to its end.
+    pub(super) fn lost(error: &dyn StdError) -> Self {
+        Self::new(Trouble::Connection(innermost(error)))
+    }
+
+    /// The request or its answer did not get through.
+    pub(super) fn transport(error: &reqwest::Error) -> Self {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+        let words = innermost(error);
+        while let Some(at) = next {
+            if at.is::<rustls::Error>() {
+                return Self::new(Trouble::Tls(words));
+            }
+            let says = at.to_string();
+            if says.starts_with("tunnel error") && !says.contains("underlying connection") {
+                return Self::new(Trouble::Proxy(words));
+            }
+            if says.starts_with("dns error") {
+                return Self::new(Trouble::Name(words));
+            }
+            // What an error of the system wraps is no `source` of it.
+            let wrapped = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|inner| inner as _).or_else(|| at.source());
+        }
+        Self::new(Trouble::Connection(words))
+    }
+
+    /// The same, met by the last of `attempts` to do `action`.
+    pub(super) fn at(mut self, action: Action, attempts: u32) -> Self {
+        self.action = Some(action);
+        self.attempts = attempts;
+        self
+    }
+
+    /// The one at the bottom of `error`.
+    pub(in crate::sinks) fn of<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(at) = next {
+            if let Some(failure) = at.downcast_ref() {
+                return Some(failure);
+            }
+            next = at.source();
+        }
+        None
+    }
+
+    /// Whether trying again may help.
+    pub(super) fn passes(&self) -> bool {
+        match &self.trouble {
+            Trouble::Answer { status, code, .. } => {
+                status.is_server_error() && !matches!(status.as_u16(), 501 | 507)
+                    || matches!(status.as_u16(), 408 | 429)
+                    // Some of these come with a status of 200 or 400: bytes that were spoiled on
+                    // their way belong here as well.
+                    || matches!(
+                        code.as_str(),
+                        "SlowDown"
+                            | "InternalError"
+                            | "ServiceUnavailable"
+                            | "RequestTimeout"
+                            | "OperationAborted"
+                            | "BadDigest"
+                            | "IncompleteBody"
+                            | "XAmzContentSHA256Mismatch"
+                    )
+            }
+            Trouble::Proxy(words) => !words.contains("authorization"),
+            Trouble::Tls(_) | Trouble::Credentials(_) | Trouble::Hidden => false,
+            Trouble::Name(_) | Trouble::Connection(_) | Trouble::Stalled(_) => true,
+        }
+    }
+
+    /// Whether it may have been done all the same, its answer lost: stores have many words for an
+    /// upload that is complete already.
+    pub(in crate::sinks) fn is_ambiguous(&self) -> bool {
+        self.passes() || self.attempts > 1 || self.code() == "NoSuchUpload"
+    }
+
+    /// How long the store wants us to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    fn status(&self) -> Option<StatusCode> {
+        match &self.trouble {
+            Trouble::Answer { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match &self.trouble {
+            Trouble::Answer { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    /// Whether the store does not know this operation.
+    pub(super) fn is_not_offered(&self) -> bool {
+        self.status() == Some(StatusCode::NOT_IMPLEMENTED)
+            || matches!(self.code(), "NotImplemented" | "MethodNotAllowed")
+    }
+
+    /// What kind of error it is.
+    pub(in crate::sinks) fn kind(&self) -> ErrorKind {
+        let Trouble::Answer { status, code, .. } = &self.trouble else {
+            return match &self.trouble {
+                Trouble::Stalled(_) => ErrorKind::TimedOut,
+                Trouble::Credentials(_) | Trouble::Hidden => ErrorKind::PermissionDenied,
+                _ => ErrorKind::Unavailable,
+            };
+        };
+        if self.is_not_offered() {
+            return ErrorKind::Unsupported;
+        }
+        match (code.as_str(), status.as_u16()) {
+            ("NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed", _)
+            | (_, 301 | 307) => ErrorKind::Config,
+            ("NoSuchUpload", _) => ErrorKind::Io,
+            ("QuotaExceeded" | "InsufficientCapacity" | "XMinioStorageFull", _) | (_, 507) => {
+                ErrorKind::NoSpace
+            }
+            (_, 404) => ErrorKind::NotFound,
+            (_, 401 | 403) => ErrorKind::PermissionDenied,
+            (_, 412) => ErrorKind::AlreadyExists,
+            (_, 416) => ErrorKind::InvalidInput,
+            _ if self.passes() => ErrorKind::Unavailable,
+            _ => ErrorKind::Io,
+        }
+    }
+
+    /// As an error of ours, with what can be done about it.
+    pub(in crate::sinks) fn explain(
+        &self,
+        operation: &'static str,
+        message: String,
+        flavour: Flavour,
+    ) -> Error {
+        let error = Error::new(self.kind(), operation, message)
+            .retryable_is(self.passes())
+            .caused_by(self.clone());
+        match self.remedy(flavour) {
+            Some(remedy) => error.remedy_is(remedy),
+            None => error,
+        }
+    }
+
+    fn remedy(&self, flavour: Flavour) -> Option<String> {
+        let (status, code, words, hint) = match &self.trouble {
+            Trouble::Answer { status, code, words, hint } => (status, code.as_str(), words, hint),
+            Trouble::Name(_) => {
+                return Some("are `endpoint` and `region` right, and does DNS work here?".into());
+            }
+            Trouble::Tls(_) => {
+                let remedy = "if a private authority signs the store's certificate, name its file \
+                              in `roots`; never switch the check off";
+                return Some(remedy.into());
+            }
+            Trouble::Proxy(_) => {
+                let remedy = "is HTTPS_PROXY or ALL_PROXY right, and its password? NO_PROXY names \
+                              what is reached without";
+                return Some(remedy.into());
+            }
+            Trouble::Credentials(_) => {
+                return Some(
+                    "give the sink its keys, a `profile`, or a role of the machine".into(),
+                );
+            }
+            Trouble::Connection(_) => return Some("is the store up, and reachable?".into()),
+            Trouble::Hidden => {
+                let remedy = "give the key s3:ListBucketVersions and s3:DeleteObjectVersion: the \
+                              bucket keeps versions, and a hidden one goes on costing money";
+                return Some(remedy.into());
+            }
+            Trouble::Stalled(_) => {
+                return Some("if the line is only slow, raise `timeout` of the sink".into());
+            }
+        };
+        Some(match (code, hint) {
+            ("RequestTimeTooSkewed", Some(Hint::Ahead(seconds))) => {
+                let (way, seconds) =
+                    if *seconds < 0 { ("ahead", -seconds) } else { ("behind", *seconds) };
+                format!("this machine's clock is {seconds} seconds {way} of the store's: set it")
+            }
+            ("RequestTimeTooSkewed", _) => "set this machine's clock".into(),
+            ("NoSuchBucket", _) => {
+                "make the bucket first: Seaworthy never does; or correct `bucket`".into()
+            }
+            ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "", Some(Hint::Region(r)))
+                if status.is_redirection() || status.as_u16() == 400 =>
+            {
+                format!("write region = {r:?}")
+            }
+            ("AuthorizationHeaderMalformed", Some(Hint::Region(r))) => {
+                format!("write region = {r:?}")
+            }
+            ("InvalidAccessKeyId" | "UnrecognizedClientException", _) => {
+                "the store does not know this key: was it deleted, or is it another store's?".into()
+            }
+            ("SignatureDoesNotMatch", _) => {
+                "the secret does not fit the key: look at it for a blank or a missing character"
+                    .into()
+            }
+            ("ExpiredToken" | "TokenRefreshRequired", _) => "get a new session token".into(),
+            ("QuotaExceeded" | "InsufficientCapacity" | "XMinioStorageFull", _) => {
+                "free some space, raise the quota, or keep fewer snapshots".into()
+            }
+            _ if words.to_ascii_lowercase().contains("cap exceeded") => {
+                "raise the account's cap at the store".into()
+            }
+            _ if words.to_ascii_lowercase().contains("object lock") => {
+                "the object is locked until its retention is over".into()
+            }
+            _ if matches!(status.as_u16(), 401 | 403) => {
+                let action = self.action?;
+                let (right, what) = (action.right(flavour), flavour.right_is_called());
+                format!("give the key the {what} {right}, for this bucket and this prefix")
+            }
+            _ if status.is_server_error() => "the store is overloaded or broken: try later".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.trouble {
+            Trouble::Answer { status, code, words, .. } => {
+                write!(f, "the store answered {}", status.as_u16())?;
+                if !code.is_empty() {
+                    write!(f, " {code}")?;
+                }
+                if !words.is_empty() {
+                    write!(f, " ({words})")?;
+                }
+            }
+            Trouble::Name(words) => write!(f, "its name cannot be looked up ({words})")?,
+            Trouble::Tls(words) => write!(f, "no secure connection ({words})")?,
+            Trouble::Proxy(words) => write!(f, "the proxy does not let us through ({words})")?,
+            Trouble::Connection(words) => write!(f, "the connection failed ({words})")?,
+            Trouble::Stalled(time) => write!(f, "nothing moved for {} s", time.as_secs())?,
+            Trouble::Credentials(words) => write!(f, "there are no credentials ({words})")?,
+            Trouble::Hidden => f.write_str("the object is hidden and not gone")?,
+        }
+        if let Some(action) = self.action {
+            write!(f, " to {action}")?;
+        }
+        if self.attempts > 1 {
+            write!(f, ", {} times", self.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Failure {}
+
+/// The words of the deepest cause.
+fn innermost(error: &dyn StdError) -> String {
+    let mut at = error.source();
+    let mut words = error.to_string();
+    while let Some(cause) = at {
+        words = cause.to_string();
+        at = cause.source();
+    }
+    words
+}
+
+/// How many seconds `date`, as an answer has it, is ahead of our clock.
+fn ahead(date: &str) -> Option<i64> {
+    let theirs = http_date(date)?;
+    let ours = Timestamp::from(std::time::SystemTime::now()).as_unix();
+    Some(theirs - ours)
+}
+
+/// Seconds since 1970 of `Sun, 22 Nov 2026 10:45:51 GMT`.
+pub(super) fn http_date(text: &str) -> Option<i64> {
+    let mut parts = text.split_once(", ")?.1.split(' ');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let months =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|name| *name == month)? + 1;
+    let time: Timestamp = format!("{year}-{month:02}-{day}T{}Z", parts.next()?).parse().ok()?;
+    Some(time.as_unix())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Failure {
+        let status = StatusCode::from_u16(status).unwrap();
+        Failure::answer(status, &HeaderMap::new(), body.as_bytes())
+    }
+
+    fn xml(code: &str) -> String {
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message></Error>")
+    }
+
+    #[test]
+    fn answers_are_what_they_mean() {
+        for (status, code, kind, passes) in [
+            (404, "NoSuchKey", ErrorKind::NotFound, false),
+            (404, "NoSuchBucket", ErrorKind::Config, false),
+            (403, "AccessDenied", ErrorKind::PermissionDenied, false),
+            (503, "SlowDown", ErrorKind::Unavailable, true),
+            (400, "RequestTimeout", ErrorKind::Unavailable, true),
+            (400, "BadDigest", ErrorKind::Unavailable, true),
+            (200, "InternalError", ErrorKind::Unavailable, true),
+            (501, "NotImplemented", ErrorKind::Unsupported, false),
+            (507, "", ErrorKind::NoSpace, false),
+            (416, "InvalidRange", ErrorKind::InvalidInput, false),
+            (400, "EntityTooLarge", ErrorKind::Io, false),
+        ] {
+            let failure = answer(status, &xml(code));
+            assert_eq!((failure.kind(), failure.passes()), (kind, passes), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_right_that_is_missing() {
+        let denied = answer(403, &xml("AccessDenied")).at(Action::DeleteObjectVersion, 1);
+        let remedy =
+            |flavour| denied.explain("x", "y".into(), flavour).remedy().unwrap().to_owned();
+        assert!(remedy(Flavour::S3).contains("s3:DeleteObjectVersion"));
+        assert!(remedy(Flavour::B2).contains("deleteFiles"));
+    }
+
+    #[test]
+    fn a_wrong_clock_and_a_wrong_region_are_told_with_their_numbers() {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", "Thu, 01 Jan 2015 00:00:00 GMT".parse().unwrap());
+        let body = xml("RequestTimeTooSkewed");
+        let skewed = Failure::answer(StatusCode::FORBIDDEN, &headers, body.as_bytes());
+        let error = skewed.explain("x", "y".into(), Flavour::S3);
+        assert!(error.remedy().unwrap().contains("seconds ahead"), "{:?}", error.remedy());
+        headers.insert("x-amz-bucket-region", "eu-west-3".parse().unwrap());
+        let moved = Failure::answer(StatusCode::MOVED_PERMANENTLY, &headers, b"");
+        let error = moved.explain("x", "y".into(), Flavour::S3);
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.remedy(), Some("write region = \"eu-west-3\""));
+    }
+
+    #[test]
+    fn dates_of_answers_are_read() {
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:01:00 GMT"), Some(60));
+        assert_eq!(http_date("nonsense"), None);
+    }
+}

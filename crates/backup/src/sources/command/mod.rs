@@ -1,0 +1,7 @@
+//! A command's standard output.
+
+mod config;
+mod source;
+
+pub use config::{CommandConfig, EnvironmentValue};
+pub use source::CommandSource;

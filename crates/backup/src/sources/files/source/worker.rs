@@ -1,0 +1,160 @@
+//! A worker: takes a batch in the walk's order, reads it, compresses it.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use seaworthy_core::Result;
+
+use super::{
+    batch::Batch,
+    hooks::Hooks,
+    small::{self, Outcome},
+    walk::{Item, Walker},
+};
+use crate::{
+    payload::{SEGMENT_SIZE, Segment, SegmentSender},
+    snapshot::index::{Entry, FileType, Loss},
+    sources::{SourceSummary, files::archive::write_headers},
+};
+
+/// No further file is read into a segment that holds more than this.
+const MOST: usize = 4 * SEGMENT_SIZE;
+
+/// What the workers of a run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    walker: Mutex<Walker>,
+    /// Items that a worker could not take after all. Apart from the walker: whoever holds that
+    /// may be waiting for a place, and whoever has a place must never wait for the walker.
+    returned: Mutex<Vec<Item>>,
+    hooks: Hooks,
+    /// Whether a worker failed and the others are to stop.
+    stop: AtomicBool,
+    /// Losses from segments that hold nothing else; they go into the next one that holds bytes.
+    homeless: Mutex<Vec<Entry>>,
+    pub(super) summary: Mutex<SourceSummary>,
+}
+
+impl Shared {
+    pub(super) fn new(walker: Walker) -> Self {
+        Self {
+            hooks: walker.hooks().clone(),
+            walker: Mutex::new(walker),
+            returned: Mutex::default(),
+            stop: AtomicBool::new(false),
+            homeless: Mutex::default(),
+            summary: Mutex::default(),
+        }
+    }
+
+    /// Keeps `item` for whoever takes the next batch: this worker, if no other comes before it.
+    fn give_back(&self, item: Item) {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    }
+
+    /// What no segment has told yet.
+    pub(super) fn homeless(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.homeless.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Works until the walk is done.
+pub(super) fn work(shared: &Shared, out: &SegmentSender) -> Result<()> {
+    let worked = work_until_done(shared, out);
+    if worked.is_err() {
+        shared.stop.store(true, Ordering::Relaxed);
+    }
+    worked
+}
+
+fn work_until_done(shared: &Shared, out: &SegmentSender) -> Result<()> {
+    while !shared.stop.load(Ordering::Relaxed) {
+        let (slot, batch) = {
+            // The place is taken first: whoever holds a batch must be able to send it, or those
+            // behind it would wait for ever.
+            let mut walker = shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = out.reserve_blocking()?;
+            let mut returned = shared.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            returned.drain(..).for_each(|item| walker.put_back(item));
+            drop(returned);
+            match walker.next_batch()? {
+                Some(batch) => (slot, batch),
+                None => break,
+            }
+        };
+        let mut segment = Segment { data: out.buffer(), ..Segment::default() };
+        read(shared, batch, &mut segment)?;
+        count(shared, &segment.entries);
+        if segment.data.is_empty() {
+            let mut homeless = shared.homeless.lock().unwrap_or_else(PoisonError::into_inner);
+            homeless.append(&mut segment.entries);
+        } else {
+            segment.entries.append(&mut shared.homeless());
+        }
+        slot.fill(segment)?;
+    }
+    Ok(())
+}
+
+fn read(shared: &Shared, batch: Batch, segment: &mut Segment) -> Result<()> {
+    let Segment { data, entries, progress_bytes } = segment;
+    if let Some(piece) = batch.piece {
+        *progress_bytes += piece.data();
+        piece.read(data, entries, &shared.hooks);
+    }
+    for item in batch.items {
+        match item {
+            Item::Known(meta) => {
+                let start = data.len();
+                write_headers(data, &meta, None)?;
+                let len = (data.len() - start) as u64;
+                entries.push(Entry::File(meta.record(start as u64, len)));
+            }
+            Item::Loss(loss) => entries.push(Entry::Loss(loss)),
+            Item::Opened { file, path, .. } => {
+                small::read(data, entries, &file, &path, true, &shared.hooks)?;
+            }
+            // Attributes may be far larger than the files that have them.
+            item @ Item::Listed { .. } if data.len() > MOST => {
+                shared.give_back(item);
+            }
+            Item::Listed { folder, name, path, .. } => {
+                let hooks = &shared.hooks;
+                let outcome = small::read_listed(data, entries, &folder, &name, &path, hooks)?;
+                if let Outcome::Grown { size } = outcome {
+                    shared.give_back(Item::Listed { folder, name, path, size });
+                }
+            }
+        }
+    }
+    for entry in entries {
+        if let Entry::File(file) = entry
+            && file.size <= super::batch::SMALL
+        {
+            *progress_bytes += file.size;
+        }
+    }
+    Ok(())
+}
+
+fn count(shared: &Shared, entries: &[Entry]) {
+    let mut summary = shared.summary.lock().unwrap_or_else(PoisonError::into_inner);
+    for entry in entries {
+        match entry {
+            Entry::File(file) if file.file_type == FileType::Directory => {}
+            Entry::File(file) => {
+                summary.files += 1;
+                summary.bytes += file.size;
+            }
+            Entry::Loss(loss) => match loss.loss {
+                Loss::Unreadable => summary.unreadable += 1,
+                Loss::Vanished => summary.vanished += 1,
+                Loss::Changed => summary.changed += 1,
+                Loss::Socket => {}
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! PostgreSQL: restored into a scratch database, compared table by table with the index, and asked.
+
+mod compare;
+mod scratch;
+mod throw_away;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+
+use super::{ConnectOptions, PostgresGlobals, PostgresTarget};
+use crate::{
+    drill::{
+        DrillOptions, Found, Rehearsal, Server, is_true,
+        read_back::{self, panicked},
+        scratch::Scratch,
+    },
+    payload::PayloadReader,
+    restore::{Restoration, Selection, restore},
+    snapshot::{
+        Snapshot,
+        index::{Record, ServerRecord, SqlSection, TableRecord},
+    },
+};
+
+pub use compare::{TableDifference, compare_tables};
+use scratch::ScratchDatabase;
+use throw_away::RunningServer;
+pub use throw_away::ThrowAwayServer;
+
+/// How many roles and tablespaces a throw-away server is given because a restore asked for them.
+const MOST_MISSING: usize = 200;
+
+pub(crate) async fn drill(
+    snapshot: &Snapshot,
+    rehearsal: &Rehearsal,
+    options: &DrillOptions,
+    cx: &Context,
+) -> Result<Found> {
+    let index = snapshot.index(&options.temp, cx).await?;
+    let payload = snapshot.payload(&index, &rehearsal.source, options.workers)?;
+    let Some((record, tables)) = expected(payload).await? else {
+        // Roles and tablespaces of the whole server.
+        return read_back::drill(snapshot, &rehearsal.source, options, cx).await;
+    };
+    let drill = Drill { snapshot, rehearsal, options, record, tables, cx };
+    match &rehearsal.server {
+        None => {
+            let message = "no server was named to restore it to";
+            Err(Error::new(ErrorKind::Unsupported, "drill", message))
+        }
+        Some(Server::Running { options, connections }) => {
+            drill.in_scratch_database(options, *connections).await
+        }
+        Some(Server::ThrowAway { server, connections }) => {
+            let scratch = Scratch::new(&options.temp)?;
+            let major = drill.record.version / 10_000;
+            let running = server.start(scratch.path(), major, cx).await?;
+            let done = drill.on_throw_away(&running, *connections).await;
+            running.stop().await;
+            tokio::task::spawn_blocking(move || drop(scratch)).await.map_err(panicked)?;
+            done
+        }
+    }
+}
+
+/// What the index says of the database; nothing where the payload holds the globals of a server.
+///
+/// Fails where the index does not know what the payload holds: one that was made anew.
+async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<TableRecord>)>> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut server, mut tables) = (None, Vec::new());
+        for record in payload.records()? {
+            match record? {
+                Record::Server(record) => server = Some(*record),
+                Record::Table(table) => tables.push(table),
+                Record::Sql(sql) if sql.section == SqlSection::Globals => return Ok(None),
+                _ => {}
+            }
+        }
+        if let Some(server) = server {
+            return Ok(Some((server, tables)));
+        }
+        let message = "the index does not say what the database held";
+        Err(Error::new(ErrorKind::Unsupported, "drill", message)
+            .remedy_is("try it by hand: `zstd -dc … | psql -v ON_ERROR_STOP=1 NEW_DATABASE`"))
+    });
+    reading.await.map_err(panicked)?
+}
+
+struct Drill<'a> {
+    snapshot: &'a Snapshot,
+    rehearsal: &'a Rehearsal,
+    options: &'a DrillOptions,
+    record: ServerRecord,
+    tables: Vec<TableRecord>,
+    cx: &'a Context,
+}
+
+impl Drill<'_> {
+    /// Restores into a database of its own on a running server, and drops it whatever happened.
+    async fn in_scratch_database(
+        &self,
+        server: &ConnectOptions,
+        connections: usize,
+    ) -> Result<Found> {
+        let scratch = ScratchDatabase::create(server, &self.record).await?;
+        let done = self.restore_and_compare(&scratch, connections).await;
+        if let Err(error) = scratch.drop_it().await {
+            let message = format!(
+                "the scratch database {} could not be dropped: {}",
+                scratch.name(),
+                error.chain()
+            );
+            self.cx.emit(Event::warning(message));
+        }
+        done
+    }
+
+    /// The same on a server that has no roles and no tablespaces yet.
+    async fn on_throw_away(&self, server: &RunningServer, connections: usize) -> Result<Found> {
+        for role in self.roles().await? {
+            server.make_role(&role).await?;
+        }
+        let mut tries = 0;
+        loop {
+            let done = self.in_scratch_database(server.options(), connections).await;
+            let missing = done.as_ref().err().and_then(|error| Missing::in_error(&error.chain()));
+            tries += 1;
+            match missing {
+                Some(Missing::Role(name)) if tries < MOST_MISSING => {
+                    server.make_role(&name).await?
+                }
+                Some(Missing::Tablespace(name)) if tries < MOST_MISSING => {
+                    server.make_tablespace(&name).await?;
+                }
+                _ => return done,
+            }
+        }
+    }
+
+    /// The roles that the payload beside this one makes.
+    async fn roles(&self) -> Result<Vec<String>> {
+        let name = PostgresGlobals::name_beside(&self.rehearsal.source)?;
+        if !self.snapshot.manifest().sources.iter().any(|held| held.name == name) {
+            return Ok(Vec::new());
+        }
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let (sink, index) = (text.clone(), self.snapshot.index(&self.options.temp, self.cx).await?);
+        let payload = self.snapshot.payload(&index, &name, 1)?;
+        read_back::read(payload, self.cx, move |plain| {
+            sink.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(plain);
+        })
+        .await?;
+        let text = std::mem::take(&mut *text.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(String::from_utf8_lossy(&text).lines().filter_map(role_made_by).collect())
+    }
+
+    async fn restore_and_compare(
+        &self,
+        scratch: &ScratchDatabase,
+        connections: usize,
+    ) -> Result<Found> {
+        let cancelled = self.cx.cancel().triggered();
+        let mut found = Found::default();
+        let work = async {
+            let target = PostgresTarget::to_database(scratch.options().clone())
+                .connections(connections)
+                .maintenance_database(scratch.maintenance());
+            let source: Name = self.rehearsal.source.clone();
+            let restoration = Restoration::new(source, Box::new(target), Selection::all());
+            let options = self.options.restore_options();
+            let reports = restore(self.snapshot, vec![restoration], &options, self.cx).await;
+            let report = match reports {
+                Ok(reports) => reports.into_iter().next().unwrap_or_default(),
+                Err(error) => return self.failed(scratch, error, &mut found),
+            };
+            found.bytes = report.bytes;
+            found.notes = report.warnings;
+            self.compare(scratch, connections, &mut found).await?;
+            scratch.apply_settings(&self.record).await?;
+            self.ask(scratch, &mut found).await
+        };
+        let done = tokio::select! {
+            done = work => done,
+            () = cancelled => Err(Error::cancelled("drill")),
+        };
+        done?;
+        if !found.findings.first.is_empty() {
+            found.doubt = self.doubt(scratch);
+        }
+        Ok(found)
+    }
+
+    /// A restore that failed is a finding about the snapshot only where nothing else explains it.
+    fn failed(&self, scratch: &ScratchDatabase, error: Error, found: &mut Found) -> Result<()> {
+        if error.kind() == ErrorKind::Source && self.doubt(scratch).is_some() {
+            found.findings.push(error.chain());
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Another major version may write and read values in other ways.
+    fn doubt(&self, scratch: &ScratchDatabase) -> Option<String> {
+        let (made, here) = (self.record.version / 10_000, scratch.version() / 10_000);
+        (made != here).then(|| {
+            format!("it was made on PostgreSQL {made} and tried on {here}, which proves nothing")
+        })
+    }
+
+    async fn compare(
+        &self,
+        scratch: &ScratchDatabase,
+        connections: usize,
+        found: &mut Found,
+    ) -> Result<()> {
+        found.compared = self.tables.len() as u64;
+        found.rows = Some(self.tables.iter().map(|table| table.rows).sum());
+        let differences =
+            compare_tables(scratch.options(), self.tables.clone(), connections, self.cx).await?;
+        for difference in differences {
+            let (table, expected) = (&difference.table, difference.expected);
+            found.findings.push(match difference.found {
+                None => format!("the table {table} is missing"),
+                Some(rows) if rows == expected => format!("the rows of {table} differ"),
+                Some(rows) => format!("{table} has {rows} rows instead of {expected}"),
+            });
+        }
+        let (objects, expected) = (scratch.large_objects().await?, self.record.large_objects);
+        if objects != expected {
+            found.findings.push(format!("it has {objects} large objects instead of {expected}"));
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, scratch: &ScratchDatabase, found: &mut Found) -> Result<()> {
+        for sql in &self.rehearsal.checks {
+            match scratch.ask(sql).await {
+                Ok(answer) if answer.as_deref().is_some_and(is_true) => found.checks += 1,
+                Ok(answer) => {
+                    let answer = answer.unwrap_or_else(|| "nothing".to_owned());
+                    found.findings.push(format!("`{sql}` answers {answer:?}, not true"));
+                }
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                Err(error) => found.findings.push(format!("`{sql}` fails: {}", error.chain())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a restore asked for that a new server does not have.
+#[derive(Debug, PartialEq, Eq)]
+enum Missing {
+    Role(String),
+    Tablespace(String),
+}
+
+impl Missing {
+    /// Found in what the server said, in English.
+    fn in_error(text: &str) -> Option<Self> {
+        let named = |what: &str| {
+            let (_, rest) = text.split_once(&format!("{what} \""))?;
+            rest.split_once("\" does not exist").map(|(name, _)| name.to_owned())
+        };
+        named("role").map(Self::Role).or_else(|| named("tablespace").map(Self::Tablespace))
+    }
+}
+
+/// The role that a line of `pg_dumpall --globals-only` makes.
+fn role_made_by(line: &str) -> Option<String> {
+    let name = line.strip_prefix("CREATE ROLE ")?.strip_suffix(';')?;
+    let unquoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    Some(unquoted.map_or_else(|| name.to_owned(), |name| name.replace("\"\"", "\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_new_server_lacks_is_read_from_its_answers() {
+        let text = r#"the server refused `ALTER TABLE …`: role "the "odd" one" does not exist"#;
+        assert_eq!(Missing::in_error(text), Some(Missing::Role("the \"odd\" one".into())));
+        let text = r#"…: tablespace "fast" does not exist"#;
+        assert_eq!(Missing::in_error(text), Some(Missing::Tablespace("fast".into())));
+        assert_eq!(Missing::in_error("relation \"x\" does not exist"), None);
+    }
+
+    #[test]
+    fn roles_are_found_in_the_globals() {
+        assert_eq!(role_made_by("CREATE ROLE alice;").unwrap(), "alice");
+        assert_eq!(role_made_by(r#"CREATE ROLE "Big ""Bob""";"#).unwrap(), "Big \"Bob\"");
+        assert_eq!(role_made_by("ALTER ROLE alice WITH LOGIN;"), None);
+    }
+}

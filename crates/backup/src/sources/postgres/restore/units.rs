@@ -1,0 +1,162 @@
+//! What of a payload is fetched and loaded together.
+
+use std::sync::Arc;
+
+use seaworthy_core::{Error, ErrorKind, Result};
+use tokio::sync::mpsc;
+
+use super::lanes::LaneOf;
+use crate::{
+    payload::PayloadReader,
+    restore::Selection,
+    snapshot::index::{FrameRecord, Record, RowsRecord, ServerRecord, SqlRecord, SqlSection},
+};
+
+/// Something that begins in a frame.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Sql(SqlRecord),
+    Rows(RowsRecord),
+}
+
+impl Part {
+    fn end(&self) -> u64 {
+        match self {
+            Self::Sql(sql) => sql.at.saturating_add(sql.len),
+            Self::Rows(rows) => rows.at.saturating_add(rows.len),
+        }
+    }
+}
+
+/// A frame, those that its last part goes on in, and what of it is wanted.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) frames: Vec<FrameRecord>,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Unit {
+    /// The section that it belongs to; rows have none.
+    pub(crate) fn section(&self) -> Option<SqlSection> {
+        match self.parts.first()? {
+            Part::Sql(sql) => Some(sql.section),
+            Part::Rows(_) => None,
+        }
+    }
+
+    /// Whether it is of what comes before all rows or after all of them.
+    pub(crate) fn is_of_definitions(&self) -> bool {
+        matches!(self.section(), Some(SqlSection::PreData | SqlSection::PostData))
+    }
+}
+
+/// Which units of a payload are meant.
+#[derive(Clone, Debug)]
+pub(crate) enum Share {
+    /// What comes before all rows, and after them.
+    Definitions,
+    /// What lies between and belongs to one lane.
+    Lane { lane_of: Arc<LaneOf>, lane: usize },
+}
+
+/// What the index says of the database.
+pub(crate) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
+    let reader = payload.clone();
+    let found = blocking(move || {
+        for record in reader.records()? {
+            if let Record::Server(server) = record? {
+                return Ok(Some(*server));
+            }
+        }
+        Ok(None)
+    });
+    found.await?.ok_or_else(|| {
+        let message = format!("the index names no database in {}", payload.source().object);
+        Error::new(ErrorKind::Damaged, "postgres.restore", message)
+            .remedy_is("restore it with `zstd -dc … | psql -v ON_ERROR_STOP=1 NEW_DATABASE`")
+    })
+}
+
+/// Fails where `selection` names a table that the payload does not have.
+pub(crate) async fn check(payload: &PayloadReader, selection: &Selection) -> Result<()> {
+    if selection.is_all() {
+        return Ok(());
+    }
+    let (reader, mut wanted) = (payload.clone(), selection.paths().to_vec());
+    let missing = blocking(move || {
+        for record in reader.records()? {
+            if let Record::Table(table) = record? {
+                wanted.retain(|name| {
+                    let name = Selection::only([name.clone()]);
+                    !name.contains_table(&table.schema, &table.name)
+                });
+            }
+        }
+        Ok(wanted)
+    });
+    let Some(name) = missing.await?.into_iter().next() else { return Ok(()) };
+    let message = format!("the snapshot has no rows of a table {name}");
+    Err(Error::new(ErrorKind::NotFound, "postgres.restore", message)
+        .remedy_is("`seaworthy show --tables` lists its tables; write schema.table as it is there"))
+}
+
+/// Sends the units of `payload` that `selection` asks for and that `share` has, in order, until nobody
+/// listens.
+pub(crate) fn send(
+    payload: PayloadReader,
+    selection: Selection,
+    share: Share,
+    units: mpsc::Sender<Unit>,
+) -> impl Future<Output = Result<()>> {
+    blocking(move || {
+        let mut present: Option<(Unit, u64)> = None;
+        for record in payload.records()? {
+            let part = match record? {
+                Record::Frame(frame) => {
+                    match &mut present {
+                        Some((unit, end)) if *end > frame.plain_offset => unit.frames.push(frame),
+                        _ => {
+                            let next = Unit { frames: vec![frame], parts: Vec::new() };
+                            if let Some((unit, _)) = present.replace((next, 0))
+                                && !hand_on(unit, &share, &units)
+                            {
+                                return Ok(());
+                            }
+                        }
+                    }
+                    continue;
+                }
+                Record::Sql(sql) => Part::Sql(sql),
+                Record::Rows(rows) => Part::Rows(rows),
+                _ => continue,
+            };
+            let Some((unit, end)) = &mut present else { continue };
+            *end = part.end();
+            let wanted = match &part {
+                Part::Rows(rows) => selection.contains_table(&rows.schema, &rows.name),
+                Part::Sql(sql) => selection.is_all() || sql.section != SqlSection::LargeObjects,
+            };
+            if wanted {
+                unit.parts.push(part);
+            }
+        }
+        if let Some((unit, _)) = present {
+            hand_on(unit, &share, &units);
+        }
+        Ok(())
+    })
+}
+
+/// Sends a unit of which something is wanted; says whether anybody listens.
+fn hand_on(unit: Unit, share: &Share, units: &mpsc::Sender<Unit>) -> bool {
+    !share.has(&unit) || units.blocking_send(unit).is_ok()
+}
+
+/// Runs `work` on a blocking thread.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| {
+        Error::new(ErrorKind::Internal, "postgres.restore", "a worker panicked").caused_by(source)
+    })?
+}

@@ -1,0 +1,15 @@
+//! SQLite databases, stored as a file of their own.
+
+mod config;
+#[cfg(feature = "sqlite")]
+pub(crate) mod drill;
+#[cfg(feature = "sqlite")]
+mod source;
+#[cfg(feature = "sqlite")]
+mod target;
+
+pub use config::{ForeignKeys, SqliteConfig};
+#[cfg(feature = "sqlite")]
+pub use source::SqliteSource;
+#[cfg(feature = "sqlite")]
+pub use target::SqliteTarget;
