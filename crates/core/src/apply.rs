@@ -1,6 +1,6 @@
 //! Installs rendered files: stage, check, swap, activate, prove; on failure swap back.
 
-use crate::{Context, Error, Event, FileLock, FileSet, Generations, Installer, Result};
+use crate::{Context, Event, FileLock, FileSet, Generations, Installer, Result, WayBack, go_live};
 
 /// What [`apply`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,14 +55,14 @@ pub async fn apply(
         let _ = std::fs::remove_dir_all(&staged.folder);
         return Err(error);
     }
-    let tried = async {
-        place.make_current(Some(&staged))?;
-        installer.activate(&staged, cx).await?;
-        cx.check("apply")?;
-        installer.prove(&staged, cx).await
-    };
-    if let Err(error) = tried.await {
-        return Err(roll_back(place, good, installer, cx, error).await);
+    let before = good.as_ref().map_or(WayBack::ToNothing, WayBack::To);
+    if let Err(failure) = go_live(place, &staged, before, installer, cx).await {
+        let before = match &good {
+            Some(good) => good.folder.display().to_string(),
+            None => "nothing".to_owned(),
+        };
+        let remedy = "look at the service: it may run with the old or the new configuration";
+        return Err(failure.into_error("apply", before, remedy));
     }
     place.make_good(Some(&staged))?;
     let mut keep = vec![&staged];
@@ -84,38 +84,4 @@ pub async fn undo(
     place.make_good(to)?;
     let nothing = crate::StagedFiles::new(place.link(), place.link(), FileSet::new());
     installer.activate(to.unwrap_or(&nothing), cx).await
-}
-
-/// Makes `good` live again, or nothing where nothing was ever proved. Gives back `error`, with what
-/// became of the way back.
-async fn roll_back(
-    place: &Generations,
-    good: Option<crate::StagedFiles>,
-    installer: &dyn Installer,
-    cx: &Context,
-    error: Error,
-) -> Error {
-    // The way back is taken also when the way forth was cancelled.
-    let cx = cx.clone().with_cancel(crate::Cancel::new());
-    let back = async {
-        place.make_current(good.as_ref())?;
-        let nothing = crate::StagedFiles::new(place.link(), place.link(), FileSet::new());
-        installer.activate(good.as_ref().unwrap_or(&nothing), &cx).await
-    };
-    match back.await {
-        Ok(()) => error.with(
-            "rolled back to",
-            match &good {
-                Some(good) => good.folder.display().to_string(),
-                None => "nothing".to_owned(),
-            },
-        ),
-        Err(second) => Error::new(
-            error.kind(),
-            "apply",
-            format!("{error}; and going back failed: {}", second.chain()),
-        )
-        .caused_by(error)
-        .remedy_is("look at the service: it may run with the old or the new configuration"),
-    }
 }

@@ -1,4 +1,4 @@
-//! Files that survive a crash: write beside, fsync, rename, fsync the folder.
+//! Files and links that survive a crash: write beside, fsync, rename, fsync the folder.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let fail =
         |e: io::Error| Error::io("file.write", format!("cannot write {}", path.display()), e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|e| fail(io::Error::other(e)))?;
     let mut name = std::ffi::OsString::from(".");
@@ -33,6 +33,42 @@ pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let _ = fs::remove_file(&staged);
         fail(e)
     })
+}
+
+/// Makes `link` a symbolic link to `target`, in one rename; without a target, removes it. After a
+/// crash at any moment the link leads to the old target or to the new one, and what it led to is as
+/// it was. Whatever stands at `link` is replaced: whether that may be is for the caller to know, who
+/// also sees to it that nobody else swaps the same link at the same time.
+///
+/// # Errors
+/// Those of the file system: the caller knows what the link is for.
+pub fn swap_link(link: &Path, target: Option<&Path>) -> io::Result<()> {
+    let folder = folder_of(link);
+    match target {
+        Some(target) => {
+            let mut name = std::ffi::OsString::from(".");
+            name.push(link.file_name().unwrap_or_default());
+            name.push(".new");
+            let fresh = folder.join(name);
+            // What a crash left.
+            remove_if_there(&fresh)?;
+            std::os::unix::fs::symlink(target, &fresh)?;
+            fs::rename(&fresh, link)?;
+        }
+        None => remove_if_there(link)?,
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes the names in `folder` survive a crash.
@@ -76,5 +112,34 @@ mod tests {
         assert!(error.to_string().contains("taken"), "{error}");
         assert!(path.is_dir());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_is_swapped_whole_also_over_what_a_crash_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("current");
+        fs::write(folder.path().join(".current.new"), "from a crash").unwrap();
+        for target in ["one", "two"] {
+            swap_link(&link, Some(Path::new(target))).unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), Path::new(target));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        for _ in 0..2 {
+            swap_link(&link, None).unwrap();
+            assert!(fs::symlink_metadata(&link).is_err());
+        }
+        let missing = folder.path().join("missing/current");
+        assert_eq!(swap_link(&missing, Some(&link)).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_link_that_cannot_be_swapped_leads_where_it_led() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("current");
+        swap_link(&link, Some(Path::new("one"))).unwrap();
+        // Nothing can be put in the place of a folder that is not empty.
+        fs::create_dir_all(folder.path().join(".current.new/full")).unwrap();
+        assert!(swap_link(&link, Some(Path::new("two"))).is_err());
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("one"));
     }
 }

@@ -8,9 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, FileSet, Origin, RenderedFile, Result, StagedFiles, Timestamp};
+use crate::{
+    Context, Error, ErrorKind, FileSet, Origin, Place, RenderedFile, Result, StagedFiles, Timestamp,
+};
 
 /// The record in each generation, hidden from the programs that read the files.
 const RECORD: &str = ".seaworthy.json";
@@ -225,25 +228,9 @@ impl Generations {
         // Refuses to replace anything but a link of ours.
         self.target(link)?;
         let path = self.base.join(link);
-        let fail =
-            |e: io::Error| Error::io("apply.swap", format!("cannot set {}", path.display()), e);
-        match staged {
-            Some(staged) => {
-                let fresh = self.base.join(format!(".{link}.new"));
-                match fs::remove_file(&fresh) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
-                    _ => {}
-                }
-                let name = staged.folder.file_name().unwrap_or_default();
-                std::os::unix::fs::symlink(name, &fresh).map_err(fail)?;
-                fs::rename(&fresh, &path).map_err(fail)?;
-            }
-            None => match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
-                _ => {}
-            },
-        }
-        crate::durable::sync_folder(&self.base)
+        let name = staged.map(|staged| staged.folder.file_name().unwrap_or_default());
+        crate::durable::swap_link(&path, name.map(Path::new))
+            .map_err(|e| Error::io("apply.swap", format!("cannot set {}", path.display()), e))
     }
 
     /// Removes every generation but those in `keep`.
@@ -259,6 +246,17 @@ impl Generations {
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Place for Generations {
+    fn link(&self) -> PathBuf {
+        Self::link(self)
+    }
+
+    async fn swap(&self, staged: Option<&StagedFiles>, _: &Context) -> Result<()> {
+        self.make_current(staged)
     }
 }
 

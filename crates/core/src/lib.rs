@@ -6,11 +6,13 @@
 //!   people write them in the file
 //! - [`Secret`]: never printed; [`SecretRef`]: where the file says that it is
 //! - [`durable`] files and [`FileLock`]s
-//! - [`FileSet`]: rendered configuration; [`apply`] makes it live through an [`Installer`]
+//! - [`FileSet`]: rendered configuration; [`apply`] makes it live through an [`Installer`]; [`go_live`]
+//!   is the swap in it, with its way back, for any other [`Place`]
 //!
 //! It does no network I/O, starts no runtime, prints nothing and reads no global state.
 //!
-//! Feature `schema` adds JSON Schemas for the types that the file contains.
+//! Feature `handshake` adds TLS handshakes that look which certificate a server shows; `schema` adds
+//! JSON Schemas for the types that the file contains.
 
 mod apply;
 mod clock;
@@ -22,6 +24,9 @@ mod error;
 mod find_secret;
 mod finding;
 mod generation;
+mod go_live;
+#[cfg(feature = "handshake")]
+pub mod handshake;
 mod lock;
 mod name;
 mod named;
@@ -45,6 +50,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use find_secret::find_secret;
 pub use finding::{Finding, FindingState, Findings};
 pub use generation::{Change, Generations};
+pub use go_live::{NotLive, Place, WayBack, go_live};
 pub use lock::FileLock;
 pub use name::Name;
 pub use named::Named;

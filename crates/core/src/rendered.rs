@@ -21,8 +21,8 @@ pub trait ConfigRenderer: Debug + Send + Sync {
     fn render(&self, model: &Self::Model) -> Result<FileSet>;
 }
 
-/// Brings staged files to life. [`apply`](crate::apply) calls the three in this order; each must
-/// be safe to call again.
+/// Brings staged files to life. [`apply`](crate::apply) calls the first three in this order, and the
+/// fourth when one of them fails; each must be safe to call again.
 #[async_trait]
 pub trait Installer: Debug + Send + Sync {
     /// Whether the program takes the staged files, which are not live yet.
@@ -34,6 +34,13 @@ pub trait Installer: Debug + Send + Sync {
 
     /// Whether the program really works with them.
     async fn prove(&self, staged: &StagedFiles, cx: &Context) -> Result<()>;
+
+    /// Makes the program read the files from before, which are live again, because `failure` came
+    /// about with the new ones. An empty set means that there was nothing before.
+    async fn reactivate(&self, before: &StagedFiles, failure: &Error, cx: &Context) -> Result<()> {
+        let _ = failure;
+        self.activate(before, cx).await
+    }
 }
 
 /// A part of the model, written as in the file: `site.api.routes[0].csp`.

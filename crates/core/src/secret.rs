@@ -1,6 +1,9 @@
 //! Secrets, and where the file says they are to be found.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -56,6 +59,13 @@ impl SecretRef {
     pub const ADVICE: &'static str = "a secret is never written in the file; say where it is: \
         { env = \"NAME\" }, { file = \"/run/secrets/x\" } or \
         { command = [\"pass\", \"show\", \"x\"] }";
+
+    /// Makes the path, if it has one, relative to `base`.
+    pub fn resolve(&mut self, base: &Path) {
+        if let Self::File(path) = self {
+            *path = base.join(&path);
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for SecretRef {

@@ -1,5 +1,7 @@
 //! Releases of a service, side by side, and the link to the one in use.
 
+mod switch;
+
 use std::{
     fs, io,
     os::unix::fs::symlink,
@@ -289,61 +291,14 @@ impl<'a> Releases<'a> {
         Ok(())
     }
 
-    /// Puts `release` into use; on failure `before` again.
-    async fn switch(
-        &self,
-        release: &Release,
-        before: Option<&Release>,
-        cx: &Context,
-    ) -> Result<()> {
-        let control = self.services.control(self.name, self.systemctl)?;
-        self.point(Some(release))?;
-        let error = match control.replace(cx).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        // The way back is taken also when the way forth was cancelled.
-        let cx = cx.clone().with_cancel(seaworthy_core::Cancel::new());
-        let back = async {
-            self.point(before)?;
-            match before {
-                // A trial that failed has touched nobody.
-                Some(_) if error.context().any(|(name, _)| name == "trial") => Ok(()),
-                Some(_) => control.restart(&cx).await,
-                None => control.stop(&cx).await,
-            }
-        };
-        let what = before.map_or("nothing".to_owned(), ToString::to_string);
-        match back.await {
-            Ok(()) => Err(error.with("rolled back to", what)),
-            Err(second) => Err(Error::new(
-                error.kind(),
-                "deploy",
-                format!("{error}; and going back to {what} failed: {}", second.chain()),
-            )
-            .caused_by(error)
-            .remedy_is(format!("`seaworthy service status {}` says what runs", self.name))),
-        }
-    }
-
     /// Makes the link lead to `release`, or removes it.
     fn point(&self, release: Option<&Release>) -> Result<()> {
         // Refuses to replace anything but a link of ours.
         self.current()?;
         let link = self.folder.join(CURRENT);
-        let fail = |e| Error::io("deploy", format!("cannot set {}", link.display()), e);
-        let Some(release) = release else {
-            fs::remove_file(&link).map_err(fail)?;
-            return durable::sync_folder(&self.folder);
-        };
-        let fresh = self.folder.join(".current.new");
-        match fs::remove_file(&fresh) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail(e)),
-            _ => {}
-        }
-        symlink(Path::new(RELEASES).join(release.as_str()), &fresh).map_err(fail)?;
-        fs::rename(&fresh, &link).map_err(fail)?;
-        durable::sync_folder(&self.folder)
+        let target = release.map(|release| Path::new(RELEASES).join(release.as_str()));
+        durable::swap_link(&link, target.as_deref())
+            .map_err(|e| Error::io("deploy", format!("cannot set {}", link.display()), e))
     }
 
     /// Removes the oldest, but neither the one in use nor the one before it.

@@ -2,13 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::{
-    ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
-use seaworthy_core::{Error, ErrorKind, Result};
+use rustls::pki_types::ServerName;
+use seaworthy_core::{Error, ErrorKind, Result, handshake};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -35,16 +30,10 @@ pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> 
     };
     let server_name = ServerName::try_from(name.base().to_owned())
         .map_err(|_| fail(format!("{name} cannot be asked for")))?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| fail(e.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Look(provider)))
-        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(handshake::with_any()?));
     let work = async {
         let stream = TcpStream::connect(address).await?;
-        TlsConnector::from(Arc::new(config)).connect(server_name, stream).await
+        connector.connect(server_name, stream).await
     };
     let stream = match tokio::time::timeout(limit, work).await {
         Ok(Ok(stream)) => stream,
@@ -68,7 +57,11 @@ pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> 
 /// [`ErrorKind::Untrusted`], with the reason.
 #[cfg(feature = "acme")]
 pub fn trusted(chain: &IssuedChain, name: &Identifier) -> Result<()> {
-    use rustls::client::WebPkiServerVerifier;
+    use rustls::{
+        client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, UnixTime},
+    };
     let fail = |message: &str| Error::new(ErrorKind::Untrusted, "certificate.trust", message);
     let server_name = ServerName::try_from(name.base().to_owned())
         .map_err(|_| fail("the name cannot be asked for"))?;
@@ -82,53 +75,4 @@ pub fn trusted(chain: &IssuedChain, name: &Identifier) -> Result<()> {
     let above: Vec<_> = chain.above().iter().map(|c| CertificateDer::from(c.der())).collect();
     let verdict = verifier.verify_server_cert(&leaf, &above, &server_name, &[], UnixTime::now());
     verdict.map(drop).map_err(|e| fail("clients do not trust it").caused_by(e))
-}
-
-/// Takes any certificate whose key signs the handshake.
-#[derive(Debug)]
-struct Look(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Look {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

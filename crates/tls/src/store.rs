@@ -285,13 +285,7 @@ impl Store {
             }
             None => {
                 let link = self.own_link(name)?;
-                match fs::remove_file(&link) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                        return Err(cannot_set(&link, e));
-                    }
-                    _ => {}
-                }
-                durable::sync_folder(&self.root.join("live"))
+                durable::swap_link(&link, None).map_err(|e| cannot_set(&link, e))
             }
         }
     }
@@ -299,15 +293,7 @@ impl Store {
     /// Makes `live/<name>` a link to `target`, in one rename.
     fn lead_to(&self, name: &Name, target: &Path) -> Result<()> {
         let link = self.own_link(name)?;
-        let live = self.root.join("live");
-        let fresh = live.join(format!(".{name}.new"));
-        match fs::remove_file(&fresh) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_set(&link, e)),
-            _ => {}
-        }
-        std::os::unix::fs::symlink(target, &fresh).map_err(|e| cannot_set(&link, e))?;
-        fs::rename(&fresh, &link).map_err(|e| cannot_set(&link, e))?;
-        durable::sync_folder(&live)
+        durable::swap_link(&link, Some(target)).map_err(|e| cannot_set(&link, e))
     }
 
     /// `live/<name>`, which is ours or not there, in a folder that is there.

@@ -2,16 +2,11 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, ErrorKind, Result, handshake};
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
-    rustls::{
-        CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-        pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
-    },
+    rustls::pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 
 use super::{NginxInstaller, Served, prove::first_of_answer};
@@ -33,7 +28,7 @@ impl NginxInstaller {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name)
             .map_err(|e| fail(format!("{host} has no name for TLS")).caused_by(e))?;
-        let connector = TlsConnector::from(Arc::new(only(leaf)?));
+        let connector = TlsConnector::from(Arc::new(handshake::with_only(leaf.as_ref())?));
         let work = async {
             let stream = TcpStream::connect(self.ask_tls).await?;
             first_of_answer(connector.connect(name, stream).await?, host).await
@@ -53,62 +48,5 @@ impl NginxInstaller {
             ))
             .caused_by(e),
         })
-    }
-}
-
-/// Takes the certificate `leaf` alone, whoever signed it.
-fn only(leaf: CertificateDer<'static>) -> Result<ClientConfig> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Only { leaf, provider: Arc::clone(&provider) });
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Error::new(ErrorKind::Internal, "proxy.prove", e.to_string()))?;
-    // Whether others trust it is the business of who issues it: here it is about which one it is.
-    Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-}
-
-#[derive(Debug)]
-struct Only {
-    leaf: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Only {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _between: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, tokio_rustls::rustls::Error> {
-        if shown.as_ref() == self.leaf.as_ref() {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

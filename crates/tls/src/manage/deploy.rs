@@ -1,23 +1,23 @@
 //! Deploying as a transaction: check, swap, tell, prove; else back.
 
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
-    time::{Duration, Instant},
+    ffi::OsStr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use seaworthy_core::{Cancel, Context, Error, ErrorKind, Event, Result};
+use async_trait::async_trait;
+use seaworthy_core::{
+    Context, Error, ErrorKind, Event, FileLock, FileSet, Installer, Place, Result, StagedFiles,
+    WayBack, go_live,
+};
 
-use super::{Deployment, ManagedCertificate, Manager, Prove, check_pair, report::Report};
-use crate::{Fingerprint, History, Identifier, PrivateKey, Version, served};
+use super::{ManagedCertificate, Manager, check_pair, prove::prove, report::Report};
+use crate::{History, PrivateKey, Version};
 
 /// How long one command may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
-/// How long servers may take to show the new certificate after they were told.
-const PATIENCE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(100);
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Old workers of a server may take a connection or two after a reload: so many rounds must be right.
-const ROUNDS: usize = 3;
 /// How many versions are kept beside the live one.
 const KEEP: usize = 3;
 
@@ -61,38 +61,109 @@ impl Manager {
         cx: &Context,
     ) -> Result<()> {
         let name = &certificate.name;
-        let key = PrivateKey::from_pem(version.key()?.expose())?;
-        check_pair(&version.chain, &key, &certificate.names, cx.now())?;
-        let before = self.store.current(name)?.map(|current| current.id);
-        let before = before.filter(|id| *id != version.id);
-        let deployment = &certificate.deployment;
-        let alone = self.lock_live(cx).await?;
-        self.store.swap(name, Some(&version.id))?;
-        let told = tell(deployment, cx).await;
-        drop(alone);
-        let tried = match told {
-            Ok(()) => prove(certificate, version.chain.leaf().fingerprint(), cx).await,
-            failed => failed,
-        };
-        let Err(error) = tried else { return Ok(()) };
+        let live = self.store.live(name);
+        let staged = |version: &Version| StagedFiles::new(version.folder(), &live, FileSet::new());
+        let before = self.store.current(name)?.filter(|current| current.id != version.id);
+        let before = before.as_ref().map(|version| (&version.id, staged(version)));
+        let installer = CertificateInstaller::new(self, certificate, version);
+        let new = staged(version);
+        installer.check(&new, cx).await?;
+        // Nobody waits for the way back: who is cancelled here has changed nothing yet.
+        installer.hold(self.lock_live(cx).await?);
+        let back = before.as_ref().map_or(WayBack::Stay, |(_, files)| WayBack::To(files));
+        let failed = go_live(&installer, &new, back, &installer, cx).await.err();
+        let Some(failure) = failed else { return Ok(()) };
+        let remedy = "look at the server: it may serve the old or the new certificate";
+        let id = before.as_ref().map_or("nothing", |(id, _)| id.as_str());
+        let error = failure.into_error("certificate.deploy", id, remedy);
         // Nothing came before the first one: it stays, for what there is to go back to is nothing.
-        let Some(before) = before else {
-            return Err(error.remedy_or("mend what is named; the next run deploys it again"));
-        };
-        // The way back is taken also when the way forth was cancelled.
-        let cx = cx.clone().with_cancel(Cancel::new());
-        let _alone = self.lock_live(&cx).await?;
-        self.store.swap(name, Some(&before))?;
-        match run_all(&deployment.deploy, &cx).await {
-            Ok(()) => Err(error.with("rolled back to", before)),
-            Err(second) => Err(Error::new(
-                error.kind(),
-                "certificate.deploy",
-                format!("{}; and going back failed: {}", error.chain(), second.chain()),
-            )
-            .caused_by(error)
-            .remedy_is("look at the server: it may serve the old or the new certificate")),
+        Err(match before {
+            None => error.remedy_or("mend what is named; the next run deploys it again"),
+            Some(_) => error,
+        })
+    }
+}
+
+/// Brings one version of a certificate to the servers.
+#[derive(Debug)]
+struct CertificateInstaller<'a> {
+    manager: &'a Manager,
+    certificate: &'a ManagedCertificate,
+    version: &'a Version,
+    /// Held from before a swap until the servers were told: see [`Manager::lock_live`].
+    lock: Mutex<Option<FileLock>>,
+}
+
+impl<'a> CertificateInstaller<'a> {
+    fn new(
+        manager: &'a Manager,
+        certificate: &'a ManagedCertificate,
+        version: &'a Version,
+    ) -> Self {
+        Self { manager, certificate, version, lock: Mutex::default() }
+    }
+
+    /// Holds `lock` until the servers were told.
+    fn hold(&self, lock: FileLock) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+    }
+
+    fn holds(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// What held the lock is done.
+    fn release(&self) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+#[async_trait]
+impl Place for CertificateInstaller<'_> {
+    fn link(&self) -> PathBuf {
+        self.manager.store.live(&self.certificate.name)
+    }
+
+    async fn swap(&self, staged: Option<&StagedFiles>, cx: &Context) -> Result<()> {
+        if !self.holds() {
+            self.hold(self.manager.lock_live(cx).await?);
         }
+        let id = staged.and_then(|staged| staged.folder.file_name()).map(OsStr::to_string_lossy);
+        self.manager.store.swap(&self.certificate.name, id.as_deref())
+    }
+}
+
+#[async_trait]
+impl Installer for CertificateInstaller<'_> {
+    /// Whether the certificate, its key and its chain belong together. What the servers say is
+    /// asked once it is live: they look nowhere else.
+    async fn check(&self, _: &StagedFiles, cx: &Context) -> Result<()> {
+        let key = PrivateKey::from_pem(self.version.key()?.expose())?;
+        check_pair(&self.version.chain, &key, &self.certificate.names, cx.now())
+    }
+
+    /// Has the servers look at what is live now.
+    async fn activate(&self, _: &StagedFiles, cx: &Context) -> Result<()> {
+        let deployment = &self.certificate.deployment;
+        let told = async {
+            run_all(&deployment.check, cx).await?;
+            run_all(&deployment.deploy, cx).await?;
+            cx.check("certificate.deploy")
+        };
+        let told = told.await;
+        self.release();
+        told
+    }
+
+    async fn prove(&self, _: &StagedFiles, cx: &Context) -> Result<()> {
+        prove(self.certificate, self.version.chain.leaf().fingerprint(), cx).await
+    }
+
+    /// What was live is checked no more.
+    async fn reactivate(&self, _: &StagedFiles, _: &Error, cx: &Context) -> Result<()> {
+        let told = run_all(&self.certificate.deployment.deploy, cx).await;
+        self.release();
+        told
     }
 }
 
@@ -107,123 +178,9 @@ impl RemedyOr for Error {
     }
 }
 
-/// Has the servers look at what is live now.
-async fn tell(deployment: &Deployment, cx: &Context) -> Result<()> {
-    run_all(&deployment.check, cx).await?;
-    run_all(&deployment.deploy, cx).await?;
-    cx.check("certificate.deploy")
-}
-
 async fn run_all(commands: &[seaworthy_core::CommandLine], cx: &Context) -> Result<()> {
     for command in commands {
         command.run(cx, Some(LIMIT)).await?;
     }
     Ok(())
-}
-
-/// Looks with a TLS handshake, for each name at each address, whether the certificate with this
-/// fingerprint is served.
-async fn prove(certificate: &ManagedCertificate, wanted: Fingerprint, cx: &Context) -> Result<()> {
-    let names = certificate.names.iter().filter(|name| !name.is_wildcard());
-    let mut looks = Vec::new();
-    for name in names {
-        looks.extend(
-            addresses(name, &certificate.deployment).await.into_iter().map(|at| (name, at)),
-        );
-    }
-    let must_answer = matches!(certificate.deployment.prove, Prove::At(_));
-    let mut unproved: Vec<SocketAddr> = Vec::new();
-    for round in 0..ROUNDS {
-        if round > 0 {
-            tokio::time::sleep(PAUSE).await;
-        }
-        for (name, address) in &looks {
-            if unproved.contains(address) {
-                continue;
-            }
-            match prove_one(name, *address, wanted, cx).await {
-                Ok(()) => {}
-                // Nobody said that something is to listen there.
-                Err(error) if !must_answer && error.kind() == ErrorKind::NotFound => {
-                    unproved.push(*address);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    if !looks.is_empty() && looks.iter().all(|(_, address)| unproved.contains(address)) {
-        let places: Vec<_> = unproved.iter().map(ToString::to_string).collect();
-        cx.emit(Event::warning(format!(
-            "{}: nothing listens at {}: not proved to be served",
-            certificate.name,
-            places.join(", ")
-        )));
-    }
-    Ok(())
-}
-
-async fn prove_one(
-    name: &Identifier,
-    address: SocketAddr,
-    wanted: Fingerprint,
-    cx: &Context,
-) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let seen = served(address, name, HANDSHAKE).await;
-        match &seen {
-            Ok(seen) if seen.chain.leaf().fingerprint() == wanted => return Ok(()),
-            Err(_) if begun.elapsed() > Duration::from_secs(2) && is_refused(address).await => {
-                let message = format!("nothing listens at {address}");
-                return Err(Error::new(ErrorKind::NotFound, "certificate.prove", message)
-                    .remedy_is("start the server, or say with `prove` where it listens"));
-            }
-            _ => {}
-        }
-        cx.check("certificate.prove")?;
-        if begun.elapsed() > PATIENCE {
-            return Err(match seen {
-                Ok(seen) => {
-                    let leaf = seen.chain.leaf();
-                    let message = format!(
-                        "{address} serves another certificate for {name}: {} until {}",
-                        leaf.issuer(),
-                        leaf.validity().not_after
-                    );
-                    Error::new(ErrorKind::Unavailable, "certificate.prove", message).remedy_is(
-                        "does the server read live/<name>/fullchain.pem, and does `deploy` reload it?",
-                    )
-                }
-                Err(error) => error,
-            });
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn is_refused(address: SocketAddr) -> bool {
-    let connected = tokio::net::TcpStream::connect(address).await;
-    connected.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
-}
-
-/// Where `name` is to be looked for.
-async fn addresses(name: &Identifier, deployment: &Deployment) -> Vec<SocketAddr> {
-    match &deployment.prove {
-        Prove::At(addresses) => addresses.clone(),
-        Prove::Nowhere => Vec::new(),
-        Prove::Here if deployment.deploy.is_empty() => Vec::new(),
-        Prove::Here => {
-            let found: Vec<SocketAddr> = match tokio::net::lookup_host((name.base(), 443)).await {
-                Ok(found) => found.filter(|at| is_of_this_machine(at.ip())).collect(),
-                Err(_) => Vec::new(),
-            };
-            // Behind NAT or a CDN the name leads elsewhere: the server listens here all the same.
-            if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], 443))] } else { found }
-        }
-    }
-}
-
-/// The kernel lets only a machine's own addresses be bound.
-fn is_of_this_machine(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
 }

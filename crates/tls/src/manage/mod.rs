@@ -9,6 +9,7 @@ mod issue;
 mod manager;
 mod pair;
 mod precheck;
+mod prove;
 mod report;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
