@@ -100,7 +100,7 @@ impl Config {
         }
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
-        self.notify.iter_mut().for_each(|(_, notifier)| notifier.resolve(base));
+        self.notify.iter_mut().for_each(|(_, one)| one.notifier.as_kind_mut().resolve(base));
         self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
         self.tls.iter_mut().for_each(|tls| tls.resolve(base));
         self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
@@ -197,6 +197,16 @@ impl<'t> Reader<'t> {
         let mut problem = Problem::new(place, error.to_string());
         problem.remedy = error.remedy().map(Into::into);
         self.problems.push(problem);
+    }
+
+    /// Adds what is wrong with `section`.
+    pub(super) fn add_faults(&mut self, section: &Section) {
+        for fault in section.faults() {
+            let path: Vec<_> = fault.path.iter().map(String::as_str).collect();
+            let mut problem = Problem::new(self.place(&path), &fault.message);
+            problem.remedy.clone_from(&fault.remedy);
+            self.problems.push(problem);
+        }
     }
 
     /// Secrets written into parts of the file that this version does not know are refused as well.

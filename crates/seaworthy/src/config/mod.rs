@@ -4,7 +4,6 @@ mod check;
 mod check_tls;
 mod find;
 mod load;
-mod notify;
 mod problem;
 mod promised;
 #[cfg(feature = "schema")]
@@ -22,11 +21,8 @@ use seaworthy_service_config::Service;
 use seaworthy_tls::config::{CaConfig, CertificateConfig, TlsConfig};
 use serde::Serialize;
 
+pub use crate::notify::kinds::*;
 pub use find::find;
-pub use notify::{
-    CustomNotifyConfig, DiscordConfig, EmailConfig, HealthchecksConfig, NotifyCommandConfig,
-    NotifyConfig, NotifyOn, NtfyConfig, SlackConfig, SmtpTls, WebhookConfig,
-};
 pub(crate) use problem::suggestion;
 #[cfg(feature = "schema")]
 pub use schema::schema;

@@ -5,7 +5,7 @@ use seaworthy_core::{CommandLine, Context, Findings};
 use seaworthy_proxy_config::NEWER_NGINX;
 use seaworthy_tls::manage::missing_programs;
 
-use crate::{Seaworthy, config::NotifyConfig};
+use crate::Seaworthy;
 
 impl Seaworthy {
     /// Looks whether each program is there, and lets nginx read the sites.
@@ -44,8 +44,9 @@ impl Seaworthy {
             look(format!("certificate {name}"), commands.collect());
         }
         for (name, notifier) in self.config.notify.iter() {
-            if let NotifyConfig::Command(command) = notifier {
-                look(format!("notify {name}"), vec![&command.command]);
+            let commands = notifier.notifier.as_kind().commands();
+            if !commands.is_empty() {
+                look(format!("notify {name}"), commands);
             }
         }
         let systemctl = CommandLine::new(["systemctl"]).ok();

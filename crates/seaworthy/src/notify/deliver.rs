@@ -1,6 +1,6 @@
 //! Getting a notice to everybody who wants it: once, tried again, and never for long.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
@@ -76,9 +76,8 @@ impl Seaworthy {
     /// the same subject says that it is over.
     pub async fn notify(&self, notice: &Notice, cx: &Context) -> Vec<Delivery> {
         let told = self.listeners(notice).into_iter().map(|(name, config)| async move {
-            let (repeat, limit) = config.times();
-            let repeat = repeat.map_or(REPEAT, |span| span.as_duration());
-            let limit = limit.map_or(LIMIT, |span| span.as_duration());
+            let repeat = config.repeat.map_or(REPEAT, |span| span.as_duration());
+            let limit = config.timeout.map_or(LIMIT, |span| span.as_duration());
             let mut attempt = Attempt { occasion: notice.occasion, problem: None };
             let work = self.tell(name, config, notice, repeat, &mut attempt, cx);
             let done = tokio::time::timeout(limit, work).await;
@@ -121,11 +120,10 @@ impl Seaworthy {
                 job.and_then(|job| job.notify.as_deref())
             }
         };
-        let is_listener = |name: &Name, config: &NotifyConfig| match (chosen, config) {
-            (Some(names), _) => names.contains(name),
-            // A check belongs to the jobs that name it.
-            (None, NotifyConfig::Healthchecks(_)) => false,
-            (None, _) => true,
+        let is_listener = |name: &Name, config: &NotifyConfig| match chosen {
+            Some(names) => names.contains(name),
+            // A monitor belongs to the jobs that name it.
+            None => !config.notifier.as_kind().is_monitor(),
         };
         let all = self.config.notify.iter();
         all.filter(|(name, config)| is_listener(name, config))
@@ -142,7 +140,7 @@ impl Seaworthy {
         attempt: &mut Attempt,
         cx: &Context,
     ) -> Result<DeliveryState> {
-        if matches!(config, NotifyConfig::Healthchecks(_)) || notice.occasion == Occasion::Test {
+        if config.notifier.as_kind().is_monitor() || notice.occasion == Occasion::Test {
             let notifier = self.notifier(name, config, cx).await?;
             return send(&*notifier, notice, attempt).await.map(|()| DeliveryState::Sent);
         }
@@ -190,14 +188,12 @@ struct Attempt {
     problem: Option<Error>,
 }
 
-/// Whether a notifier of this type hears of such a thing at all.
+/// Whether a notifier of this kind hears of such a thing at all.
 fn hears(config: &NotifyConfig, notice: &Notice) -> bool {
-    match (config, notice.occasion) {
+    match (config.notifier.as_kind().is_monitor(), notice.occasion) {
         // That a check of something else went well says nothing about the next backup.
-        (NotifyConfig::Healthchecks(_), Occasion::Started | Occasion::Success) => {
-            notice.subject.kind == SubjectKind::Backup
-        }
-        (_, Occasion::Started) => false,
+        (true, Occasion::Started | Occasion::Success) => notice.subject.kind == SubjectKind::Backup,
+        (false, Occasion::Started) => false,
         _ => true,
     }
 }
@@ -227,6 +223,3 @@ pub(crate) async fn beside<T>(
 ) -> T {
     futures_util::future::join(work, telling).await.0
 }
-
-/// For commands that hold a notifier of the host's.
-pub(crate) type SharedNotifier = Arc<dyn Notifier>;

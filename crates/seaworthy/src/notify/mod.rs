@@ -10,13 +10,11 @@
 
 mod deliver;
 mod heard;
+pub(crate) mod kinds;
 mod memory;
 mod notice;
 mod occasions;
 mod open;
-#[cfg(feature = "notify")]
-mod service;
-pub(crate) mod template;
 
 use std::fmt::Debug;
 

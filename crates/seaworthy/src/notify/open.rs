@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
-use super::{Notifier, deliver::SharedNotifier};
-use crate::{Seaworthy, config::NotifyConfig};
+use super::{
+    Notifier,
+    kinds::{NotifierConfig, NotifyConfig, SharedNotifier},
+};
+use crate::Seaworthy;
 
 impl Seaworthy {
     /// Fills the notifier `name`, which the file calls `custom`, with `notifier`.
@@ -13,7 +16,8 @@ impl Seaworthy {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where the file has no such notifier or calls it something else.
     pub fn add_notifier(&mut self, name: &Name, notifier: Arc<dyn Notifier>) -> Result<()> {
-        if !matches!(self.config.notify.get(name.as_str()), Some(NotifyConfig::Custom(_))) {
+        let named = self.config.notify.get(name.as_str()).map(|config| &config.notifier);
+        if !matches!(named, Some(NotifierConfig::Custom(_))) {
             let message = format!("the file has no custom notifier {:?}", name.as_str());
             return Err(Error::new(ErrorKind::InvalidInput, "notify.add", message)
                 .remedy_is(format!("write [notify.{name}] with type = \"custom\"")));
@@ -29,21 +33,6 @@ impl Seaworthy {
         config: &NotifyConfig,
         cx: &Context,
     ) -> Result<SharedNotifier> {
-        if let NotifyConfig::Custom(_) = config {
-            return self.environment.of(name).brought().ok_or_else(|| {
-                let message = format!("nobody has filled the custom notifier {:?}", name.as_str());
-                Error::new(ErrorKind::Unsupported, "notify.open", message)
-                    .remedy_is("use this file from the program that embeds Seaworthy and brings it")
-            });
-        }
-        #[cfg(feature = "notify")]
-        return super::service::open(self, config, cx).await;
-        #[cfg(not(feature = "notify"))]
-        {
-            let _ = cx;
-            let message = "this program was built without notifications";
-            Err(Error::new(ErrorKind::Unsupported, "notify.open", message)
-                .remedy_is("build it with the feature `notify`"))
-        }
+        config.notifier.as_kind().open(&self.environment.of(name), cx).await
     }
 }

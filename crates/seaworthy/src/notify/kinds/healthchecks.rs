@@ -1,9 +1,12 @@
 //! healthchecks.io: a ping when a run begins, and one that says how it ended.
 
-use async_trait::async_trait;
-use seaworthy_core::{Result, Secret};
+use std::{path::Path, sync::Arc};
 
-use super::{http::Endpoint, text::cut_bytes};
+use async_trait::async_trait;
+use seaworthy_core::{Context, Environment, Result, Secret, SecretRef};
+use serde::{Deserialize, Serialize};
+
+use super::{NotifierKind, SharedNotifier, http::Endpoint, text::cut_bytes};
 use crate::notify::{Notice, Notifier, Occasion};
 
 /// How much of a message is kept by the service, in bytes.
@@ -12,20 +15,47 @@ const MOST: usize = 100_000;
 /// What stands in an address for the job.
 const JOB: &str = "{job}";
 
+/// A check of healthchecks.io. It is told when a backup begins, and how it ended; of other things
+/// only that they failed. Only jobs that name it tell it anything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct HealthchecksConfig {
+    /// Where the check's address is found: `https://hc-ping.com/UUID`, or
+    /// `https://hc-ping.com/KEY/{job}` for a check per job.
+    pub url: SecretRef,
+    /// Whether the address may begin with `http://`.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+#[async_trait]
+impl NotifierKind for HealthchecksConfig {
+    fn resolve(&mut self, base: &Path) {
+        self.url.resolve(base);
+    }
+
+    fn is_monitor(&self) -> bool {
+        true
+    }
+
+    async fn open(&self, environment: &Environment, cx: &Context) -> Result<SharedNotifier> {
+        let url = environment.secret(&self.url, cx).await?;
+        Ok(Arc::new(Healthchecks { url, allow_http: self.allow_http }))
+    }
+}
+
 /// A check, or one for each job.
 #[derive(Debug)]
-pub(super) struct Healthchecks {
+struct Healthchecks {
     url: Secret,
     allow_http: bool,
 }
 
 impl Healthchecks {
-    pub(super) fn new(url: Secret, allow_http: bool) -> Self {
-        Self { url, allow_http }
-    }
-
     /// Where this is told.
-    fn endpoint(&self, notice: &Notice) -> Result<Endpoint> {
+    fn address(&self, notice: &Notice) -> String {
         let end = match notice.occasion {
             Occasion::Started => "/start",
             Occasion::Success | Occasion::Recovery => "",
@@ -42,7 +72,7 @@ impl Healthchecks {
         if !query.is_empty() {
             url.push_str(&format!("&{query}"));
         }
-        Endpoint::new(Secret::new(url), self.allow_http)
+        url
     }
 }
 
@@ -51,7 +81,8 @@ impl Notifier for Healthchecks {
     async fn send(&self, notice: &Notice) -> Result<()> {
         let log = format!("{}\n{}", notice.title, notice.body());
         let log = cut_bytes(log.trim_end(), MOST);
-        self.endpoint(notice)?.post(log.into_bytes(), "text/plain; charset=utf-8", &[]).await
+        let endpoint = Endpoint::new(Secret::new(self.address(notice)), self.allow_http)?;
+        endpoint.post(log.into_bytes(), "text/plain; charset=utf-8").await
     }
 }
 
@@ -65,7 +96,7 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::short;
+    use crate::notify::kinds::sample::short;
 
     #[test]
     fn each_occasion_has_its_endpoint() {
@@ -74,7 +105,7 @@ mod tests {
             notice.occasion = occasion;
             notice.run = "r".into();
             notice.subject.name = seaworthy_core::Name::new("Nightly.db").unwrap();
-            Healthchecks::new(Secret::new(url), false).endpoint(&notice).unwrap().url().to_string()
+            Healthchecks { url: Secret::new(url), allow_http: false }.address(&notice)
         };
         let uuid = "https://hc-ping.com/b0b";
         assert_eq!(url(uuid, Occasion::Started), "https://hc-ping.com/b0b/start?rid=r");

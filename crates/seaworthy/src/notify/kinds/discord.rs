@@ -1,29 +1,51 @@
 //! Discord: a webhook, and an embed.
 
+use std::{path::Path, sync::Arc};
+
 use async_trait::async_trait;
-use seaworthy_core::Result;
+use seaworthy_core::{Context, Environment, Result, SecretRef};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{http::Endpoint, text::cut_utf16};
+use super::{NotifierKind, SharedNotifier, http::Endpoint, text::cut_utf16};
 use crate::notify::{Fact, Notice, Notifier, Occasion};
+
+/// A channel of Discord, through a webhook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct DiscordConfig {
+    /// Where the webhook's address is found: whoever has it can write to the channel.
+    pub url: SecretRef,
+    /// Whether the address may begin with `http://`.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+#[async_trait]
+impl NotifierKind for DiscordConfig {
+    fn resolve(&mut self, base: &Path) {
+        self.url.resolve(base);
+    }
+
+    async fn open(&self, environment: &Environment, cx: &Context) -> Result<SharedNotifier> {
+        let url = environment.secret(&self.url, cx).await?;
+        Ok(Arc::new(Discord(Endpoint::new(url, self.allow_http)?)))
+    }
+}
 
 /// How much an embed may hold in all, in characters.
 const MOST: usize = 6000;
 
 /// A channel of Discord.
 #[derive(Debug)]
-pub(super) struct Discord(Endpoint);
-
-impl Discord {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self(endpoint)
-    }
-}
+struct Discord(Endpoint);
 
 #[async_trait]
 impl Notifier for Discord {
     async fn send(&self, notice: &Notice) -> Result<()> {
-        self.0.post(message(notice).to_string().into_bytes(), "application/json", &[]).await
+        self.0.post(message(notice).to_string().into_bytes(), "application/json").await
     }
 }
 
@@ -90,7 +112,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{has_shape, long, short};
+    use crate::notify::kinds::sample::{has_shape, long, short};
 
     #[test]
     fn a_message_has_the_form_of_execute_webhook() {

@@ -3,14 +3,14 @@
 use seaworthy_core::{Error, ErrorKind, Result};
 
 /// What can stand in a template.
-pub(crate) const PLACEHOLDERS: [&str; 10] =
+pub(super) const PLACEHOLDERS: [&str; 10] =
     ["occasion", "kind", "name", "host", "time", "title", "text", "remedy", "since", "run"];
 
 /// Whether `template` is JSON, and knows what it asks for.
 ///
 /// # Errors
 /// [`ErrorKind::Config`].
-pub(crate) fn check(template: &str) -> Result<()> {
+pub(super) fn check(template: &str) -> Result<()> {
     // What would break out of a string does so here.
     let rendered = render(template, |_| Some("\"\\\n".to_owned()))?;
     serde_json::from_str::<serde_json::Value>(&rendered).map(drop).map_err(|source| {
@@ -26,7 +26,7 @@ pub(crate) fn check(template: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a placeholder that is not known.
-pub(crate) fn render(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String> {
+pub(super) fn render(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String> {
     let mut out = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {

@@ -2,11 +2,13 @@
 
 use std::{fmt, time::Duration};
 
+use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{
     Client, Method, Request, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
+use sha2::Sha256;
 
 /// How long one try may take.
 const TRY: Duration = Duration::from_secs(10);
@@ -19,6 +21,8 @@ const SHOWN: usize = 200;
 pub(super) struct Endpoint {
     url: Url,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The header field for the signature of what is posted, and the key.
+    signature: Option<(&'static str, Secret)>,
     /// What no error shows, longest first.
     secrets: Vec<Secret>,
 }
@@ -50,7 +54,7 @@ impl Endpoint {
                 secrets.push(Secret::new(part));
             }
         }
-        Ok(Self { url: parsed, headers: Vec::new(), secrets })
+        Ok(Self { url: parsed, headers: Vec::new(), signature: None, secrets })
     }
 
     /// Sends the header field `name` along.
@@ -67,28 +71,41 @@ impl Endpoint {
         Ok(self)
     }
 
+    /// Signs what is posted with `key`: `sha256=` and the HMAC in hexadecimal, in the header field
+    /// `field`.
+    pub(super) fn signed(self, field: &'static str, key: Secret) -> Self {
+        Self { signature: Some((field, key)), ..self }
+    }
+
+    /// The address above this one, and the last part of this one: empty where it has none.
+    pub(super) fn without_last_part(self) -> Result<(Self, String)> {
+        let path = self.url.path().trim_end_matches('/').to_owned();
+        let (above, last) = path.rsplit_once('/').unwrap_or(("", &path));
+        let mut url = self.url.clone();
+        url.set_path(&format!("{above}/"));
+        url.set_query(None);
+        let above = Self::new(Secret::new(url.as_str()), url.scheme() == "http")?;
+        Ok((above, last.to_owned()))
+    }
+
     /// The address itself.
+    #[cfg(test)]
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
 
     /// Posts `body`, which is of this type, and reads the answer.
-    pub(super) async fn post(
-        &self,
-        body: Vec<u8>,
-        content_type: &'static str,
-        more: &[(&'static str, &str)],
-    ) -> Result<()> {
+    pub(super) async fn post(&self, body: Vec<u8>, content_type: &'static str) -> Result<()> {
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         for (name, value) in &self.headers {
             headers.insert(name.clone(), value.clone());
         }
-        for (name, value) in more {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
+        if let Some((field, key)) = &self.signature
+            && let Ok(value) = HeaderValue::from_str(&sign(key, &body))
+        {
+            headers.insert(HeaderName::from_static(field), value);
         }
         *request.body_mut() = Some(body.into());
         let client = client()?;
@@ -161,6 +178,18 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+fn sign(key: &Secret, body: &[u8]) -> String {
+    let mut out = "sha256=".to_owned();
+    // A key of any length will do.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) {
+        mac.update(body);
+        for byte in mac.finalize().into_bytes() {
+            out.push_str(&format!("{byte:02x}"));
+        }
+    }
+    out
+}
+
 fn client() -> Result<Client> {
     let client = Client::builder()
         .user_agent(concat!("seaworthy/", env!("CARGO_PKG_VERSION")))
@@ -191,6 +220,14 @@ async fn first_of(mut answer: reqwest::Response) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_signature_is_what_others_compute() {
+        // RFC 4231, test case 2.
+        let signature = sign(&Secret::new("Jefe"), b"what do ya want for nothing?");
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(signature, format!("sha256={expected}"));
+    }
 
     #[test]
     fn neither_errors_nor_debug_output_show_the_address() {

@@ -16,10 +16,8 @@ use lettre::{
 };
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-use crate::{
-    config::{EmailConfig, SmtpTls},
-    notify::{Notice, Notifier},
-};
+use super::{EmailConfig, SmtpTls};
+use crate::notify::{Notice, Notifier};
 
 /// How long the server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(15);

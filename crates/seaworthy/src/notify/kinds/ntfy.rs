@@ -1,42 +1,69 @@
 //! ntfy: a topic, published to as JSON.
 
+use std::{path::Path, sync::Arc};
+
 use async_trait::async_trait;
-use seaworthy_core::{Error, ErrorKind, Result, Secret};
+use seaworthy_core::{Context, Environment, Error, ErrorKind, Result, Secret, SecretRef};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{http::Endpoint, text::cut_bytes};
+use super::{NotifierKind, SharedNotifier, http::Endpoint, optional_secret, text::cut_bytes};
 use crate::notify::{Notice, Notifier, Occasion};
+
+/// A topic of ntfy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct NtfyConfig {
+    /// Where the topic's address is found, such as `https://ntfy.sh/topic`.
+    pub url: SecretRef,
+    /// Whether the address may begin with `http://`.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// Where the access token is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretRef>,
+}
+
+#[async_trait]
+impl NotifierKind for NtfyConfig {
+    fn resolve(&mut self, base: &Path) {
+        self.url.resolve(base);
+        self.token.iter_mut().for_each(|token| token.resolve(base));
+    }
+
+    async fn open(&self, environment: &Environment, cx: &Context) -> Result<SharedNotifier> {
+        let url = environment.secret(&self.url, cx).await?;
+        let token = optional_secret(self.token.as_ref(), environment, cx).await?;
+        Ok(Arc::new(Ntfy::new(url, self.allow_http, token)?))
+    }
+}
 
 /// A longer message would arrive as an attached file.
 const MOST: usize = 4096;
 
 /// A topic of ntfy.
 #[derive(Debug)]
-pub(super) struct Ntfy {
+struct Ntfy {
     server: Endpoint,
     topic: String,
 }
 
 impl Ntfy {
     /// The topic whose address is `url`, such as `https://ntfy.sh/topic`.
-    pub(super) fn new(url: &Secret, allow_http: bool, token: Option<Secret>) -> Result<Self> {
-        let whole = Endpoint::new(url.clone(), allow_http)?;
-        let path = whole.url().path().trim_end_matches('/');
-        let (base, topic) = path.rsplit_once('/').unwrap_or(("", path));
+    fn new(url: Secret, allow_http: bool, token: Option<Secret>) -> Result<Self> {
+        let (mut server, topic) = Endpoint::new(url, allow_http)?.without_last_part()?;
         if topic.is_empty() {
             let message = "the secret `url` names no topic";
             return Err(Error::new(ErrorKind::InvalidInput, "notify.open", message)
                 .remedy_is("write it like https://ntfy.sh/my-topic"));
         }
-        let mut root = whole.url().clone();
-        root.set_path(&format!("{base}/"));
-        root.set_query(None);
-        let mut server = Endpoint::new(Secret::new(root.as_str()), allow_http)?;
         if let Some(token) = token {
             let bearer = Secret::new(format!("Bearer {}", token.expose()));
             server = server.header("authorization", bearer)?;
         }
-        Ok(Self { server, topic: topic.to_owned() })
+        Ok(Self { server, topic })
     }
 }
 
@@ -44,7 +71,7 @@ impl Ntfy {
 impl Notifier for Ntfy {
     async fn send(&self, notice: &Notice) -> Result<()> {
         let message = message(&self.topic, notice).to_string();
-        let sent = self.server.post(message.into_bytes(), "application/json", &[]).await;
+        let sent = self.server.post(message.into_bytes(), "application/json").await;
         // A topic is as good as a password where it has none.
         sent.map_err(|error| {
             let words = error.chain().replace(&self.topic, "***");
@@ -82,7 +109,7 @@ fn message(topic: &str, notice: &Notice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{has_shape, long, short};
+    use crate::notify::kinds::sample::{has_shape, long, short};
 
     #[test]
     fn a_message_has_the_form_of_publishing_as_json() {
@@ -109,15 +136,16 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "notify")]
     #[test]
     fn the_topic_is_the_last_part_of_the_address() {
         for (url, server, topic) in [
             ("https://ntfy.sh/alarms", "https://ntfy.sh/", "alarms"),
             ("https://x.example/ntfy/alarms/", "https://x.example/ntfy/", "alarms"),
         ] {
-            let ntfy = Ntfy::new(&Secret::new(url), false, None).unwrap();
+            let ntfy = Ntfy::new(Secret::new(url), false, None).unwrap();
             assert_eq!((ntfy.server.url().as_str(), &*ntfy.topic), (server, topic));
         }
-        assert!(Ntfy::new(&Secret::new("https://ntfy.sh/"), false, None).is_err());
+        assert!(Ntfy::new(Secret::new("https://ntfy.sh/"), false, None).is_err());
     }
 }

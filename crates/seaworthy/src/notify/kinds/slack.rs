@@ -1,26 +1,48 @@
 //! Slack: an incoming webhook, and blocks.
 
+use std::{path::Path, sync::Arc};
+
 use async_trait::async_trait;
-use seaworthy_core::Result;
+use seaworthy_core::{Context, Environment, Result, SecretRef};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{http::Endpoint, text::cut_utf16};
+use super::{NotifierKind, SharedNotifier, http::Endpoint, text::cut_utf16};
 use crate::notify::{Notice, Notifier, Occasion};
+
+/// A channel of Slack, through an incoming webhook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct SlackConfig {
+    /// Where the webhook's address is found: whoever has it can write to the channel.
+    pub url: SecretRef,
+    /// Whether the address may begin with `http://`.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+#[async_trait]
+impl NotifierKind for SlackConfig {
+    fn resolve(&mut self, base: &Path) {
+        self.url.resolve(base);
+    }
+
+    async fn open(&self, environment: &Environment, cx: &Context) -> Result<SharedNotifier> {
+        let url = environment.secret(&self.url, cx).await?;
+        Ok(Arc::new(Slack(Endpoint::new(url, self.allow_http)?)))
+    }
+}
 
 /// A channel of Slack.
 #[derive(Debug)]
-pub(super) struct Slack(Endpoint);
-
-impl Slack {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self(endpoint)
-    }
-}
+struct Slack(Endpoint);
 
 #[async_trait]
 impl Notifier for Slack {
     async fn send(&self, notice: &Notice) -> Result<()> {
-        self.0.post(message(notice).to_string().into_bytes(), "application/json", &[]).await
+        self.0.post(message(notice).to_string().into_bytes(), "application/json").await
     }
 }
 
@@ -69,7 +91,7 @@ fn message(notice: &Notice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::service::sample::{has_shape, long, short};
+    use crate::notify::kinds::sample::{has_shape, long, short};
 
     #[test]
     fn a_message_has_the_form_of_an_incoming_webhook() {

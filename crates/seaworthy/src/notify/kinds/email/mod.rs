@@ -1,0 +1,108 @@
+//! Email, through a server that takes it by SMTP.
+
+#[cfg(feature = "notify")]
+mod smtp;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use seaworthy_core::{Context, Environment, Result, SecretRef, Section};
+use serde::{Deserialize, Serialize};
+
+use super::{NotifierKind, SharedNotifier};
+
+/// Email, through a server that takes it by SMTP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[non_exhaustive]
+pub struct EmailConfig {
+    /// The server.
+    pub server: String,
+    /// Its port; that of `tls` where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// How the connection is secured.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// A file with authorities, in PEM, that are trusted besides the machine's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roots: Option<PathBuf>,
+    /// Who logs in; nobody where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Where the password is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretRef>,
+    /// Whom the message comes from.
+    pub from: String,
+    /// Whom it goes to.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub to: Vec<String>,
+}
+
+/// How a connection to a mail server is secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SmtpTls {
+    /// It begins in the open and is secured before anything is told; port 587.
+    #[default]
+    Starttls,
+    /// It is secure from the beginning; port 465.
+    Implicit,
+    /// Not at all; port 25. Without a password only.
+    None,
+}
+
+#[async_trait]
+impl NotifierKind for EmailConfig {
+    fn check(&self, section: &mut Section) {
+        if self.to.is_empty() {
+            let message = format!("{section} goes to nobody");
+            section.fault(&["to"], message, "write to = [\"ops@example.com\"]");
+        }
+        for (key, address) in
+            std::iter::once(("from", &self.from)).chain(self.to.iter().map(|to| ("to", to)))
+        {
+            if !address.contains('@') || address.contains(char::is_control) {
+                let message = format!("{address:?} in {section} is no address");
+                section.fault(&[key], message, "write it like ops@example.com");
+            }
+        }
+        match (&self.username, &self.password) {
+            (Some(_), None) => {
+                let message = format!("{section} has a name, but no password");
+                let remedy = "add password = { env = … }, or leave the name out";
+                section.fault(&["username"], message, remedy);
+            }
+            (None, Some(_)) => {
+                let message = format!("{section} has a password, but no name");
+                let remedy = "add username = \"…\", or leave the password out";
+                section.fault(&["password"], message, remedy);
+            }
+            (Some(_), Some(_)) if self.tls == SmtpTls::None => {
+                let message = format!("{section} would send its password in the open");
+                section.fault(&["tls"], message, "write tls = \"starttls\" or \"implicit\"");
+            }
+            _ => {}
+        }
+    }
+
+    fn resolve(&mut self, base: &Path) {
+        self.roots.iter_mut().for_each(|path| *path = base.join(&path));
+        self.password.iter_mut().for_each(|password| password.resolve(base));
+    }
+
+    #[cfg(feature = "notify")]
+    async fn open(&self, environment: &Environment, cx: &Context) -> Result<SharedNotifier> {
+        let password = super::optional_secret(self.password.as_ref(), environment, cx).await?;
+        Ok(std::sync::Arc::new(smtp::Email::new(self, password)?))
+    }
+
+    #[cfg(not(feature = "notify"))]
+    async fn open(&self, _: &Environment, _: &Context) -> Result<SharedNotifier> {
+        Err(super::http::unsupported())
+    }
+}
