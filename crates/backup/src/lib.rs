@@ -19,6 +19,7 @@
 //!
 //! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`,
 //! `local` and `s3` add sources, targets and sinks.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
 pub mod drill;
@@ -63,3 +64,8 @@ pub use sources::{BackupSource, PayloadKind, SourceSummary};
 #[cfg(feature = "files")]
 pub use sources::{FilesSource, FilesTarget, files::TarScanner};
 pub use state::StateFolder;
+
+/// The example of the README compiles.
+#[cfg(all(doctest, feature = "files", feature = "local"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@
 //!
 //! Feature `handshake` adds TLS handshakes that look which certificate a server shows; `schema` adds
 //! JSON Schemas for the types that the file contains.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
 mod clock;
@@ -74,3 +75,8 @@ pub mod __private {
         de::{Error as DeserializeError, MapAccess},
     };
 }
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -15,6 +15,7 @@
 //! - `command`: the commands
 //!
 //! This is the only crate with `unsafe` code. Each such block says why it is sound.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod boundary;
 mod callback;

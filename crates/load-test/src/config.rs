@@ -85,7 +85,7 @@ pub struct EndpointConfig {
     /// What is sent.
     pub body: Option<String>,
     /// What is sent as JSON, with that content type.
-    pub json: Option<toml::Value>,
+    pub json: Option<serde_json::Value>,
     /// How often it is asked for beside the others: 1.
     pub weight: Option<u32>,
     /// Its own requests a second.

@@ -23,6 +23,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
 mod body;
@@ -44,3 +45,8 @@ mod model_tests;
 pub use config::{EndpointConfig, HeaderConfig, HttpVersion, LoadConfig, Thresholds, Time};
 pub use report::{EndpointReport, Figures, Report, SecondReport, Times, Verdict};
 pub use run::{Live, LoadTest};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

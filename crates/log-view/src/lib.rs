@@ -38,6 +38,7 @@
 //! view.read(&mut Print(painter), &Context::new())?;
 //! # Ok::<(), seaworthy_core::Error>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clean;
 mod clock;
@@ -72,3 +73,8 @@ pub use source::Source;
 pub use top::{ClientCount, RouteCount, StatusCount, Top};
 pub use view::{LogSink, Summary, View};
 pub use when::parse_moment;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,7 @@
 //!
 //! Feature `schema` adds JSON Schemas for the types that the file contains, `tls` a handshake for
 //! each site to the proof.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod install;
 mod lint;
@@ -25,3 +26,8 @@ pub use lint::{Finding, lint};
 pub use model::*;
 pub use render::NginxRenderer;
 pub use target::{NEWER as NEWER_NGINX, Target, Version};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

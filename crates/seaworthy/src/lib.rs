@@ -10,6 +10,7 @@
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
 //! crates below it work without any file: see [`backup`] and [`proxy_config`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bucket;
 mod certificates;
@@ -47,3 +48,8 @@ pub use seaworthy_proxy_config as proxy_config;
 pub use seaworthy_service_config as service_config;
 pub use seaworthy_tls as tls;
 pub use status::{Status, StatusRequest};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,6 +14,7 @@
 //! is quoted.
 //!
 //! Feature `schema` adds JSON Schemas for the types that the file contains.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod calendar;
 mod control;
@@ -35,3 +36,8 @@ pub use pm2::Pm2Renderer;
 pub use release::{Deployed, Release, Releases};
 pub use systemd::{SystemdRenderer, Units};
 pub use workflow::WorkflowRenderer;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,7 @@
 //! [`local_ca`]; `rfc2136` signed DNS updates; `schema` JSON Schemas; `testing` a provider and a
 //! solver in memory with the cases that prove others. Without any there is no HTTP client and no
 //! cryptography beyond SHA-256.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod certbot;
 mod certificate;
@@ -69,3 +70,8 @@ pub use resolve::Resolver;
 #[cfg(feature = "local-ca")]
 pub use stand_in::make_stand_in;
 pub use store::{About, Glance, Store, Version};
+
+/// The example of the README compiles.
+#[cfg(all(doctest, feature = "acme"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
