@@ -98,6 +98,7 @@ impl Repository {
         }
         let fail = |kind, message: String| {
             Err(Error::new(kind, "snapshot.resolve", message)
+                .blame_request()
                 .remedy_is(format!("`seaworthy snapshots {}` lists what there is", self.job)))
         };
         let mut found = snapshots.into_iter().filter(|s| s.id.as_str().starts_with(name));
@@ -117,7 +118,7 @@ impl Repository {
 
     fn no_latest(&self, snapshots: &[SnapshotInfo]) -> Error {
         let message = format!("{} has no good snapshot in {}", self.job, self.sink);
-        let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", message);
+        let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", message).blame_request();
         let newest = |ours: bool| {
             snapshots.iter().find(|s| {
                 let is_ours = s.host.as_ref() == Some(&self.host);

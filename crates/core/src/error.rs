@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use crate::Origin;
+
 /// The result of everything in Seaworthy that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -110,9 +112,11 @@ struct Inner {
     kind: ErrorKind,
     operation: &'static str,
     message: String,
+    place: Option<Origin>,
     context: Vec<(&'static str, String)>,
     remedy: Option<String>,
     retryable: bool,
+    blames_request: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -124,9 +128,11 @@ impl Error {
             kind,
             operation,
             message: message.into(),
+            place: None,
             context: Vec::new(),
             remedy: None,
             retryable,
+            blames_request: false,
             source: None,
         }))
     }
@@ -152,6 +158,29 @@ impl Error {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.context.push((name, value.to_string()));
+        self
+    }
+
+    /// Says which part of the configuration file it is about. A part that is known already is
+    /// nearer to the fault, and stays.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<Origin>) -> Self {
+        self.0.place.get_or_insert_with(|| place.into());
+        self
+    }
+
+    /// Takes over the place and the facts of `other`, which this error replaces.
+    #[must_use]
+    pub fn with_facts_of(mut self, other: &Self) -> Self {
+        self.0.place = self.0.place.or_else(|| other.0.place.clone());
+        self.0.context.extend(other.0.context.iter().cloned());
+        self
+    }
+
+    /// Says that the request is wrong, not the machine: it names something that does not exist.
+    #[must_use]
+    pub fn blame_request(mut self) -> Self {
+        self.0.blames_request = true;
         self
     }
 
@@ -186,9 +215,20 @@ impl Error {
         self.0.operation
     }
 
-    /// The facts that were added, in order.
+    /// The part of the configuration file that it is about, where it is about one.
+    pub fn place(&self) -> Option<&Origin> {
+        self.0.place.as_ref()
+    }
+
+    /// Whether the request is wrong, not the machine: it names something that does not exist.
+    pub fn blames_request(&self) -> bool {
+        self.0.blames_request
+    }
+
+    /// The [place](Self::place), called `field`, and the facts that were added, in order.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.context.iter().map(|(name, value)| (*name, value.as_str()))
+        let place = self.0.place.iter().map(|place| ("field", place.as_str()));
+        place.chain(self.0.context.iter().map(|(name, value)| (*name, value.as_str())))
     }
 
     /// What the user can do, where it is known here or in a cause.
@@ -241,6 +281,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("operation", &self.0.operation)
             .field("message", &self.0.message)
+            .field("place", &self.0.place)
             .field("context", &self.0.context)
             .field("retryable", &self.0.retryable)
             .field("source", &self.0.source)
@@ -284,6 +325,14 @@ mod tests {
         assert!(outer.chain().starts_with("job nightly failed: cannot write a.zst: "));
         assert_eq!(outer.remedy(), Some("free some space"));
         assert_eq!(outer.kind(), ErrorKind::NoSpace);
+    }
+
+    #[test]
+    fn the_place_nearest_to_the_fault_stays() {
+        let inner = Error::new(ErrorKind::Config, "x", "y").at("site.a.root").with("line", 3);
+        let outer = Error::new(ErrorKind::Config, "x", "z").with_facts_of(&inner).at("site.a");
+        assert_eq!(outer.place().map(Origin::as_str), Some("site.a.root"));
+        assert!(outer.context().eq([("field", "site.a.root"), ("line", "3")]));
     }
 
     #[test]

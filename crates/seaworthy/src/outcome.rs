@@ -79,17 +79,13 @@ impl Outcome {
 /// The outcome of what failed with this error.
 impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
-        let asked_for_what_is_not_there = matches!(
-            error.operation(),
-            "snapshot.resolve" | "config.read" | "restore.choose" | "service.find"
-        );
         match error.kind() {
             ErrorKind::Cancelled => Self::Interrupted,
             ErrorKind::Config
             | ErrorKind::InvalidInput
             | ErrorKind::Ambiguous
             | ErrorKind::NotEmpty => Self::Wrong,
-            ErrorKind::NotFound if asked_for_what_is_not_there => Self::Wrong,
+            ErrorKind::NotFound if error.blames_request() => Self::Wrong,
             _ => Self::Failed,
         }
     }
@@ -255,6 +251,7 @@ mod tests {
     #[test]
     fn a_failure_keeps_the_shape_of_the_document() {
         let error = Error::new(ErrorKind::NotFound, "snapshot.resolve", "no such snapshot");
+        let error = error.blame_request();
         let reply = Reply::<u8>::from(error.with("job", "nightly").remedy_is("list them"));
         let json = serde_json::to_value(reply.document("show")).unwrap();
         let expected = serde_json::json!({

@@ -36,9 +36,7 @@ impl CronRenderer {
         arguments: &[&str],
         origin: &Origin,
     ) -> Result<String> {
-        let fail = |kind, message: String| {
-            Error::new(kind, "service.render", message).with("field", origin)
-        };
+        let fail = |kind, message: String| Error::new(kind, "service.render", message).at(origin);
         let zone = model.time_zone.as_ref().unwrap_or(&self.machine);
         // Every zone has the same minutes of the hour, or nearly: what runs all day long is right.
         let all_day = schedule.to_string().split_ascii_whitespace().skip(1).all(|f| f == "*");
@@ -51,7 +49,7 @@ impl CronRenderer {
             return Err(fail(ErrorKind::Unsupported, message)
                 .remedy_is("set the machine's time zone, or use systemd"));
         }
-        let fields = crontab_fields(schedule).map_err(|error| error.with("field", origin))?;
+        let fields = crontab_fields(schedule).map_err(|error| error.at(origin))?;
         let words = shell::words(&model.program).chain(arguments.iter().copied());
         let command = shell::line(words);
         no_control(&command).map_err(|why| fail(ErrorKind::InvalidInput, why.to_owned()))?;

@@ -116,7 +116,7 @@ fn app(name: &Name, service: &Service, processors: u16) -> Result<Map<String, Va
     set("listen_timeout", millis(service.starts_within()));
     if let Some(schedule) = &service.restart_schedule {
         let origin = origin.field("restart_schedule");
-        let fields = crontab_fields(schedule).map_err(|error| error.with("field", &origin))?;
+        let fields = crontab_fields(schedule).map_err(|error| error.at(&origin))?;
         set("cron_restart", json!(fields));
     }
     if let Some(file) = &service.log_file {
@@ -181,7 +181,7 @@ fn refuse(service: &Service, origin: &Origin) -> Result<()> {
     let fail = |key: &str, why: &str, remedy: &str| {
         let message = format!("{}: {why}", origin.field(key));
         Err(Error::new(ErrorKind::Unsupported, "service.render", message)
-            .with("field", origin.field(key))
+            .at(origin.field(key))
             .remedy_is(remedy))
     };
     let words = service.command.arguments();

@@ -82,7 +82,7 @@ impl<'a> Releases<'a> {
         let Some((deploy, directory)) = parts else {
             let message = format!("[service.{name}] takes no deploys");
             return Err(Error::new(ErrorKind::Config, "deploy", message)
-                .with("field", format!("service.{name}.deploy"))
+                .at(format!("service.{name}.deploy"))
                 .remedy_is(format!("write [service.{name}.deploy], if only an empty one")));
         };
         Ok(Self { name, services, deploy, folder: directory.as_str().into(), systemctl })
@@ -220,7 +220,7 @@ impl<'a> Releases<'a> {
             if !inside.is_dir() {
                 let message = format!("{} has no folder {}", from.display(), inside.display());
                 return Err(Error::new(ErrorKind::InvalidInput, "deploy", message)
-                    .with("field", format!("service.{}.deploy.inside", self.name)));
+                    .at(format!("service.{}.deploy.inside", self.name)));
             }
             let limit = self.deploy.prepare_timeout.as_duration();
             for command in &self.deploy.prepare {

@@ -23,14 +23,16 @@ impl NginxInstaller {
             missing_files(staged, path)?;
         }
         let Err(error) = self.check_files(staged, None, cx).await else { return Ok(()) };
-        if error.context().any(|(name, _)| name == "field") {
+        if error.place().is_some() {
             return Err(error);
         }
         // nginx named no line: each site alone tells which one it is.
         for file in sites(staged) {
             if let Err(alone) = self.check_files(staged, Some(&file), cx).await {
-                let origin = staged.files.get(&file).map(|f| f.origin.to_string());
-                return Err(alone.with("field", origin.unwrap_or_default()));
+                return Err(match staged.files.get(&file) {
+                    Some(file) => alone.at(&file.origin),
+                    None => alone,
+                });
             }
         }
         Err(error)
@@ -97,7 +99,7 @@ impl NginxInstaller {
             "proxy.check",
             format!("nginx at {} does not run: {}", self.binary, output.trim()),
         )
-        .with("field", "proxy.binary")
+        .at("proxy.binary")
         .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary"))
     }
 
@@ -121,7 +123,7 @@ impl NginxInstaller {
                 let message = format!("{} is not there", main.display());
                 return Ok(Some(
                     Error::new(ErrorKind::Config, "proxy.check", message)
-                        .with("field", "proxy.root")
+                        .at("proxy.root")
                         .remedy_is("set proxy.root to nginx's folder, or own_root = true"),
                 ));
             }
@@ -135,7 +137,7 @@ impl NginxInstaller {
     fn main_file_is_foreign(&self) -> Error {
         let message = format!("{} is not ours", self.main_file().display());
         Error::new(ErrorKind::AlreadyExists, "proxy.link", message)
-            .with("field", "proxy.own_root")
+            .at("proxy.own_root")
             .remedy_is("move it away, or set own_root = false and include our files there")
     }
 
@@ -217,7 +219,7 @@ fn redirected(text: &str, main: &Path, root: &Path, files: &[PathBuf]) -> Result
         let include = root.join(INCLUDE);
         let message = format!("{} does not include our files once", main.display());
         return Err(Error::new(ErrorKind::Config, "proxy.check", message)
-            .with("field", "proxy.root")
+            .at("proxy.root")
             .remedy_is(format!("write `include {};` inside its http {{ }}", include.display())));
     };
     let mut out = String::new();
@@ -258,7 +260,7 @@ fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
     let origin =
         place.and_then(|(path, line)| staged.blame(Path::new(path), line.trim().parse().ok()?));
     match origin {
-        Some(origin) => error.with("field", origin),
+        Some(origin) => error.at(origin),
         None => error,
     }
 }
@@ -280,7 +282,7 @@ fn missing_files(staged: &StagedFiles, path: &str) -> Result<()> {
     }
     let Some((name, line)) = missing else { return Ok(()) };
     Err(Error::new(ErrorKind::Config, "proxy.check", format!("{name} is not there"))
-        .with("field", file.origin_of_line(line))
+        .at(file.origin_of_line(line))
         .remedy_is("issue the certificate first, or create the file"))
 }
 

@@ -155,7 +155,7 @@ impl NginxInstaller {
         let text = CommandLine::new(script)?.run(cx, Some(LIMIT)).await.map_err(|error| {
             let message = format!("nginx at {} does not run", self.binary);
             Error::new(ErrorKind::Config, "proxy.target", message)
-                .with("field", "proxy.binary")
+                .at("proxy.binary")
                 .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary")
                 .caused_by(error)
         })?;

@@ -96,7 +96,7 @@ fn must_be_its_site(served: &Served, answer: Result<String>) -> Result<()> {
     let field = || format!("site.{}.hosts", served.site);
     let answer = match answer {
         Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
-        Err(error) => return Err(error.with("field", field())),
+        Err(error) => return Err(error.at(field())),
         Ok(answer) => answer,
     };
     if answer.starts_with("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 421") {
@@ -104,5 +104,5 @@ fn must_be_its_site(served: &Served, answer: Result<String>) -> Result<()> {
     }
     let first = answer.lines().next().unwrap_or("nothing").to_owned();
     let message = format!("{} is not answered by its site: {first}", served.host);
-    Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message).with("field", field()))
+    Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message).at(field()))
 }

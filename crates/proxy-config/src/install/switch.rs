@@ -42,14 +42,12 @@ impl Web {
             [] => {
                 let message = format!("{origin} has no upstream with pools");
                 return Err(Error::new(ErrorKind::InvalidInput, "proxy.switch", message)
-                    .with("field", origin)
+                    .at(origin)
                     .remedy_is("write `pools` and `active` in its [upstream.…]"));
             }
             _ => {
                 let message = format!("{origin} has more than one upstream with pools");
-                return Err(
-                    Error::new(ErrorKind::Ambiguous, "proxy.switch", message).with("field", origin)
-                );
+                return Err(Error::new(ErrorKind::Ambiguous, "proxy.switch", message).at(origin));
             }
         };
         if let Some(upstream) = self.upstreams.get_mut(&name) {

@@ -71,7 +71,7 @@ impl Web {
                 "proxy.check",
                 format!("{field} needs {need}; this is nginx {}", target.version),
             )
-            .with("field", origin.field(field))
+            .at(origin.field(field))
         };
         if !target.since(1, 18, 0) {
             return Err(too_old("type", "nginx 1.18 or later").remedy_is(NEWER));
@@ -306,5 +306,5 @@ impl Web {
 
 fn wrong(origin: &Origin, message: impl Into<String>) -> Error {
     let message = format!("{origin}: {}", message.into());
-    Error::new(ErrorKind::Config, "proxy.check", message).with("field", origin)
+    Error::new(ErrorKind::Config, "proxy.check", message).at(origin)
 }

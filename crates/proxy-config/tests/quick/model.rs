@@ -18,7 +18,7 @@ fn refused(text: &str, target: Target) -> Error {
 fn assert_refused(text: &str, field: &str, word: &str) {
     let error = refused(text, target(VERSIONS[1]));
     assert_eq!(error.kind(), ErrorKind::Config);
-    let place = error.context().find(|(name, _)| *name == "field").map(|(_, place)| place);
+    let place = error.place().map(|place| place.as_str());
     assert_eq!(place, Some(field), "{error:?}");
     let said = format!("{error}; {}", error.remedy().unwrap_or_default());
     assert!(said.contains(word), "no {word:?} in {said}");

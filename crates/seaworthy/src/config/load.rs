@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use seaworthy_core::{Error, ErrorKind, Name, Named, Result, SecretRef, Section};
+use seaworthy_core::{Error, ErrorKind, Name, Named, Origin, Result, SecretRef, Section};
 use serde::Deserialize;
 use toml::{
     Spanned,
@@ -43,7 +43,10 @@ impl Config {
     /// [`ErrorKind::Config`] for a file that is wrong, with line and column; that of the operating
     /// system for one that cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let fail = |e| Error::io("config.read", format!("cannot read {}", path.display()), e);
+        let fail = |e| {
+            let message = format!("cannot read {}", path.display());
+            Error::io("config.read", message, e).blame_request()
+        };
         let size = std::fs::metadata(path).map_err(fail)?.len();
         if size > MAX_FILE {
             let message = format!("{} is too large for a configuration file", path.display());
@@ -190,9 +193,9 @@ impl<'t> Reader<'t> {
         place(self.root, path)
     }
 
-    /// Adds `error`, which is about the part of the file that its fact `field` names.
+    /// Adds `error`, which is about the part of the file that it is [at](Error::place).
     pub(super) fn add(&mut self, error: &Error) {
-        let field = error.context().find(|(name, _)| *name == "field").map_or("", |(_, f)| f);
+        let field = error.place().map_or("", Origin::as_str);
         let place = self.place(&super::source::parts_of(field, self.root));
         let mut problem = Problem::new(place, error.to_string());
         problem.remedy = error.remedy().map(Into::into);

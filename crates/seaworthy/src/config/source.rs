@@ -46,10 +46,9 @@ impl Config {
     /// the file such as `site.api.routes[0].path`. An error about the configuration is shown with
     /// that line; any other one keeps its words, and tells the place as facts.
     pub fn locate(&self, error: Error) -> Error {
-        let field = error.context().find(|(name, _)| *name == "field");
-        let Some(field) = field.map(|(_, value)| value.to_owned()) else { return error };
+        let Some(field) = error.place().cloned() else { return error };
         let Ok(root) = DeTable::parse(&self.source.text) else { return error };
-        let parts = parts_of(&field, root.get_ref());
+        let parts = parts_of(field.as_str(), root.get_ref());
         let span = load::place(root.get_ref(), &parts);
         if error.kind() != ErrorKind::Config {
             let (line, column) = problem::line_and_column(&self.source.text, span.start);
@@ -62,7 +61,7 @@ impl Config {
         let mut found = Problem::new(span, error.chain());
         found.remedy = error.remedy().map(Into::into);
         let located = problem::into_error(&self.source.path, &self.source.text, vec![found]);
-        error.context().fold(located, |located, (name, value)| located.with(name, value))
+        located.with_facts_of(&error)
     }
 }
 

@@ -35,7 +35,7 @@ impl Config {
         let path = |path: &Path| {
             FilePath::new(path.to_string_lossy()).map_err(|error| {
                 Error::new(ErrorKind::Config, "config.read", error.to_string())
-                    .with("field", format!("certificate.{name}"))
+                    .at(format!("certificate.{name}"))
             })
         };
         Ok(CertificateFiles::new(path(&chain)?, path(&key)?))

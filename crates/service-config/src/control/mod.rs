@@ -93,7 +93,8 @@ impl Services {
                 [] => "the file has no services".to_owned(),
                 known => format!("the services are {}", known.join(", ")),
             };
-            return Err(Error::new(ErrorKind::NotFound, "service.find", message).remedy_is(remedy));
+            let error = Error::new(ErrorKind::NotFound, "service.find", message);
+            return Err(error.blame_request().remedy_is(remedy));
         };
         let all = self.services.iter().flat_map(|(_, service)| service.ports(self.processors));
         let others = all.collect();
@@ -257,7 +258,7 @@ impl Control<'_> {
             if state == "failed" || begun.elapsed() > limit {
                 let message = format!("{unit} does not become well: {why}");
                 return Err(Error::new(ErrorKind::Unavailable, "service.wait", message)
-                    .with("field", origin.field("health"))
+                    .at(origin.field("health"))
                     .remedy_is(format!("`journalctl -u {unit} -n 50` may say why")));
             }
             tokio::time::sleep(PAUSE).await;

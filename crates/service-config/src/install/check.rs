@@ -83,7 +83,7 @@ fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
         Some(word)
     };
     match by_line.or_else(by_file) {
-        Some(origin) => error.with("field", origin),
+        Some(origin) => error.at(origin),
         None => error,
     }
 }

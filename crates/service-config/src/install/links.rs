@@ -21,7 +21,7 @@ pub(super) fn check(folder: &Path, place: &Generations, files: &FileSet) -> Resu
         if taken {
             let message = format!("{} is there and not ours", path.display());
             return Err(Error::new(ErrorKind::AlreadyExists, "service.link", message)
-                .with("field", &file.origin)
+                .at(&file.origin)
                 .remedy_is("move it away, or give the service another name"));
         }
     }

@@ -22,9 +22,7 @@ impl Fault {
     pub(crate) fn into_error(self) -> Error {
         let origin = self.path.iter().fold(Origin::new("service"), |origin, key| origin.field(key));
         let message = format!("{origin}: {}", self.message);
-        Error::new(ErrorKind::Config, "service.check", message)
-            .with("field", origin)
-            .remedy_is(self.remedy)
+        Error::new(ErrorKind::Config, "service.check", message).at(origin).remedy_is(self.remedy)
     }
 }
 

@@ -114,7 +114,7 @@ impl Unit {
                     no_control(reason).map_err(|why| refused(reason, why))?;
                     text.push_str(&format!("# {reason}\n"));
                 }
-                let value = print(&entry.value).map_err(|error| error.with("field", origin))?;
+                let value = print(&entry.value).map_err(|error| error.at(origin))?;
                 lines.insert(text.lines().count() + 1, origin.clone());
                 text.push_str(&format!("{}={value}\n", entry.key));
             }

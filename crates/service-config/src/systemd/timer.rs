@@ -18,8 +18,8 @@ pub(super) fn timer(
     model: &Services,
     origin: &Origin,
 ) -> Result<RenderedFile> {
-    let lines = on_calendar(schedule, model.time_zone.as_ref())
-        .map_err(|error| error.with("field", origin))?;
+    let lines =
+        on_calendar(schedule, model.time_zone.as_ref()).map_err(|error| error.at(origin))?;
     let mut entries = Vec::new();
     for (i, line) in lines.into_iter().enumerate() {
         let entry = Entry::new("OnCalendar", line).of(origin.clone());

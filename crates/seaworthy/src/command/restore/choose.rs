@@ -142,5 +142,6 @@ fn is_globals(records: Records) -> Result<bool> {
 }
 
 fn fail<T>(message: String, remedy: String) -> Result<T> {
-    Err(Error::new(ErrorKind::NotFound, "restore.choose", message).remedy_is(remedy))
+    let error = Error::new(ErrorKind::NotFound, "restore.choose", message);
+    Err(error.blame_request().remedy_is(remedy))
 }

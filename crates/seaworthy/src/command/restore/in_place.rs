@@ -31,6 +31,7 @@ impl Seaworthy {
             let source = config.sources.get(one.source.as_str()).ok_or_else(|| {
                 let message = format!("the file does not say where {} belongs", one.source);
                 Error::new(ErrorKind::NotFound, "restore.choose", message)
+                    .blame_request()
                     .remedy_is("restore it to a folder with --to")
             })?;
             if let SourceConfig::Postgres(postgres) = source {
