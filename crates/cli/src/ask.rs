@@ -54,10 +54,7 @@ pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPar
 }
 
 /// Asks on the terminal whether the restore may go on; without a terminal it may not.
-pub(crate) fn confirm(intent: &RestoreIntent, yes: bool) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
+pub(crate) fn confirm(intent: &RestoreIntent) -> Result<()> {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
         let message = "a restore in place replaces data, and there is no terminal to ask on";

@@ -13,7 +13,7 @@ use seaworthy_load_test::{
     HeaderConfig, HttpVersion, LoadConfig, LoadTest, Report as LoadReport, Time, Verdict,
 };
 
-use crate::{output::LoadTestReport, run::Finish, terminal::Terminal};
+use crate::{finish::Finish, output::LoadTestReport, terminal::Terminal};
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadTestArguments {
@@ -76,7 +76,7 @@ pub(crate) async fn run(
     finish: &Finish<'_>,
     cx: &Context,
 ) -> Outcome {
-    let reply = match test(&arguments, finish.terminal(), cx).await {
+    let reply = match test(&arguments, finish.terminal, cx).await {
         Ok(report) => {
             let mut outcome = match report.verdict {
                 Verdict::Pass => Outcome::Done,

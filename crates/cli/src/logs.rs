@@ -18,9 +18,9 @@ use seaworthy_log_view::{
 use serde::Serialize;
 
 use crate::{
-    arguments::{Global, When},
+    finish::Finish,
+    global::{Global, When},
     output::Report,
-    run::Finish,
 };
 
 /// How many routes and addresses `--top` lists where no number is given.
@@ -145,7 +145,7 @@ pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &C
         }
         Ok(Done::Listed(listed)) => finish.with(with_losses(listed)),
         Ok(Done::Read(Ok(summary))) => {
-            let terminal = finish.terminal();
+            let terminal = finish.terminal;
             if summary.records == 0 && everything_of_the_journal && !terminal.quiet {
                 terminal.warning(
                     "the journal is empty, or only root and the group systemd-journal may read it",

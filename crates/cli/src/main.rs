@@ -3,44 +3,36 @@
 
 mod arguments;
 mod ask;
-mod cert;
-mod cert_arguments;
 mod events;
+mod finish;
+mod global;
 mod load_test;
+mod local;
 mod logs;
 mod output;
 mod progress;
 mod run;
-mod service;
+mod show;
 mod signals;
-mod snapshot_arguments;
 mod status;
 mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
-use seaworthy::{
-    Outcome, Reply,
-    core::{Error, ErrorKind},
-};
+use seaworthy::{Outcome, Reply, core::Error};
 
-use arguments::Arguments;
 use terminal::Terminal;
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
-    let parsed = Arguments::command()
-        .try_get_matches_from(&words)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = match parsed {
-        Ok(arguments) => arguments,
+    let (arguments, more) = match arguments::parse(&words) {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error, words.iter().any(|word| word == "--json")),
     };
     let terminal = Terminal::new(&arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run::run(arguments, &terminal)),
+        Ok(runtime) => runtime.block_on(run::run(arguments, more, &terminal)),
         Err(e) => {
             let error = Error::io("start", "cannot start the runtime", e);
             terminal.error(&error);
@@ -55,10 +47,7 @@ fn usage(error: &clap::Error, json: bool) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
     let asked_for = matches!(error.kind(), DisplayHelp | DisplayVersion);
     if json && !asked_for {
-        let text = error.render().to_string();
-        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        let wrong = Error::new(ErrorKind::InvalidInput, "command_line", message);
-        let reply = Reply::<()>::from(wrong);
+        let reply = Reply::<()>::from(arguments::wrong(error));
         let _ = output::print_document(&reply.document(""));
         return ExitCode::from(Outcome::Wrong.exit_code());
     }

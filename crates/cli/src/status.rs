@@ -12,12 +12,16 @@ use seaworthy::{
     core::{Context, Error, ErrorKind, Span, durable},
 };
 
-use crate::{output, run::Finish};
+use crate::{
+    arguments::{self, Additions},
+    finish::{Finish, Printer},
+    output,
+};
 
 /// A web server reads the page as another user.
 const PAGE_MODE: u32 = 0o644;
 
-/// How everything does.
+/// What the terminal adds to `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Look again and again, until Ctrl-C
@@ -32,30 +36,30 @@ pub(crate) struct StatusArguments {
     /// Write a page to this file, whole or not at all
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Also the backups of other machines that store in the same sinks
-    #[arg(long)]
-    all_hosts: bool,
 }
 
 pub(crate) async fn run(
-    arguments: StatusArguments,
-    seaworthy: &Seaworthy,
-    finish: &Finish<'_>,
-    cx: &Context,
+    request: &StatusRequest,
+    more: &Additions,
+    printer: &Printer<'_>,
 ) -> Outcome {
-    let request = StatusRequest { all_hosts: arguments.all_hosts };
+    let Printer { seaworthy, finish, cx } = *printer;
+    let arguments = match more.get::<StatusArguments>() {
+        Ok(arguments) => arguments,
+        Err(error) => return finish.failed(arguments::wrong(&error)),
+    };
     if arguments.watch {
-        return watch(&arguments, seaworthy, &request, finish, cx).await;
+        return watch(&arguments, seaworthy, request, finish, cx).await;
     }
-    if arguments.prometheus && finish.terminal().json {
+    if arguments.prometheus && finish.terminal.json {
         return finish.with(refused("metrics are no JSON document"));
     }
-    let reply = seaworthy.status(&request, cx).await;
+    let reply = seaworthy.status(request, cx).await;
     let Some(status) = &reply.result else { return finish.with(reply) };
     if arguments.prometheus {
         return match output::print_text(&status.prometheus()) {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-                finish.terminal().error(&Error::io("print", "cannot write the metrics", e));
+                finish.terminal.error(&Error::io("print", "cannot write the metrics", e));
                 Outcome::Failed
             }
             _ => reply.outcome,
@@ -66,7 +70,7 @@ pub(crate) async fn run(
         if let Err(error) = durable::write_file(file, page.as_bytes(), PAGE_MODE) {
             return finish.with(reply.with_error(Some(error)));
         }
-        if !finish.terminal().json {
+        if !finish.terminal.json {
             return reply.outcome;
         }
     }
@@ -86,7 +90,7 @@ async fn watch(
     finish: &Finish<'_>,
     cx: &Context,
 ) -> Outcome {
-    if finish.terminal().json {
+    if finish.terminal.json {
         return finish.with(refused("--json prints one document, and what is watched has no end"));
     }
     let every = arguments.every.as_duration().max(Duration::from_secs(1));

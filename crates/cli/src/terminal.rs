@@ -8,7 +8,7 @@ use std::{
 
 use seaworthy::core::Error;
 
-use crate::arguments::{Global, When};
+use crate::global::{Global, When};
 
 /// How to speak to people.
 #[derive(Clone, Copy, Debug)]

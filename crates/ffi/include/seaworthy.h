@@ -548,49 +548,6 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a trigger that nobody has pulled.
- *
- * `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; what is put there is the
- * caller's to free. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
- *
- * The contract:
- * Pointers are NULL or may be written to.
- */
-int32_t sw_cancel_new(struct sw_cancel **out,
-                      struct sw_error **error);
-
-/**
- * Asks every call that `cancel` was given to to stop. More than once does nothing more. The call
- * itself then answers SW_E_CANCELLED, unless it was done before.
- *
- * Any thread, at any time; also inside a callback. Not from a signal handler. Answers SW_E_NULL.
- *
- * The contract:
- * `cancel` is NULL or a living trigger.
- */
-int32_t sw_cancel_trigger(const struct sw_cancel *cancel);
-
-/**
- * Whether `cancel` was triggered: 1 or 0.
- *
- * Any thread; not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
- *
- * The contract:
- * `cancel` is NULL or a living trigger; `out` is NULL or may be written to.
- */
-int32_t sw_cancel_is_triggered(const struct sw_cancel *cancel, int32_t *out);
-
-/**
- * Frees `cancel`. NULL does nothing. A call that it was given to goes on and can no longer be stopped.
- *
- * Any thread, but only one.
- *
- * The contract:
- * `cancel` is NULL or a living trigger, and nobody uses it any more.
- */
-void sw_cancel_free(struct sw_cancel *cancel);
-
-/**
  * Runs backup jobs, one after another.
  *
  * `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names, all of them where
@@ -618,7 +575,8 @@ int32_t sw_backup(const struct sw_ctx *ctx,
 /**
  * Lists snapshots, newest first, per job and sink.
  *
- * `request` has `jobs`, as with `sw_backup`. The document is that of `seaworthy snapshots --json`. Ownership,
+ * `request` has `jobs`, as with `sw_backup`, and `host`, another machine, by its name or id, whose snapshots
+ * are meant in place of this one's. The document is that of `seaworthy snapshots --json`. Ownership,
  * threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -635,7 +593,7 @@ int32_t sw_snapshots(const struct sw_ctx *ctx,
  * Shows what one snapshot holds.
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
- * `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none. The document is
+ * `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none, and `host`, as with `sw_snapshots`. The document is
  * that of `seaworthy show --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -653,7 +611,7 @@ int32_t sw_show(const struct sw_ctx *ctx,
  *
  * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
  * `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
- * `rebuild_index`; and `identity`, as with `sw_show`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
+ * `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with `sw_snapshots`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
  * those of `sw_backup`; SW_E_FINDINGS where something is damaged.
  *
  * The contract:
@@ -704,37 +662,6 @@ int32_t sw_cert(const struct sw_ctx *ctx,
                 struct sw_error **error);
 
 /**
- * Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 looks where the program does) without
- * opening anything that it names.
- *
- * `*document` is that of `seaworthy config check --json`, owned by the caller. `document` and `error` may
- * be NULL; what is put there is the caller's to free. Any thread, but not inside a callback. Answers
- * SW_E_CONFIG for a file that is wrong, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
- * SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
- *
- * The contract:
- * Pointers are valid for what is said above.
- */
-int32_t sw_config_check(const char *path,
-                        size_t path_len,
-                        struct sw_string **document,
-                        struct sw_error **error);
-
-/**
- * The JSON Schema of the file (SW_SCHEMA_CONFIG) or of the documents (SW_SCHEMA_DOCUMENT).
- *
- * `*schema` is owned by the caller. `error` may be NULL; what is put there is the caller's to free. Any
- * thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number, SW_E_NULL,
- * SW_E_REENTRANT, SW_E_PANIC.
- *
- * The contract:
- * Pointers are NULL or may be written to.
- */
-int32_t sw_schema(uint32_t which,
-                  struct sw_string **schema,
-                  struct sw_error **error);
-
-/**
  * Tries each part of the configuration for real, and says what to do about what does not work.
  *
  * `request` has `notify`: whether each notifier is sent a test message. The document is that of
@@ -756,8 +683,8 @@ int32_t sw_doctor(const struct sw_ctx *ctx,
  * what came of it.
  *
  * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty; `sink`,
- * to take them from that one; and `identity`, files with private keys, those that SEAWORTHY_IDENTITY
- * names where there are none. The document is that of `seaworthy drill --json`. Ownership, threads and
+ * to take them from that one; `identity`, files with private keys, those that SEAWORTHY_IDENTITY
+ * names where there are none; and `host`, as with `sw_snapshots`. The document is that of `seaworthy drill --json`. Ownership, threads and
  * errors are those of `sw_backup`; SW_E_FINDINGS where something differs.
  *
  * The contract:
@@ -773,7 +700,7 @@ int32_t sw_drill(const struct sw_ctx *ctx,
 /**
  * Applies the retention policy of jobs, in each of their sinks, with a reason for each decision.
  *
- * `request` has `jobs`, as with `sw_backup`, and `dry_run`. The document is that of
+ * `request` has `jobs`, as with `sw_backup`, `dry_run`, and `host`, as with `sw_snapshots`. The document is that of
  * `seaworthy prune --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -818,46 +745,6 @@ int32_t sw_unpin(const struct sw_ctx *ctx,
                  struct sw_error **error);
 
 /**
- * Decides which snapshots a policy would keep, and why. Touches nothing and needs no context.
- *
- * `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone`, UTC where nothing is said;
- * `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and where it matters `pinned`,
- * `kind`, `state` and `host`, as `sw_snapshots` lists them; and `host`, whose snapshots it is about, the
- * first one's where nothing is said. `*document` is owned by the caller:
- * `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` among the usual members. `document` and
- * `error` may be NULL; what is put there is the caller's to free.
- *
- * Any thread, but not inside a callback. Answers SW_E_REQUEST, also for rules that would keep nothing,
- * SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
- *
- * The contract:
- * Pointers are valid for what is said above.
- */
-int32_t sw_plan_retention(const char *request,
-                          size_t request_len,
-                          struct sw_string **document,
-                          struct sw_error **error);
-
-/**
- * Makes a key pair. Needs no context.
- *
- * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
- * new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
- * half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
- * `error` may be NULL; what is put there is the caller's to free.
- *
- * Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
- * cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
- *
- * The contract:
- * Pointers are valid for what is said above.
- */
-int32_t sw_keygen(const char *request,
-                  size_t request_len,
-                  struct sw_string **document,
-                  struct sw_error **error);
-
-/**
  * Renders, checks, compares and installs nginx's configuration.
  *
  * `request` has `command` and what belongs to it; the document is that of `seaworthy proxy COMMAND --json`:
@@ -881,7 +768,7 @@ int32_t sw_proxy(const struct sw_ctx *ctx,
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
  * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
- * `identity`, as with `sw_show`. A restore in place also needs
+ * `identity` and `host`, as with `sw_show`. A restore in place also needs
  * `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
  * and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
  * errors are those of `sw_backup`.
@@ -968,6 +855,120 @@ int32_t sw_apply(const struct sw_ctx *ctx,
                  const struct sw_call *call,
                  struct sw_string **document,
                  struct sw_error **error);
+
+/**
+ * Makes a trigger that nobody has pulled.
+ *
+ * `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; what is put there is the
+ * caller's to free. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
+ *
+ * The contract:
+ * Pointers are NULL or may be written to.
+ */
+int32_t sw_cancel_new(struct sw_cancel **out,
+                      struct sw_error **error);
+
+/**
+ * Asks every call that `cancel` was given to to stop. More than once does nothing more. The call
+ * itself then answers SW_E_CANCELLED, unless it was done before.
+ *
+ * Any thread, at any time; also inside a callback. Not from a signal handler. Answers SW_E_NULL.
+ *
+ * The contract:
+ * `cancel` is NULL or a living trigger.
+ */
+int32_t sw_cancel_trigger(const struct sw_cancel *cancel);
+
+/**
+ * Whether `cancel` was triggered: 1 or 0.
+ *
+ * Any thread; not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
+ *
+ * The contract:
+ * `cancel` is NULL or a living trigger; `out` is NULL or may be written to.
+ */
+int32_t sw_cancel_is_triggered(const struct sw_cancel *cancel, int32_t *out);
+
+/**
+ * Frees `cancel`. NULL does nothing. A call that it was given to goes on and can no longer be stopped.
+ *
+ * Any thread, but only one.
+ *
+ * The contract:
+ * `cancel` is NULL or a living trigger, and nobody uses it any more.
+ */
+void sw_cancel_free(struct sw_cancel *cancel);
+
+/**
+ * Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 looks where the program does) without
+ * opening anything that it names.
+ *
+ * `*document` is that of `seaworthy config check --json`, owned by the caller. `document` and `error` may
+ * be NULL; what is put there is the caller's to free. Any thread, but not inside a callback. Answers
+ * SW_E_CONFIG for a file that is wrong, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
+ * SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_config_check(const char *path,
+                        size_t path_len,
+                        struct sw_string **document,
+                        struct sw_error **error);
+
+/**
+ * The JSON Schema of the file (SW_SCHEMA_CONFIG) or of the documents (SW_SCHEMA_DOCUMENT).
+ *
+ * `*schema` is owned by the caller. `error` may be NULL; what is put there is the caller's to free. Any
+ * thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number, SW_E_NULL,
+ * SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are NULL or may be written to.
+ */
+int32_t sw_schema(uint32_t which,
+                  struct sw_string **schema,
+                  struct sw_error **error);
+
+/**
+ * Decides which snapshots a policy would keep, and why. Touches nothing and needs no context.
+ *
+ * `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone`, UTC where nothing is said;
+ * `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and where it matters `pinned`,
+ * `kind`, `state` and `host`, as `sw_snapshots` lists them; and `host`, whose snapshots it is about, the
+ * first one's where nothing is said. `*document` is owned by the caller:
+ * `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` among the usual members. `document` and
+ * `error` may be NULL; what is put there is the caller's to free.
+ *
+ * Any thread, but not inside a callback. Answers SW_E_REQUEST, also for rules that would keep nothing,
+ * SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_plan_retention(const char *request,
+                          size_t request_len,
+                          struct sw_string **document,
+                          struct sw_error **error);
+
+/**
+ * Makes a key pair. Needs no context.
+ *
+ * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
+ * new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
+ * half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
+ * `error` may be NULL; what is put there is the caller's to free.
+ *
+ * Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
+ * cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
+ *
+ * The contract:
+ * Pointers are valid for what is said above.
+ */
+int32_t sw_keygen(const char *request,
+                  size_t request_len,
+                  struct sw_string **document,
+                  struct sw_error **error);
 
 /**
  * Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 looks where the program

@@ -10,6 +10,7 @@ use std::{
 use futures_util::FutureExt;
 use seaworthy::{
     Outcome, Reply, Seaworthy,
+    command::{Answer, Dispatch, Frontend, Request},
     core::{Cancel, Context, Error},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -52,33 +53,43 @@ impl Finished {
     }
 }
 
-/// Reads the request, runs `work` with it, and answers with the document about the command `name`.
+/// Runs requests, and writes their documents down.
+pub(crate) struct Writer {
+    seaworthy: Arc<Seaworthy>,
+    cx: Context,
+}
+
+impl Frontend for Writer {
+    type Output = Finished;
+}
+
+impl<R: Request> Answer<R> for Writer {
+    async fn answer(&self, request: R) -> Finished {
+        Finished::new(R::NAME, request.run(&self.seaworthy, &self.cx).await)
+    }
+}
+
+/// Reads a request, or one of several, runs it, and answers with its document.
 ///
 /// # Safety
 /// The arguments are as `sw_backup` wants them.
-pub(crate) unsafe fn command<R, T, F>(
-    arguments: Arguments,
-    name: &'static str,
-    work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F + Send + 'static,
-) -> i32
+pub(crate) unsafe fn command<R>(arguments: Arguments) -> i32
 where
-    R: DeserializeOwned + Send + 'static,
-    T: Serialize + Send + 'static,
-    F: Future<Output = Reply<T>> + Send + 'static,
+    R: DeserializeOwned + Dispatch<Writer> + 'static,
 {
-    let named = move |seaworthy, request, cx| {
-        let work = work(seaworthy, request, cx);
-        async move { Finished::new(name, work.await) }
+    let work = |seaworthy, request: R, cx| async move {
+        let writer = Writer { seaworthy, cx };
+        request.dispatch(&writer).await
     };
     // SAFETY: as this function's.
-    unsafe { commands(arguments, named) }
+    unsafe { call(arguments, work) }
 }
 
-/// The same for several commands, of which the request says which one is meant.
+/// Reads what is asked for, runs `work` with it, and answers with the document that it gives.
 ///
 /// # Safety
 /// That of [`command`].
-pub(crate) unsafe fn commands<R, F>(
+unsafe fn call<R, F>(
     arguments: Arguments,
     work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F + Send + 'static,
 ) -> i32
@@ -263,9 +274,9 @@ mod tests {
             };
             // SAFETY: the context lives, and the others may be NULL.
             unsafe {
-                command(arguments, "test", move |_, _: serde_json::Value, _| async move {
+                call(arguments, move |_, _: serde_json::Value, _| async move {
                     assert!(!panics, "as the test wants it");
-                    Reply::new(1, Outcome::Done)
+                    Finished::new("test", Reply::new(1, Outcome::Done))
                 })
             }
         };

@@ -100,6 +100,7 @@ impl RenewalHint {
 
 /// Why a certificate is revoked (RFC 5280, section 5.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RevocationReason {

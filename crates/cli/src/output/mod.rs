@@ -37,6 +37,24 @@ use crate::terminal::neutral;
 pub(crate) trait Report {
     /// Writes it, line by line.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// What is probably not meant, beside the result.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether there was nothing to do, which `--quiet` does not mention: cron sends every line by
+    /// mail.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+}
+
+/// What could not begin has no result.
+impl Report for () {
+    fn write(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Prints `result` for people.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use seaworthy::command::{
-    ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, ProxyApplyResult, ProxyCheckResult,
-    ProxyDiffResult, ProxyRenderResult, ProxySwitchResult,
+    ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, LintFinding, ProxyApplyResult,
+    ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchResult,
 };
 
 use super::{Report, count};
@@ -28,6 +28,10 @@ impl Report for ProxyRenderResult {
             out.write_all(file.content.as_bytes())?;
         }
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        warnings(&self.findings)
     }
 }
 
@@ -90,6 +94,10 @@ impl Report for ProxyApplyResult {
         }
         write_chosen(&self.chosen, out)
     }
+
+    fn warnings(&self) -> Vec<String> {
+        warnings(&self.findings)
+    }
 }
 
 impl Report for ProxySwitchResult {
@@ -101,6 +109,14 @@ impl Report for ProxySwitchResult {
         }
         Ok(())
     }
+}
+
+fn warnings(findings: &[LintFinding]) -> Vec<String> {
+    let line = |finding: &LintFinding| {
+        let LintFinding { field, message, rule, .. } = finding;
+        format!("{field}: {message} ({rule})")
+    };
+    findings.iter().map(line).collect()
 }
 
 fn write_change(change: &FileChange, out: &mut dyn Write) -> io::Result<()> {

@@ -29,6 +29,10 @@ impl Report for RunResult {
             None => Ok(()),
         }
     }
+
+    fn is_nothing(&self) -> bool {
+        self.tasks.is_empty()
+    }
 }
 
 fn write_overdue(result: &RunResult, out: &mut dyn Write) -> io::Result<()> {

@@ -44,7 +44,11 @@ fn generated() -> String {
     };
     config.export.rename =
         NAMES.iter().map(|(rust, c)| ((*rust).to_owned(), (*c).to_owned())).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("table.rs");
+    fs::write(&table, functions_of_the_table()).unwrap();
     let header = cbindgen::Builder::new()
+        .with_src(table)
         .with_crate(env!("CARGO_MANIFEST_DIR"))
         .with_config(config)
         .generate()
@@ -52,6 +56,23 @@ fn generated() -> String {
     let mut text = Vec::new();
     header.write(&mut text);
     String::from_utf8(text).unwrap().replace("# Safety\n", "The contract:\n")
+}
+
+/// The functions of the table of commands, written out: cbindgen expands no macros.
+fn functions_of_the_table() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/command/mod.rs");
+    let source = fs::read_to_string(file).unwrap();
+    let (_, template) = source.split_once("pub unsafe extern \"C\" fn $name").unwrap();
+    let (signature, _) = template.split_once('{').unwrap();
+    let (_, table) = source.split_once("\ncommands! {\n").unwrap();
+    let (table, _) = table.split_once("\n}\n").unwrap();
+    let line = |line: &str| match line.trim().split_once(" => ") {
+        Some((name, _)) if name.starts_with("sw_") => {
+            format!("#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {name}{signature}{{ 0 }}\n")
+        }
+        _ => format!("{}\n", line.trim()),
+    };
+    table.lines().map(line).collect()
 }
 
 #[test]

@@ -60,8 +60,7 @@ impl Machine {
 }
 
 fn field(error: &seaworthy_core::Error) -> String {
-    let mut facts = error.context().filter(|(name, _)| *name == "field");
-    facts.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
+    error.place().map(ToString::to_string).unwrap_or_default()
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use seaworthy_backup::{BackupReport, Prune, PruneReport, config::SourceConfig};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::request;
 use crate::{
     ErrorDocument, Outcome, Reply, Seaworthy,
     notify::{self, Delivery, Heard, Occasion, SubjectKind},
@@ -11,15 +12,24 @@ use crate::{
 };
 
 /// What `backup` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct BackupRequest {
-    /// The jobs; all of them where none is named.
+    /// The jobs; all of them when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
-    /// Stores nothing and says what would be done.
+    /// Store nothing and say what would be done.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Takes a suspect result as good.
+    /// Take what looks suspicious, such as an empty source, as right.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub accept: bool,
 }
+
+request!(BackupRequest, "backup", backup -> BackupResult);
 
 /// What `backup` did.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -8,9 +8,9 @@ use seaworthy_backup::{
     sources::postgres::{ConnectOptions, ThrowAwayServer},
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+use super::{IdentityFiles, OfHost, SnapshotName, parts::jobs_of, request};
 use crate::{
     Outcome, Reply, Seaworthy, database,
     keys::Purpose,
@@ -18,13 +18,29 @@ use crate::{
 };
 
 /// What `drill` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct DrillRequest {
-    /// The snapshots; the latest of each job where none is named.
+    /// The snapshots; the latest of each job when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshots: Vec<SnapshotName>,
-    /// From this sink; the first one that has the snapshot where none is named.
+    /// From this sink; by default from the first one that has the snapshot.
+    #[cfg_attr(feature = "clap", arg(long, help = "From this sink"))]
     pub sink: Option<Name>,
+    /// What encrypted snapshots are read with.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub identities: IdentityFiles,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
 }
+
+request!(DrillRequest, "drill", drill -> DrillResult);
 
 /// What `drill` found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -55,6 +71,14 @@ impl Seaworthy {
     /// Tries snapshots out and keeps what was found beside them. A failed drill makes a snapshot
     /// damaged, until another one goes well.
     pub async fn drill(&self, request: &DrillRequest, cx: &Context) -> Reply<DrillResult> {
+        let (keys, jobs) = (Some(&request.identities), jobs_of(&request.snapshots));
+        match self.looking(keys, &request.host, &jobs, cx).await {
+            Ok(looking) => looking.drill_all(request, cx).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn drill_all(&self, request: &DrillRequest, cx: &Context) -> Reply<DrillResult> {
         let mut result = DrillResult::default();
         let mut failed = None;
         let names = if request.snapshots.is_empty() {

@@ -10,21 +10,54 @@ use std::{
 
 use seaworthy_backup::{encryption::Identities, signing::SigningKey};
 use seaworthy_core::{Error, ErrorKind, Result, durable};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "clap")]
+use super::flags;
 use crate::Reply;
 
 /// What `keygen` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct KeygenRequest {
-    /// What the pair is for.
+    /// What it is for.
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            value_name = "age|sign",
+            hide_possible_values = true,
+            value_parser = flags::word::<KeyKind>()
+        )
+    )]
     pub kind: KeyKind,
     /// The new file that the secret half goes to; without one it is in the result.
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "FILE",
+            help = "Write the secret half to this new file; without it everything is printed"
+        )
+    )]
     pub out: Option<PathBuf>,
 }
 
+impl KeygenRequest {
+    /// The name of the command in documents.
+    pub const NAME: &str = "keygen";
+
+    /// A pair of this kind, whose secret half goes into the new file `out` or into the result.
+    pub fn new(kind: KeyKind, out: Option<PathBuf>) -> Self {
+        Self { kind, out }
+    }
+}
+
 /// What a key pair is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
     /// To encrypt and decrypt, with age.

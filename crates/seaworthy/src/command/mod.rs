@@ -5,11 +5,16 @@ mod backup;
 mod cert;
 mod check;
 mod drill;
+#[cfg(feature = "clap")]
+mod flags;
 mod keygen;
+mod parts;
 mod pin;
 mod plan;
 mod proxy;
 mod prune;
+mod registry;
+mod request;
 mod restore;
 mod run;
 mod service;
@@ -27,33 +32,42 @@ use serde::{Serialize, Serializer};
 pub use apply::{ApplyRequest, ApplyResult, ApplyStep, StepFile, StepKind, StepState};
 pub use backup::{BackupRequest, BackupResult, DryRun, JobResult};
 pub use cert::{
-    CertRequest, CertResult, CertRun, CertState, CheckResult, Checked, CleanupRequest,
-    CleanupResult, ImportRequest, ImportResult, Imported, ListResult, RevokeResult, Target,
+    CertCheckRequest, CertCleanupRequest, CertCommand, CertImportRequest, CertIssueRequest,
+    CertListRequest, CertOptions, CertRenewRequest, CertResult, CertRevokeRequest, CertRun,
+    CertShowRequest, CertState, CheckResult, Checked, CleanupResult, ImportResult, Imported,
+    ListResult, RevokeResult, Target,
 };
 pub use check::{ConfigCheckResult, check_file};
 pub use drill::{DrillRequest, DrillResult, Drilled};
 pub use keygen::{KeyKind, KeygenRequest, KeygenResult, keygen};
-pub use pin::{PinResult, Pinned};
+pub use parts::{IdentityFiles, OfHost};
+pub use pin::{PinRequest, PinResult, Pinned, UnpinRequest};
 pub use plan::{PlanRequest, PlanResult, Planned, plan_retention};
 pub use proxy::{
     ApplyState, ChosenPool, FileChange, HowChanged, LeftOut, LintFinding, ProxyApplyRequest,
-    ProxyApplyResult, ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchRequest,
-    ProxySwitchResult, RenderedText,
+    ProxyApplyResult, ProxyCheckRequest, ProxyCheckResult, ProxyCommand, ProxyDiffRequest,
+    ProxyDiffResult, ProxyRenderRequest, ProxyRenderResult, ProxySwitchRequest, ProxySwitchResult,
+    RenderedText,
 };
 pub use prune::{PruneRequest, PruneResult, Pruned};
+pub use registry::Command;
+pub use request::{Answer, Dispatch, Frontend, Named, Request};
+pub(crate) use request::{request, requests};
 pub use restore::{
     DatabaseUrl, Destination, RestoreIntent, RestoreRequest, RestoreResult, Restored,
 };
 pub use run::{Next, Overdue, RunRequest, RunResult, Task, TaskKind, TaskReport};
 pub use service::{
-    DeployFrom, DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest,
-    ServiceApplyResult, ServiceChange, ServiceCheckResult, ServiceDiffResult, ServiceKind,
-    ServiceRenderResult, ServiceStatusResult, ServiceVerb, ServiceVerbResult,
+    DeployRequest, DeployResult, ServiceApplied, ServiceApplyRequest, ServiceApplyResult,
+    ServiceChange, ServiceCheckRequest, ServiceCheckResult, ServiceCommand, ServiceDiffRequest,
+    ServiceDiffResult, ServiceKind, ServiceRenderRequest, ServiceRenderResult,
+    ServiceRestartRequest, ServiceStartRequest, ServiceStatusRequest, ServiceStatusResult,
+    ServiceStopRequest, ServiceVerb, ServiceVerbResult,
 };
 pub use show::{ShowDocument, ShowRequest, ShowResult, Shown};
-pub use snapshots::{Listing, SnapshotsResult};
-pub use sync::{SyncResult, Synced};
-pub use verify::{Verified, VerifyKind, VerifyRequest, VerifyResult};
+pub use snapshots::{Listing, SnapshotsRequest, SnapshotsResult};
+pub use sync::{SyncRequest, SyncResult, Synced};
+pub use verify::{Verified, VerifyRequest, VerifyResult};
 
 use crate::{Seaworthy, keys::Purpose};
 
@@ -74,6 +88,12 @@ pub struct SnapshotName {
     /// `latest`, an id, or the beginning of one.
     pub id: String,
 }
+
+seaworthy_core::written_as_string!(
+    SnapshotName,
+    "SnapshotName",
+    "a job, or one of its snapshots: JOB or JOB@ID"
+);
 
 impl FromStr for SnapshotName {
     type Err = Error;

@@ -2,10 +2,52 @@
 
 use seaworthy_backup::SnapshotId;
 use seaworthy_core::{Context, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+use super::{SnapshotName, request};
 use crate::{Reply, Seaworthy, keys::Purpose};
+
+/// What `pin` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct PinRequest {
+    /// The snapshot.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB@ID"))]
+    pub snapshot: SnapshotName,
+}
+
+request!(PinRequest, "pin", pin -> PinResult);
+
+impl PinRequest {
+    /// Protects `snapshot` from prune.
+    pub fn new(snapshot: SnapshotName) -> Self {
+        Self { snapshot }
+    }
+}
+
+/// What `unpin` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct UnpinRequest {
+    /// The snapshot.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB@ID"))]
+    pub snapshot: SnapshotName,
+}
+
+request!(UnpinRequest, "unpin", unpin -> PinResult);
+
+impl UnpinRequest {
+    /// Takes the protection of `snapshot` away.
+    pub fn new(snapshot: SnapshotName) -> Self {
+        Self { snapshot }
+    }
+}
 
 /// What `pin` or `unpin` did.
 #[derive(Clone, Debug, Serialize)]
@@ -33,13 +75,13 @@ pub enum Pinned {
 
 impl Seaworthy {
     /// Protects a snapshot from prune, in every sink that has it.
-    pub async fn pin(&self, name: &SnapshotName, cx: &Context) -> Reply<PinResult> {
-        self.set_pin(name, Pinned::Pinned, cx).await.into()
+    pub async fn pin(&self, request: &PinRequest, cx: &Context) -> Reply<PinResult> {
+        self.set_pin(&request.snapshot, Pinned::Pinned, cx).await.into()
     }
 
     /// Takes a snapshot's protection from prune away.
-    pub async fn unpin(&self, name: &SnapshotName, cx: &Context) -> Reply<PinResult> {
-        self.set_pin(name, Pinned::Unpinned, cx).await.into()
+    pub async fn unpin(&self, request: &UnpinRequest, cx: &Context) -> Reply<PinResult> {
+        self.set_pin(&request.snapshot, Pinned::Unpinned, cx).await.into()
     }
 
     async fn set_pin(&self, name: &SnapshotName, state: Pinned, cx: &Context) -> Result<PinResult> {

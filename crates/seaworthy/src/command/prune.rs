@@ -2,9 +2,9 @@
 
 use seaworthy_backup::{Prune, PruneReport};
 use seaworthy_core::{Context, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+use super::{OfHost, SnapshotName, request};
 use crate::{
     Outcome, Reply, Seaworthy,
     keys::Purpose,
@@ -12,13 +12,25 @@ use crate::{
 };
 
 /// What `prune` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct PruneRequest {
-    /// The jobs; all of them where none is named.
+    /// The jobs; all of them when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
-    /// Removes nothing and says what would be removed.
+    /// Remove nothing and say what would be removed.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
 }
+
+request!(PruneRequest, "prune", prune -> PruneResult);
 
 /// What `prune` did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -47,6 +59,13 @@ pub struct Pruned {
 impl Seaworthy {
     /// Applies retention.
     pub async fn prune(&self, request: &PruneRequest, cx: &Context) -> Reply<PruneResult> {
+        match self.looking(None, &request.host, &request.jobs, cx).await {
+            Ok(looking) => looking.prune_all(request, cx).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn prune_all(&self, request: &PruneRequest, cx: &Context) -> Reply<PruneResult> {
         let mut result = PruneResult::default();
         let mut reply_error = None;
         match self.jobs(&request.jobs) {

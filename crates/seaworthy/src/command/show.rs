@@ -7,20 +7,47 @@ use seaworthy_backup::{
     snapshot::index::{FileRecord, Record},
 };
 use seaworthy_core::{Context, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+use super::{IdentityFiles, OfHost, SnapshotName, request};
 use crate::{Reply, Seaworthy, keys::Purpose};
 
 /// What `show` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct ShowRequest {
-    /// The snapshot.
+    /// The snapshot: ID is `latest` or any unambiguous beginning.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshot: SnapshotName,
-    /// Whether its files are listed too.
+    /// List its files too, without reading the payloads.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long))]
     pub files: bool,
-    /// Whether its databases and their tables are listed too.
+    /// List its databases and tables too, with their rows.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long))]
     pub tables: bool,
+    /// What encrypted snapshots are read with.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub identities: IdentityFiles,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
+}
+
+request!(ShowRequest, "show", show_whole -> ShowDocument);
+
+impl ShowRequest {
+    /// Shows `snapshot`, without what is in it.
+    pub fn new(snapshot: SnapshotName) -> Self {
+        let (identities, host) = Default::default();
+        Self { snapshot, files: false, tables: false, identities, host }
+    }
 }
 
 /// What `show` found.
@@ -95,6 +122,17 @@ impl Seaworthy {
     }
 
     async fn try_show(
+        &self,
+        request: &ShowRequest,
+        each: &mut (dyn FnMut(Shown) -> ControlFlow<()> + Send),
+        cx: &Context,
+    ) -> Result<ShowResult> {
+        let jobs = std::slice::from_ref(&request.snapshot.job);
+        let looking = self.looking(Some(&request.identities), &request.host, jobs, cx).await?;
+        looking.show_found(request, each, cx).await
+    }
+
+    async fn show_found(
         &self,
         request: &ShowRequest,
         each: &mut (dyn FnMut(Shown) -> ControlFlow<()> + Send),

@@ -2,9 +2,28 @@
 
 use seaworthy_backup::SnapshotInfo;
 use seaworthy_core::{Context, Error, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::{OfHost, request};
 use crate::{Reply, Seaworthy, keys::Purpose};
+
+/// What `snapshots` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct SnapshotsRequest {
+    /// The jobs; all of them when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
+    pub jobs: Vec<Name>,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
+}
+
+request!(SnapshotsRequest, "snapshots", snapshots -> SnapshotsResult);
 
 /// What `snapshots` found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -29,11 +48,19 @@ pub struct Listing {
 }
 
 impl Seaworthy {
-    /// Lists the snapshots of `jobs`, or of all jobs where none is named: of all machines, or of
-    /// [one](Self::of_host).
-    pub async fn snapshots(&self, jobs: &[Name], cx: &Context) -> Reply<SnapshotsResult> {
+    /// Lists snapshots: of all machines, or of one.
+    pub async fn snapshots(
+        &self,
+        request: &SnapshotsRequest,
+        cx: &Context,
+    ) -> Reply<SnapshotsResult> {
+        let jobs = &request.jobs;
+        let looking = match self.looking(None, &request.host, jobs, cx).await {
+            Ok(looking) => looking,
+            Err(error) => return error.into(),
+        };
         let mut result = SnapshotsResult::default();
-        let error = self.list_all(jobs, &mut result, cx).await.err();
+        let error = looking.list_all(jobs, &mut result, cx).await.err();
         Reply::new(result, crate::Outcome::Done).with_error(error)
     }
 

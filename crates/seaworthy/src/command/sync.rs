@@ -2,9 +2,24 @@
 
 use seaworthy_backup::{ReplicaReport, RunOptions};
 use seaworthy_core::{Context, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::request;
 use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
+
+/// What `sync` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct SyncRequest {
+    /// The jobs; all of them when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
+    pub jobs: Vec<Name>,
+}
+
+request!(SyncRequest, "sync", sync -> SyncResult);
 
 /// What `sync` did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,10 +41,10 @@ pub struct Synced {
 }
 
 impl Seaworthy {
-    /// Copies snapshots that other sinks of the jobs still lack; all jobs where none is named.
-    pub async fn sync(&self, jobs: &[Name], cx: &Context) -> Reply<SyncResult> {
+    /// Copies snapshots that other sinks of the jobs still lack.
+    pub async fn sync(&self, request: &SyncRequest, cx: &Context) -> Reply<SyncResult> {
         let mut result = SyncResult::default();
-        let error = self.sync_all(jobs, &mut result, cx).await.err();
+        let error = self.sync_all(&request.jobs, &mut result, cx).await.err();
         let good = result.synced.iter().all(|synced| synced.report.is_good());
         let outcome = if good { Outcome::Done } else { Outcome::Losses };
         Reply::new(result, outcome).with_error(error)

@@ -5,9 +5,11 @@ use seaworthy_backup::{
     verify::{RebuildReport, VerifyOptions, VerifyReport, rebuild_index, verify},
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+#[cfg(feature = "clap")]
+use super::flags;
+use super::{IdentityFiles, OfHost, SnapshotName, parts::jobs_of, request};
 use crate::{
     Outcome, Reply, Seaworthy,
     keys::Purpose,
@@ -15,21 +17,63 @@ use crate::{
 };
 
 /// What `verify` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct VerifyRequest {
-    /// The snapshots; the latest of each job where none is named.
+    /// The snapshots; the latest of each job when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshots: Vec<SnapshotName>,
     /// Only in this sink.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub sink: Option<Name>,
-    /// How.
-    pub kind: VerifyKind,
+    /// Read only this part of the frames, above 0 and at most 1.
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "PERCENT",
+            value_parser = flags::percent,
+            help = "Read only a part of it, such as 10%"
+        )
+    )]
+    pub sample: Option<f64>,
+    /// Make a lost index anew from the payloads.
+    #[cfg_attr(feature = "clap", arg(long, conflicts_with = "sample"))]
+    pub rebuild_index: bool,
+    /// What encrypted snapshots are read with.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub identities: IdentityFiles,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
+}
+
+request!(VerifyRequest, "verify", verify -> VerifyResult);
+
+impl VerifyRequest {
+    fn kind(&self) -> Result<VerifyKind> {
+        let wrong = |message| Err(Error::new(ErrorKind::InvalidInput, "verify", message));
+        match (self.sample, self.rebuild_index) {
+            (Some(_), true) => wrong("`sample` and `rebuild_index` exclude each other"),
+            (Some(part), _) if part.is_nan() || part <= 0.0 || part > 1.0 => {
+                wrong("a sample is more than 0% and at most 100%")
+            }
+            (Some(part), false) => Ok(VerifyKind::Sample(part)),
+            (None, true) => Ok(VerifyKind::RebuildIndex),
+            (None, false) => Ok(VerifyKind::Everything),
+        }
+    }
 }
 
 /// How `verify` goes about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum VerifyKind {
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum VerifyKind {
     /// Every byte is read.
-    #[default]
     Everything,
     /// This part of the frames is read, above 0 and at most 1.
     Sample(f64),
@@ -67,6 +111,23 @@ pub struct Verified {
 impl Seaworthy {
     /// Proves snapshots, in each of their sinks, and keeps what was found beside them.
     pub async fn verify(&self, request: &VerifyRequest, cx: &Context) -> Reply<VerifyResult> {
+        let kind = match request.kind() {
+            Ok(kind) => kind,
+            Err(error) => return error.into(),
+        };
+        let (keys, jobs) = (Some(&request.identities), jobs_of(&request.snapshots));
+        match self.looking(keys, &request.host, &jobs, cx).await {
+            Ok(looking) => looking.verify_all(request, kind, cx).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn verify_all(
+        &self,
+        request: &VerifyRequest,
+        kind: VerifyKind,
+        cx: &Context,
+    ) -> Reply<VerifyResult> {
         let mut result = VerifyResult::default();
         let mut failed = None;
         let names = if request.snapshots.is_empty() {
@@ -83,12 +144,12 @@ impl Seaworthy {
                     continue;
                 }
             };
-            if request.kind != VerifyKind::RebuildIndex {
+            if kind != VerifyKind::RebuildIndex {
                 self.emit_started(SubjectKind::Verify, &name.job, cx);
             }
             let (mut found, mut own_error) = (Vec::new(), None);
             for sink in sinks {
-                match self.verify_one(&name, sink, request.kind, cx).await {
+                match self.verify_one(&name, sink, kind, cx).await {
                     Ok(verified) => {
                         found.extend(faults_of(&verified));
                         result.verified.push(verified);
@@ -97,13 +158,13 @@ impl Seaworthy {
                 }
                 if cx.cancel().is_triggered() {
                     let stopped = Error::cancelled("verify");
-                    let (kind, outcome) = (SubjectKind::Verify, Outcome::Interrupted);
-                    self.emit_ended(kind, &name.job, outcome, Some(&stopped), cx);
+                    let (subject, outcome) = (SubjectKind::Verify, Outcome::Interrupted);
+                    self.emit_ended(subject, &name.job, outcome, Some(&stopped), cx);
                     failed = Some(stopped);
                     return Reply::new(result, Outcome::Done).with_error(failed);
                 }
             }
-            if request.kind != VerifyKind::RebuildIndex {
+            if kind != VerifyKind::RebuildIndex {
                 let error = own_error.as_ref();
                 let told = self.tell_of(SubjectKind::Verify, &name, &found, error, cx);
                 result.notified.extend(told.await);
@@ -124,10 +185,6 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Verified> {
         let sample = match kind {
-            VerifyKind::Sample(part) if part.is_nan() || part <= 0.0 || part > 1.0 => {
-                let message = "a sample is more than 0% and at most 100%";
-                return Err(Error::new(ErrorKind::InvalidInput, "verify", message));
-            }
             VerifyKind::Sample(part) => Some(part),
             _ => None,
         };

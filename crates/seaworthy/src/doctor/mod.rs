@@ -15,16 +15,23 @@ use std::collections::HashMap;
 
 use futures_util::future::join_all;
 use seaworthy_core::{Context, Finding, FindingState, Findings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, command::request};
 
 /// What `doctor` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct DoctorRequest {
-    /// Sends each notifier a test message.
+    /// Send each notifier a test message.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub notify: bool,
 }
+
+request!(DoctorRequest, "doctor", doctor -> DoctorResult);
 
 /// What `doctor` found.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -61,7 +61,7 @@ impl Seaworthy {
 
     async fn try_nginx(&self, cx: &Context) -> Findings {
         let mut checks = Findings::of("proxy");
-        let reply = self.proxy_check(cx).await;
+        let reply = self.proxy_check(&Default::default(), cx).await;
         if let Some(result) = &reply.result {
             let runs = format!("nginx {} runs", result.nginx);
             match result.lacks.as_slice() {

@@ -22,6 +22,7 @@ mod words;
 
 use futures_util::future::join_all;
 use seaworthy_core::{Context, Error, Name, Result};
+use serde::Deserialize;
 
 #[cfg(feature = "schema")]
 pub use document::schema;
@@ -34,14 +35,21 @@ pub use finding::{Finding, Severity};
 pub(crate) use overdue::Lateness;
 pub use words::ago;
 
-use crate::{Reply, Seaworthy, machine};
+use crate::{Reply, Seaworthy, command::request, machine};
 
 /// What `status` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct StatusRequest {
-    /// Also the jobs of other machines that store in the same sinks.
+    /// Also the backups of other machines that store in the same sinks.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub all_hosts: bool,
 }
+
+request!(StatusRequest, "status", status -> Status);
 
 impl Seaworthy {
     /// How everything does that the file describes. What cannot be asked is a finding: it never

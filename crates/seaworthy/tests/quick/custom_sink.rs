@@ -30,7 +30,7 @@ async fn a_custom_sink_is_filled_by_the_program_or_said_to_be_empty() {
     let mut seaworthy = Seaworthy::open(config, Default::default()).unwrap();
     let cx = Context::new();
 
-    let error = seaworthy.snapshots(&[], &cx).await.error.unwrap();
+    let error = seaworthy.snapshots(&Default::default(), &cx).await.error.unwrap();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.remedy().unwrap().contains("embeds"), "{error:?}");
 
@@ -43,7 +43,7 @@ async fn a_custom_sink_is_filled_by_the_program_or_said_to_be_empty() {
     seaworthy.add_sink(&name, Arc::new(MemorySink::new())).unwrap();
     let reply = seaworthy.backup(&Default::default(), &cx).await;
     assert_eq!(reply.outcome, Outcome::Done, "{:?}", reply.error);
-    let listed = seaworthy.snapshots(&[], &cx).await.result.unwrap();
+    let listed = seaworthy.snapshots(&Default::default(), &cx).await.result.unwrap();
     assert_eq!(listed.listings[0].snapshots.len(), 1);
 }
 

@@ -262,11 +262,7 @@ async fn a_monitor_hears_the_beginning_and_the_end_of_each_run() {
     );
     // Reading back says nothing about the next backup, unless it finds something.
     let seaworthy = machine.seaworthy();
-    let request = seaworthy::command::VerifyRequest {
-        snapshots: Vec::new(),
-        sink: None,
-        kind: Default::default(),
-    };
+    let request = seaworthy::command::VerifyRequest::default();
     assert_eq!(seaworthy.verify(&request, &machine.cx).await.outcome, Outcome::Done);
     assert!(server.take().is_empty());
     let payload = std::fs::read_dir(machine.path("sink/nightly")).unwrap().next().unwrap().unwrap();

@@ -57,7 +57,7 @@ impl Lab {
     }
 
     async fn run(&self) -> (Outcome, RunResult) {
-        let reply = self.seaworthy.run(RunRequest::default(), &self.cx).await;
+        let reply = self.seaworthy.run(&RunRequest::default(), &self.cx).await;
         (reply.outcome, reply.result.unwrap())
     }
 
@@ -89,7 +89,7 @@ async fn a_run_that_hangs_is_told_of_by_the_next_one_and_once() {
     lab.later("59m").run().await;
     assert_eq!(lab.told(), NOBODY, "half an hour is granted");
     let (outcome, result) = lab.later("1m").run().await;
-    assert_eq!(outcome, Outcome::Done, "nobody's exit code changes");
+    assert_eq!(outcome, Outcome::NothingToDo, "nobody's exit code changes");
     assert!(result.other.is_some() && result.tasks.is_empty());
     let [overdue] = &result.overdue[..] else { panic!("{result:?}") };
     assert_eq!(overdue.due, Some("2026-11-23T02:30:00Z".parse().unwrap()));
@@ -122,7 +122,7 @@ async fn a_sink_that_lost_its_backups_is_told_of_and_that_they_are_back() {
     let (here, away) = (lab.path("sink/nightly"), lab.path("away"));
     fs::rename(&here, &away).unwrap();
     let (outcome, result) = lab.later("30m").run().await;
-    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(outcome, Outcome::NothingToDo);
     assert_eq!(result.overdue[0].findings, ["nightly in local: there is no good backup"]);
     assert_eq!(lab.told(), ["backup nightly overdue"]);
     fs::remove_dir_all(&here).ok();
@@ -147,7 +147,7 @@ async fn a_failure_that_was_told_is_not_told_again_as_lateness() {
         fs::remove_dir_all(lab.path("data")).unwrap();
         assert_eq!(lab.run().await.0, Outcome::Failed);
         let (outcome, result) = lab.later("30m").run().await;
-        assert_eq!(outcome, Outcome::Done);
+        assert_eq!(outcome, Outcome::NothingToDo);
         assert_eq!(result.overdue.len(), 1);
         lab.later("30m").run().await;
         assert_eq!(lab.told(), expected, "{on}");
@@ -165,7 +165,7 @@ async fn neither_a_deaf_service_nor_a_sink_that_does_not_answer_fails_a_run() {
     fs::remove_dir_all(lab.path("sink/nightly")).unwrap();
     lab.server.answer("never");
     let (outcome, result) = lab.later("30m").run().await;
-    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(outcome, Outcome::NothingToDo);
     let notified = &result.overdue[0].notified[0];
     assert_eq!(notified.error.as_deref(), Some("it took longer than 1 s"));
     lab.server.take();
@@ -175,12 +175,12 @@ async fn neither_a_deaf_service_nor_a_sink_that_does_not_answer_fails_a_run() {
     fs::remove_dir_all(lab.path("sink")).unwrap();
     fs::write(lab.path("sink"), "no folder").unwrap();
     let (outcome, result) = lab.later("1h").run().await;
-    assert_eq!((outcome, result.overdue.len()), (Outcome::Done, 0));
+    assert_eq!((outcome, result.overdue.len()), (Outcome::NothingToDo, 0));
     assert_eq!(lab.told(), NOBODY);
     // Nor does a memory that cannot be kept.
     fs::remove_file(lab.path("state/run/overdue.json")).unwrap();
     fs::create_dir(lab.path("state/run/overdue.json")).unwrap();
-    assert_eq!(lab.later("1h").run().await.0, Outcome::Done);
+    assert_eq!(lab.later("1h").run().await.0, Outcome::NothingToDo);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,8 +192,9 @@ async fn looking_tells_nobody() {
     let status = lab.seaworthy.status(&StatusRequest::default(), &lab.cx).await;
     assert_eq!(status.outcome, Outcome::Findings);
     assert_eq!(status.result.unwrap().findings[0].rule, "backup.missing");
-    let request = RunRequest { dry_run: true, ..RunRequest::default() };
-    assert!(lab.seaworthy.run(request, &lab.cx).await.result.unwrap().overdue.is_empty());
+    let mut request = RunRequest::default();
+    request.dry_run = true;
+    assert!(lab.seaworthy.run(&request, &lab.cx).await.result.unwrap().overdue.is_empty());
     assert_eq!(lab.told(), NOBODY);
     lab.run().await;
     assert_eq!(lab.told(), ["backup nightly overdue"]);

@@ -45,8 +45,9 @@ impl Lab {
     }
 
     async fn reply(&self, dry_run: bool) -> Reply<RunResult> {
-        let request = RunRequest { dry_run, detailed_exit_code: true };
-        self.seaworthy.run(request, &self.cx).await
+        let mut request = RunRequest::default();
+        request.dry_run = dry_run;
+        self.seaworthy.run(&request, &self.cx).await
     }
 
     /// What a run does, as `backup nightly`, and how it ends.
@@ -109,8 +110,8 @@ async fn each_night_is_done_once_and_made_up_for_once() {
 async fn a_second_run_at_once_is_harmless() {
     let lab = Lab::new(DAILY);
     let held = FileLock::acquire(&lab.path("state/run/lock"), "seaworthy run").unwrap();
-    let reply = lab.seaworthy.run(RunRequest::default(), &lab.cx).await;
-    assert_eq!(reply.outcome, Outcome::Done);
+    let reply = lab.seaworthy.run(&RunRequest::default(), &lab.cx).await;
+    assert_eq!(reply.outcome, Outcome::NothingToDo);
     assert!(reply.result.unwrap().other.unwrap().contains("seaworthy run (process"));
     drop(held);
     // Two that really race: one backup between them.

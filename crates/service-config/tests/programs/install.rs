@@ -17,8 +17,7 @@ fn api(port: u16, instances: u16, more: &str) -> String {
 }
 
 fn field(error: &seaworthy_core::Error) -> String {
-    let mut facts = error.context().filter(|(name, _)| *name == "field");
-    facts.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
+    error.place().map(ToString::to_string).unwrap_or_default()
 }
 
 fn fact(error: &seaworthy_core::Error, wanted: &str) -> String {

@@ -6,23 +6,42 @@ mod steps;
 use std::path::PathBuf;
 
 use seaworthy_core::{Cancel, Context, Error, Event, FileLock, Result, StagedFiles, undo};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::ServiceKind;
+use super::{ServiceKind, request};
+#[cfg(feature = "clap")]
+use super::{flags, service::FOLDER};
 use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
 
 /// What `apply` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct ApplyRequest {
-    /// Changes nothing and says every file and command.
+    /// Change nothing, and show every file and command.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Answer [`Outcome::NothingToDo`] where nothing had to be done.
-    pub detailed_exit_code: bool,
-    /// For which program services are installed.
+    /// For which program: `systemd` by default.
+    #[serde(rename = "type")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long = "type",
+            value_name = "TYPE",
+            default_value = "systemd",
+            value_parser = flags::word::<ServiceKind>(),
+            help = "For which program"
+        )
+    )]
     pub kind: ServiceKind,
-    /// The folder where systemd, or cron, looks; the usual one where none is given.
+    /// The folder where systemd, or cron, looks; by default `/etc/systemd/system` or `/etc/cron.d`.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR", help = FOLDER))]
     pub folder: Option<PathBuf>,
 }
+
+request!(ApplyRequest, "apply", apply -> ApplyResult);
 
 /// What `apply` did.
 #[derive(Debug, Default, Serialize)]
@@ -142,9 +161,6 @@ impl Seaworthy {
         let stopped = work.all().await.err();
         if stopped.is_some() {
             work.stopped_by().await;
-        }
-        if work.outcome == Outcome::NothingToDo && !request.detailed_exit_code {
-            work.outcome = Outcome::Done;
         }
         let mut reply = Reply::new(work.result, work.outcome);
         reply.error = work.error;

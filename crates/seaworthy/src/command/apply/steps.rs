@@ -10,7 +10,7 @@ use crate::{
     ErrorDocument, Seaworthy,
     certificates::Shared,
     command::{
-        ApplyState, CertRequest, FileChange, ProxyApplyRequest, ServiceApplied,
+        ApplyState, CertIssueRequest, FileChange, ProxyApplyRequest, ServiceApplied,
         ServiceApplyRequest, ServiceChange,
     },
 };
@@ -79,7 +79,7 @@ impl Apply<'_> {
         let before = installer.generations().last_good()?;
         let ran = installer.is_running();
         let request = ProxyApplyRequest::default();
-        let done = self.seaworthy.install_proxy(request, true, self.cx).await;
+        let done = self.seaworthy.install_proxy(&request, true, self.cx).await;
         match done {
             Ok(done) if done.state == ApplyState::Unchanged && ran => {
                 step.state = StepState::Unchanged;
@@ -147,7 +147,7 @@ impl Apply<'_> {
         if step.state == StepState::Unchanged {
             return Ok(());
         }
-        let request = CertRequest { detailed: true, ..CertRequest::default() };
+        let request = CertIssueRequest::default();
         let reply = self.seaworthy.cert_issue(&request, self.cx).await;
         self.cx.check("apply")?;
         let runs = reply.result.map(|result| result.certificates).unwrap_or_default();

@@ -8,12 +8,26 @@ use seaworthy_tls::{
     Action, Fingerprint, Identifier, PrivateKey, config::ProveConfig, manage::check_pair, served,
     trusted,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, command::request};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const DAY: u64 = 86_400;
+
+/// What `cert check` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertCheckRequest {
+    /// Certificates of the file, or any server as host:port.
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME|HOST:PORT"))]
+    pub targets: Vec<Target>,
+}
+
+request!(CertCheckRequest, "cert check", cert_check -> CheckResult);
 
 /// What is to be checked: a certificate of the file, or any server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +42,12 @@ pub enum Target {
         port: u16,
     },
 }
+
+seaworthy_core::written_as_string!(
+    Target,
+    "CertCheckTarget",
+    "a certificate of the file, or a server such as www.example.com:443"
+);
 
 impl FromStr for Target {
     type Err = Error;
@@ -79,7 +99,8 @@ pub struct Checked {
 impl Seaworthy {
     /// Checks certificates on disk and as they are served, and other servers. Without any target:
     /// all certificates of the file.
-    pub async fn cert_check(&self, targets: &[Target], cx: &Context) -> Reply<CheckResult> {
+    pub async fn cert_check(&self, request: &CertCheckRequest, cx: &Context) -> Reply<CheckResult> {
+        let targets = request.targets.as_slice();
         let mut checked = Vec::new();
         let all: Vec<Target>;
         let targets = if targets.is_empty() {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use seaworthy_core::{Context, Error, Event, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, command::request};
 
 /// Where a server's configuration may name certificates.
 const USUAL_PLACES: [&str; 5] =
@@ -17,13 +17,28 @@ const USUAL_PLACES: [&str; 5] =
 const LARGEST: u64 = 4 << 20;
 
 /// What `cert cleanup` is asked.
-#[derive(Clone, Debug, Default)]
-pub struct CleanupRequest {
-    /// Remove nothing, and say what would be removed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertCleanupRequest {
+    /// Remove nothing and say what would be removed.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Folders with configuration of servers, beside the usual ones.
+    /// Look for names of certificates in these folders too, beside /etc/nginx and the like.
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "DIR",
+            help = "Look for names of certificates in this folder too, beside /etc/nginx and the like"
+        )
+    )]
     pub look_in: Vec<PathBuf>,
 }
+
+request!(CertCleanupRequest, "cert cleanup", cert_cleanup -> CleanupResult);
 
 /// What `cert cleanup` removed.
 #[derive(Debug, Default, Serialize)]
@@ -41,13 +56,13 @@ impl Seaworthy {
     /// Removes certificates that neither the file nor a server's configuration names.
     pub async fn cert_cleanup(
         &self,
-        request: &CleanupRequest,
+        request: &CertCleanupRequest,
         cx: &Context,
     ) -> Reply<CleanupResult> {
         self.try_cleanup(request, cx).into()
     }
 
-    fn try_cleanup(&self, request: &CleanupRequest, cx: &Context) -> Result<CleanupResult> {
+    fn try_cleanup(&self, request: &CertCleanupRequest, cx: &Context) -> Result<CleanupResult> {
         let manager = self.certificate_manager();
         let mut result = CleanupResult { dry_run: request.dry_run, ..CleanupResult::default() };
         let mut unused: Vec<Name> = manager.store().all_names()?;

@@ -7,22 +7,45 @@ use seaworthy_tls::{
     PrivateKey,
     certbot::{self, FoundAccount},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, command::request};
 
 /// What `cert import-certbot` is asked.
-#[derive(Clone, Debug)]
-pub struct ImportRequest {
-    /// certbot's folder: `/etc/letsencrypt`.
-    pub from: PathBuf,
-    /// Its certificates; all of them when none is named.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertImportRequest {
+    /// The certificates: all of them when none is named.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
     pub names: Vec<Name>,
+    /// certbot's folder.
+    #[cfg_attr(
+        feature = "clap",
+        arg(long, value_name = "DIR", default_value = "/etc/letsencrypt")
+    )]
+    pub from: PathBuf,
     /// Change nothing, and say what would be taken over.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long, help = "Change nothing"))]
     pub dry_run: bool,
-    /// Give accounts with RSA keys a new key at the authority, and so make them ours. certbot can
-    /// not use them any more.
+    /// Give accounts with RSA keys a new key at the authority: they are ours then, and certbot
+    /// cannot use them any more.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long))]
     pub roll_over: bool,
+}
+
+request!(CertImportRequest, "cert import-certbot", cert_import -> ImportResult);
+
+impl CertImportRequest {
+    /// Takes over all certificates of certbot's folder `from`.
+    pub fn new(from: impl Into<PathBuf>) -> Self {
+        Self { names: Vec::new(), from: from.into(), dry_run: false, roll_over: false }
+    }
 }
 
 /// What was taken over.
@@ -53,7 +76,11 @@ pub struct Imported {
 
 impl Seaworthy {
     /// Takes over certbot's certificates and accounts, and says which settings do the same here.
-    pub async fn cert_import(&self, request: &ImportRequest, cx: &Context) -> Reply<ImportResult> {
+    pub async fn cert_import(
+        &self,
+        request: &CertImportRequest,
+        cx: &Context,
+    ) -> Reply<ImportResult> {
         match self.try_import(request, cx).await {
             Ok(result) => {
                 let whole = result.notes.is_empty();
@@ -63,7 +90,7 @@ impl Seaworthy {
         }
     }
 
-    async fn try_import(&self, request: &ImportRequest, cx: &Context) -> Result<ImportResult> {
+    async fn try_import(&self, request: &CertImportRequest, cx: &Context) -> Result<ImportResult> {
         let manager = self.certificate_manager();
         let found = certbot::read(&request.from, &request.names)?;
         let mut notes = found.notes.clone();

@@ -4,9 +4,33 @@ use std::path::PathBuf;
 
 use seaworthy_core::{Context, Name, Result, Timestamp};
 use seaworthy_tls::{Action, Fingerprint, Identifier, decide, manage::Manager};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, command::request};
+
+/// What `cert list` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertListRequest {}
+
+request!(CertListRequest, "cert list", cert_list -> ListResult);
+
+/// What `cert show` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertShowRequest {
+    /// The certificates.
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
+    pub names: Vec<Name>,
+}
+
+request!(CertShowRequest, "cert show", cert_show -> ListResult);
 
 /// What there is.
 #[derive(Debug, Serialize)]
@@ -52,12 +76,13 @@ pub struct CertState {
 
 impl Seaworthy {
     /// Lists the certificates. Asks nobody.
-    pub async fn cert_list(&self, cx: &Context) -> Reply<ListResult> {
+    pub async fn cert_list(&self, _: &CertListRequest, cx: &Context) -> Reply<ListResult> {
         self.try_list(cx).into()
     }
 
     /// Shows these certificates; all where none is named. Asks nobody.
-    pub async fn cert_show(&self, names: &[Name], cx: &Context) -> Reply<ListResult> {
+    pub async fn cert_show(&self, request: &CertShowRequest, cx: &Context) -> Reply<ListResult> {
+        let names = request.names.as_slice();
         let shown = || {
             let names = self.certificate_names(names)?;
             let manager = self.certificate_manager();

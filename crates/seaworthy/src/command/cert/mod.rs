@@ -13,37 +13,101 @@ use seaworthy_tls::{
     Action,
     manage::{Finding, Issued, Report, RunOptions},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use check::{CheckResult, Checked, Target};
-pub use cleanup::{CleanupRequest, CleanupResult};
-pub use import::{ImportRequest, ImportResult, Imported};
-pub use list::{CertState, ListResult};
-pub use revoke::RevokeResult;
+pub use check::{CertCheckRequest, CheckResult, Checked, Target};
+pub use cleanup::{CertCleanupRequest, CleanupResult};
+pub use import::{CertImportRequest, ImportResult, Imported};
+pub use list::{CertListRequest, CertShowRequest, CertState, ListResult};
+pub use revoke::{CertRevokeRequest, RevokeResult};
 
+use super::{request, requests};
 use crate::{
     ErrorDocument, Outcome, Reply, Seaworthy,
     certificates::Shared,
     notify::{Delivery, SubjectKind},
 };
 
-/// What `cert issue` and `cert renew` are asked.
-#[derive(Clone, Debug, Default)]
-pub struct CertRequest {
-    /// The certificates; all of them when none is named.
+requests! {
+    /// Commands about certificates.
+    #[derive(Deserialize)]
+    #[serde(tag = "command", rename_all = "kebab-case")]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    CertCommand {
+        /// Get certificates that are missing or due: all of them when none is named
+        Issue(CertIssueRequest),
+        /// The same for timers: after a failure it waits before it tries again
+        Renew(CertRenewRequest),
+        /// List the certificates
+        List(CertListRequest),
+        /// Show certificates: all of them when none is named
+        Show(CertShowRequest),
+        /// Are certificates good, and are they what visitors see?
+        Check(CertCheckRequest),
+        /// Make certificates invalid for ever
+        Revoke(CertRevokeRequest),
+        /// Take over certbot's certificates and accounts, and print the settings that do the same
+        ImportCertbot(CertImportRequest),
+        /// Remove certificates that nothing uses
+        Cleanup(CertCleanupRequest),
+    }
+}
+
+/// What `cert issue` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertIssueRequest {
+    /// Which certificates, and how.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub options: CertOptions,
+}
+
+request!(CertIssueRequest, "cert issue", cert_issue -> CertResult);
+
+/// What `cert renew` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertRenewRequest {
+    /// Which certificates, and how.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub options: CertOptions,
+}
+
+request!(CertRenewRequest, "cert renew", cert_renew -> CertResult);
+
+/// Which certificates are issued or renewed, and how.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertOptions {
+    /// The certificates.
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
     pub names: Vec<Name>,
-    /// Do everything against the authorities' directories for trying out, and store nothing.
+    /// Do everything against the directories for trying out, and store nothing.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Use those directories, and store what they issue.
+    /// Use the directories for trying out: no browser trusts what they issue.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub staging: bool,
-    /// Get a new certificate whether or not one is due, and use the last slot of a limit.
+    /// Whether or not one is due; use the last slot of a limit.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub force: bool,
     /// Take what is only likely to fail as certain.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Look at nothing before the authorities are asked.
+    /// Ask at once, without looking first whether it can work.
+    #[cfg_attr(feature = "clap", arg(long, conflicts_with = "strict"))]
     pub skip_checks: bool,
-    /// Say [`Outcome::NothingToDo`] where nothing had to be done.
-    pub detailed: bool,
 }
 
 /// What `cert issue` and `cert renew` did.
@@ -79,16 +143,16 @@ pub struct CertRun {
 
 impl Seaworthy {
     /// Issues what is missing or due, without waiting after failures: somebody asks for it.
-    pub async fn cert_issue(&self, request: &CertRequest, cx: &Context) -> Reply<CertResult> {
-        self.cert_run(request, true, cx).await
+    pub async fn cert_issue(&self, request: &CertIssueRequest, cx: &Context) -> Reply<CertResult> {
+        self.cert_run(&request.options, true, cx).await
     }
 
     /// Issues what is missing or due; after a failure it waits, as the file on disk says.
-    pub async fn cert_renew(&self, request: &CertRequest, cx: &Context) -> Reply<CertResult> {
-        self.cert_run(request, false, cx).await
+    pub async fn cert_renew(&self, request: &CertRenewRequest, cx: &Context) -> Reply<CertResult> {
+        self.cert_run(&request.options, false, cx).await
     }
 
-    async fn cert_run(&self, request: &CertRequest, now: bool, cx: &Context) -> Reply<CertResult> {
+    async fn cert_run(&self, request: &CertOptions, now: bool, cx: &Context) -> Reply<CertResult> {
         let names = match self.certificate_names(&request.names) {
             Ok(names) => names,
             Err(error) => return error.into(),
@@ -116,8 +180,7 @@ impl Seaworthy {
         let manager = self.certificate_manager();
         let reports = manager.run_all(&certificates, &options, cx).await;
         let unchanged = reports.iter().all(Report::is_unchanged) && unready.is_empty();
-        let nothing = unchanged && request.detailed;
-        let mut outcome = if nothing { Outcome::NothingToDo } else { Outcome::Done };
+        let mut outcome = if unchanged { Outcome::NothingToDo } else { Outcome::Done };
         let mut first_error = None;
         let mut runs: Vec<CertRun> = Vec::new();
         let mut notified = Vec::new();

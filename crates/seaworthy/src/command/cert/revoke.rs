@@ -7,9 +7,43 @@ use seaworthy_tls::{
     CertificateProvider, Fingerprint, RevocationReason,
     manage::{ManagedCertificate, Origin},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Reply, Seaworthy, certificates::Shared};
+#[cfg(feature = "clap")]
+use crate::command::flags;
+use crate::{Reply, Seaworthy, certificates::Shared, command::request};
+
+/// What `cert revoke` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct CertRevokeRequest {
+    /// The certificates.
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME", required = true))]
+    pub names: Vec<Name>,
+    /// Why.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            default_value = "unspecified",
+            value_parser = flags::word::<RevocationReason>()
+        )
+    )]
+    pub reason: RevocationReason,
+}
+
+request!(CertRevokeRequest, "cert revoke", cert_revoke -> RevokeResult);
+
+impl CertRevokeRequest {
+    /// Revokes the certificates `names`.
+    pub fn new(names: Vec<Name>, reason: RevocationReason) -> Self {
+        Self { names, reason }
+    }
+}
 
 /// What was revoked.
 #[derive(Debug, Serialize)]
@@ -24,11 +58,10 @@ impl Seaworthy {
     /// ones, with new keys.
     pub async fn cert_revoke(
         &self,
-        names: &[Name],
-        reason: RevocationReason,
+        request: &CertRevokeRequest,
         cx: &Context,
     ) -> Reply<RevokeResult> {
-        self.try_revoke(names, reason, cx).await.into()
+        self.try_revoke(&request.names, request.reason, cx).await.into()
     }
 
     async fn try_revoke(

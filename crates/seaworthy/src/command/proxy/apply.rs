@@ -3,21 +3,27 @@
 use std::path::PathBuf;
 
 use seaworthy_core::{Applied, Context, Error, Event, Name, Result, apply};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ChosenPool, FileChange, LintFinding, Prepared, diff};
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, command::request};
 
 /// What `proxy apply` is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct ProxyApplyRequest {
-    /// Only check, and say what would change.
+    /// Check, and say what would change.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
     /// Leave sites out that nginx refuses, instead of changing nothing.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub keep_going: bool,
-    /// Answer [`Outcome::NothingToDo`] where nothing had to be done.
-    pub detailed_exit_code: bool,
 }
+
+request!(ProxyApplyRequest, "proxy apply", proxy_apply -> ProxyApplyResult);
 
 /// What `proxy apply` did.
 #[derive(Clone, Debug, Serialize)]
@@ -65,14 +71,14 @@ impl Seaworthy {
     /// to be served, and taken back otherwise.
     pub async fn proxy_apply(
         &self,
-        request: ProxyApplyRequest,
+        request: &ProxyApplyRequest,
         cx: &Context,
     ) -> Reply<ProxyApplyResult> {
         match self.install_proxy(request, false, cx).await {
             Ok(result) => {
                 let outcome = match result.state {
                     _ if !result.left_out.is_empty() => Outcome::Losses,
-                    ApplyState::Unchanged if request.detailed_exit_code => Outcome::NothingToDo,
+                    ApplyState::Unchanged => Outcome::NothingToDo,
                     _ => Outcome::Done,
                 };
                 Reply::new(result, outcome)
@@ -84,7 +90,7 @@ impl Seaworthy {
     /// Does it; `start` starts nginx where it does not run.
     pub(in crate::command) async fn install_proxy(
         &self,
-        request: ProxyApplyRequest,
+        request: &ProxyApplyRequest,
         start: bool,
         cx: &Context,
     ) -> Result<ProxyApplyResult> {

@@ -1,10 +1,20 @@
 //! `proxy check`: would nginx take it, and is it meant?
 
 use seaworthy_core::{Context, Error, Installer, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{LeftOut, LintFinding, Prepared, Tried};
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, command::request};
+
+/// What `proxy check` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ProxyCheckRequest {}
+
+request!(ProxyCheckRequest, "proxy check", proxy_check -> ProxyCheckResult);
 
 /// What `proxy check` found.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +37,11 @@ pub struct ProxyCheckResult {
 impl Seaworthy {
     /// Whether nginx takes the files in its real tree, each site alone and all together; and what
     /// is probably not meant. Nothing becomes live.
-    pub async fn proxy_check(&self, cx: &Context) -> Reply<ProxyCheckResult> {
+    pub async fn proxy_check(
+        &self,
+        _: &ProxyCheckRequest,
+        cx: &Context,
+    ) -> Reply<ProxyCheckResult> {
         let prepared = match self.prepare(cx).await {
             Ok(prepared) => prepared,
             Err(error) => return self.config.locate(error).into(),

@@ -3,11 +3,21 @@
 use std::collections::BTreeMap;
 
 use seaworthy_core::{Change, Context, Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
 use super::{ChosenPool, Prepared};
-use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
+use crate::{ErrorDocument, Outcome, Reply, Seaworthy, command::request};
+
+/// What `proxy diff` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ProxyDiffRequest {}
+
+request!(ProxyDiffRequest, "proxy diff", proxy_diff -> ProxyDiffResult);
 
 /// What `proxy diff` found.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +62,7 @@ pub enum HowChanged {
 
 impl Seaworthy {
     /// How the sites differ from what lies on disk. Touches nothing.
-    pub async fn proxy_diff(&self, cx: &Context) -> Reply<ProxyDiffResult> {
+    pub async fn proxy_diff(&self, _: &ProxyDiffRequest, cx: &Context) -> Reply<ProxyDiffResult> {
         let compared = async {
             let prepared = self.prepare(cx).await?;
             let obstacle = prepared.installer.obstacle()?;

@@ -16,16 +16,36 @@ use seaworthy_proxy_config::{
     CertificateFiles, FilePath, Finding, NginxInstaller, NginxRenderer, Target, Web, lint,
 };
 use seaworthy_tls::{Identifier, make_stand_in};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyState, LeftOut, ProxyApplyRequest, ProxyApplyResult};
-pub use check::ProxyCheckResult;
+pub use check::{ProxyCheckRequest, ProxyCheckResult};
 pub use chosen::ChosenPool;
-pub use diff::{FileChange, HowChanged, ProxyDiffResult};
-pub use render::{ProxyRenderResult, RenderedText};
+pub use diff::{FileChange, HowChanged, ProxyDiffRequest, ProxyDiffResult};
+pub use render::{ProxyRenderRequest, ProxyRenderResult, RenderedText};
 pub use switch::{ProxySwitchRequest, ProxySwitchResult};
 
+use super::requests;
 use crate::{Seaworthy, command::proxy::chosen::Choices};
+
+requests! {
+    /// Commands about the web server.
+    #[derive(Deserialize)]
+    #[serde(tag = "command", rename_all = "kebab-case")]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    ProxyCommand {
+        /// Print the files of the sites, or write them into a folder; touches nothing else
+        Render(ProxyRenderRequest),
+        /// Would nginx take the sites, and are they meant? Nothing becomes live
+        Check(ProxyCheckRequest),
+        /// Compare the sites with what lies on disk, hand edits included
+        Diff(ProxyDiffRequest),
+        /// Install the sites: checked, served and proved, or the old ones back
+        Apply(ProxyApplyRequest),
+        /// Use another pool for a site, such as blue or green, without losing a request
+        Switch(ProxySwitchRequest),
+    }
+}
 
 /// Something in the sites that is probably not meant.
 #[derive(Clone, Debug, Serialize)]

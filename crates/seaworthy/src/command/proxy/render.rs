@@ -3,10 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::{Context, FileSet, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ChosenPool, LintFinding};
-use crate::{Reply, Seaworthy, out};
+use crate::{Reply, Seaworthy, command::request, out};
+
+/// What `proxy render` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ProxyRenderRequest {
+    /// Write them into this folder, which holds nothing but rendered files.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR"))]
+    pub out: Option<PathBuf>,
+}
+
+request!(ProxyRenderRequest, "proxy render", proxy_render -> ProxyRenderResult);
 
 /// What `proxy render` gives.
 #[derive(Clone, Debug, Serialize)]
@@ -46,10 +60,14 @@ fn texts(files: &FileSet) -> Vec<RenderedText> {
 }
 
 impl Seaworthy {
-    /// Renders the sites for the nginx of `[proxy]`, and writes the files into the folder `out`
-    /// where one is named. Nothing else of the system is touched.
-    pub async fn proxy_render(&self, out: Option<&Path>, cx: &Context) -> Reply<ProxyRenderResult> {
-        let rendered = self.render(out, cx).await;
+    /// Renders the sites for the nginx of `[proxy]`, and writes the files into a folder where one is
+    /// named. Nothing else of the system is touched.
+    pub async fn proxy_render(
+        &self,
+        request: &ProxyRenderRequest,
+        cx: &Context,
+    ) -> Reply<ProxyRenderResult> {
+        let rendered = self.render(request.out.as_deref(), cx).await;
         rendered.map_err(|error| self.config.locate(error)).into()
     }
 

@@ -4,30 +4,46 @@ use std::time::Duration;
 
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, apply};
 use seaworthy_proxy_config::NginxInstaller;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Choices;
+use crate::command::request;
 use crate::{Reply, Seaworthy};
 
 /// What `proxy switch` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct ProxySwitchRequest {
     /// The site.
     pub site: Name,
     /// The pool of its upstream that is to be used.
+    #[cfg_attr(feature = "clap", arg(help = "The pool"))]
     pub to: Name,
-    /// How long the servers of that pool may take to be well.
+    /// How long the servers of that pool may take to be well: a minute, unless a Rust program says
+    /// something else.
+    #[serde(skip, default = "minute")]
+    #[cfg_attr(feature = "clap", arg(skip = minute()))]
     pub patience: Duration,
-    /// How long the old workers may take to finish what they are at.
+    /// How long the old workers may take to finish what they are at: as long.
+    #[serde(skip, default = "minute")]
+    #[cfg_attr(feature = "clap", arg(skip = minute()))]
     pub drain: Duration,
 }
+
+request!(ProxySwitchRequest, "proxy switch", proxy_switch -> ProxySwitchResult);
 
 impl ProxySwitchRequest {
     /// Switches `site` to the pool `to`; a minute for its servers, and a minute for the old workers.
     pub fn new(site: Name, to: Name) -> Self {
-        let minute = Duration::from_secs(60);
-        Self { site, to, patience: minute, drain: minute }
+        Self { site, to, patience: minute(), drain: minute() }
     }
+}
+
+fn minute() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// What `proxy switch` did.

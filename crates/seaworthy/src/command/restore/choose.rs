@@ -33,6 +33,7 @@ impl Seaworthy {
         snapshot: &Snapshot,
         config: &JobConfig,
         request: &RestoreRequest,
+        place: Option<&Destination>,
         cx: &Context,
     ) -> Result<Vec<Chosen>> {
         let held = &snapshot.manifest().sources;
@@ -46,7 +47,7 @@ impl Seaworthy {
             return fail(message, format!("it holds {}", names(&held.iter().collect::<Vec<_>>())));
         }
         let index = snapshot.index(&self.temp_of(config), cx).await?;
-        if !matches!(request.to, Destination::Folder(_)) {
+        if !matches!(place, Some(Destination::Folder(_))) {
             // Roles are made by hand, from a look at them; no database is theirs.
             let mut globals = Vec::new();
             for source in &sources {
@@ -65,7 +66,7 @@ impl Seaworthy {
                     .remedy_is(remedy));
             }
         }
-        if matches!(request.to, Destination::Database(_)) {
+        if matches!(place, Some(Destination::Database(_))) {
             if sources.len() > 1 {
                 let message = "a database takes one source, and several were chosen";
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)

@@ -1,13 +1,19 @@
 //! Where a restore goes, as people name it.
 
-use std::{ffi::OsStr, fmt, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+};
 
 use seaworthy_backup::sources::postgres::ConnectOptions;
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use crate::Seaworthy;
 
-/// Where a restore goes.
+/// Where a restore goes, if not to where the data was. It is written as one string: a connection
+/// URL, `env:NAME` for one in an environment variable, else a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Destination {
@@ -15,8 +21,6 @@ pub enum Destination {
     Folder(PathBuf),
     /// To a PostgreSQL database that is empty or does not exist yet.
     Database(DatabaseUrl),
-    /// Where the data was; what is there is moved aside.
-    InPlace,
 }
 
 /// How a database to restore to is named.
@@ -39,20 +43,64 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+impl<T: AsRef<OsStr> + ?Sized> From<&T> for Destination {
+    fn from(text: &T) -> Self {
+        let text = text.as_ref();
+        let folder = || Self::Folder(PathBuf::from(text));
+        let Some(url) = text.to_str() else { return folder() };
+        if let Some(name) = url.strip_prefix("env:") {
+            return Self::Database(DatabaseUrl::Environment(name.to_owned()));
+        }
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return folder();
+        }
+        Self::Database(DatabaseUrl::Given(url.to_owned()))
+    }
+}
+
+impl FromStr for Destination {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self::from(text))
+    }
+}
+
+seaworthy_core::written_as_string!(
+    Destination,
+    "RestoreDestination",
+    "a folder, the URL of a PostgreSQL database, or env:NAME for one in a variable"
+);
+
+impl From<PathBuf> for Destination {
+    fn from(text: PathBuf) -> Self {
+        Self::from(&text)
+    }
+}
+
+impl From<OsString> for Destination {
+    fn from(text: OsString) -> Self {
+        Self::from(&text)
+    }
+}
+
 impl Destination {
-    /// What `text` names: a connection URL, `env:NAME` for one in an environment variable, else a
-    /// folder, which is to be absolute.
+    /// The same with an absolute folder.
     ///
     /// Fails with [`ErrorKind::InvalidInput`] for a URL that holds a password: others can read the
     /// arguments of a program.
-    pub fn parse(text: &OsStr) -> Result<Self> {
-        let Some(url) = text.to_str() else { return Ok(Self::Folder(PathBuf::from(text))) };
-        if let Some(name) = url.strip_prefix("env:") {
-            return Ok(Self::Database(DatabaseUrl::Environment(name.to_owned())));
-        }
-        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-            return Ok(Self::Folder(PathBuf::from(text)));
-        }
+    pub(super) fn checked(&self) -> Result<Self> {
+        let url = match self {
+            Self::Folder(folder) => {
+                let absolute = std::path::absolute(folder).map_err(|e| {
+                    let message = format!("cannot find {}", folder.display());
+                    Error::io("restore.prepare", message, e)
+                })?;
+                return Ok(Self::Folder(absolute));
+            }
+            Self::Database(DatabaseUrl::Environment(_)) => return Ok(self.clone()),
+            Self::Database(DatabaseUrl::Given(url)) => url,
+        };
         if ConnectOptions::holds_password(url)? {
             let message = "a password in the target's URL could be read by others";
             return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message).remedy_is(
@@ -60,7 +108,7 @@ impl Destination {
                  --to env:NAME",
             ));
         }
-        Ok(Self::Database(DatabaseUrl::Given(url.to_owned())))
+        Ok(self.clone())
     }
 }
 
@@ -88,9 +136,10 @@ mod tests {
 
     #[test]
     fn folders_and_databases_are_told_apart() {
-        let parse = |text: &str| Destination::parse(text.as_ref());
+        let parse = |text: &str| Destination::from(text).checked();
         assert_eq!(parse("/tmp/x").unwrap(), Destination::Folder("/tmp/x".into()));
-        assert_eq!(parse("postgres").unwrap(), Destination::Folder("postgres".into()));
+        let here = std::env::current_dir().unwrap().join("postgres");
+        assert_eq!(parse("postgres").unwrap(), Destination::Folder(here));
         for url in ["postgres://h/db", "postgresql:///db?host=/run"] {
             let given = Destination::Database(DatabaseUrl::Given(url.into()));
             assert_eq!(parse(url).unwrap(), given);
@@ -102,7 +151,7 @@ mod tests {
     #[test]
     fn a_password_is_refused_and_not_repeated() {
         for url in ["postgres://u:hunter2@h/db", "postgresql://h/db?password=hunter2"] {
-            let error = Destination::parse(url.as_ref()).unwrap_err();
+            let error = Destination::from(url).checked().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(!format!("{error:?}{}", error.chain()).contains("hunter2"));
             assert!(error.remedy().unwrap().contains("env:NAME"));

@@ -17,9 +17,12 @@ use seaworthy_backup::{
     sources::postgres::PostgresTarget,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::SnapshotName;
+#[cfg(feature = "clap")]
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use super::{IdentityFiles, OfHost, Request, SnapshotName};
 use crate::{Outcome, Reply, Seaworthy, keys::Purpose, open};
 
 use choose::Chosen;
@@ -27,21 +30,130 @@ pub use destination::{DatabaseUrl, Destination};
 use elsewhere::OtherSinks;
 
 /// What `restore` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[cfg_attr(
+    feature = "clap",
+    command(group(clap::ArgGroup::new("place").required(true).args(["to", "in_place"])))
+)]
+#[non_exhaustive]
 pub struct RestoreRequest {
-    /// The snapshot.
+    /// The snapshot: ID is `latest` or any unambiguous beginning.
+    #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshot: SnapshotName,
     /// Only this source.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub source: Option<Name>,
     /// From this sink.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub sink: Option<Name>,
-    /// Only these paths and what lies below them, or only the rows of these tables; all where none
-    /// is named.
+    /// Where to: a new or empty folder, or a database. Either this is said, or `in_place`.
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "TARGET",
+            value_parser = OsStringValueParser::new().map(Destination::from),
+            help = TO
+        )
+    )]
+    pub to: Option<Destination>,
+    /// Where the data was; what is there is moved aside, never overwritten.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub in_place: bool,
+    /// Only these paths and what lies below them, or only the rows of these tables; by default
+    /// everything.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "PATH|TABLE",
+            help = "Only this path and what lies below it, or only the rows of this table"
+        )
+    )]
     pub only: Vec<PathBuf>,
-    /// Also one that is not signed by whom the job trusts.
+    /// Also a snapshot that is not signed by whom the job trusts.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long))]
     pub force: bool,
-    /// Where to.
-    pub to: Destination,
+    /// What encrypted snapshots are read with.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub identities: IdentityFiles,
+    /// Whose snapshots.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub host: OfHost,
+    /// Do not ask before a restore in place; where nobody can be asked, it is refused without
+    /// this.
+    #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long, help = "Do not ask before a restore in place"))]
+    pub yes: bool,
+}
+
+#[cfg(feature = "clap")]
+const TO: &str = "Into this folder, which must be new or empty; for a PostgreSQL database, a \
+                  connection URL without a password, or env:NAME for one in a variable";
+
+impl RestoreRequest {
+    /// Restores all of `snapshot` to another place.
+    pub fn to(snapshot: SnapshotName, to: impl Into<Destination>) -> Self {
+        Self { to: Some(to.into()), in_place: false, ..Self::in_place(snapshot) }
+    }
+
+    /// Restores all of `snapshot` to where the data was.
+    pub fn in_place(snapshot: SnapshotName) -> Self {
+        let (identities, host) = Default::default();
+        Self {
+            snapshot,
+            source: None,
+            sink: None,
+            to: None,
+            in_place: true,
+            only: Vec::new(),
+            force: false,
+            identities,
+            host,
+            yes: false,
+        }
+    }
+
+    /// Where it goes: elsewhere, or, where it says no other place, to where the data was.
+    fn place(&self) -> Result<Option<Destination>> {
+        match (&self.to, self.in_place) {
+            (Some(to), false) => to.checked().map(Some),
+            (None, true) => Ok(None),
+            _ => {
+                let message = "a restore goes either `to` a folder or `in_place`";
+                Err(Error::new(ErrorKind::InvalidInput, "restore.prepare", message))
+            }
+        }
+    }
+}
+
+impl Request for RestoreRequest {
+    const NAME: &'static str = "restore";
+    type Result = RestoreResult;
+
+    async fn run(&self, seaworthy: &Seaworthy, cx: &Context) -> Reply<RestoreResult> {
+        seaworthy.restore(self, &refuse, cx).await
+    }
+}
+
+/// Where nobody can be asked, a restore in place says what it would do, and does not.
+fn refuse(intent: &RestoreIntent) -> Result<()> {
+    let list = |items: Vec<String>| serde_json::Value::from(items).to_string();
+    let places = intent.places.clone();
+    let before = intent.before.iter().map(ToString::to_string).collect();
+    let message = format!("restoring {}@{} in place replaces data", intent.job, intent.id);
+    Err(Error::new(ErrorKind::InvalidInput, "restore.confirm", message)
+        .with("places", list(places))
+        .with("before", list(before))
+        .remedy_is("say `yes`, or restore `to` a folder"))
 }
 
 /// What a restore in place is about to do.
@@ -93,15 +205,21 @@ pub struct Restored {
 
 impl Seaworthy {
     /// Restores a snapshot or parts of it. A restore in place asks `confirm` before it touches
-    /// anything.
+    /// anything, unless the request says `yes`.
     pub async fn restore(
         &self,
         request: &RestoreRequest,
         confirm: &(dyn Fn(&RestoreIntent) -> Result<()> + Sync),
         cx: &Context,
     ) -> Reply<RestoreResult> {
+        let jobs = std::slice::from_ref(&request.snapshot.job);
+        let looking = self.looking(Some(&request.identities), &request.host, jobs, cx).await;
+        let looking = match looking {
+            Ok(looking) => looking,
+            Err(error) => return error.into(),
+        };
         let mut result = None;
-        let failed = self.try_restore(request, confirm, &mut result, cx).await.err();
+        let failed = looking.try_restore(request, confirm, &mut result, cx).await.err();
         let mut reply = match result {
             Some(result) => {
                 Reply { outcome: outcome_of(&result), result: Some(result), error: None }
@@ -121,6 +239,8 @@ impl Seaworthy {
         result: &mut Option<RestoreResult>,
         cx: &Context,
     ) -> Result<()> {
+        let place = request.place()?;
+        let confirm = |intent: &_| if request.yes { Ok(()) } else { confirm(intent) };
         let job = &request.snapshot.job;
         let (sink, repository, info) =
             self.find_snapshot(&request.snapshot, request.sink.as_ref(), Purpose::Read, cx).await?;
@@ -144,7 +264,7 @@ impl Seaworthy {
             None => snapshot,
         };
         let config = self.job_config(job)?;
-        let chosen = self.choose(&snapshot, config, request, cx).await?;
+        let chosen = self.choose(&snapshot, config, request, place.as_ref(), cx).await?;
         let mut done = RestoreResult {
             job: job.clone(),
             id: info.id,
@@ -154,19 +274,17 @@ impl Seaworthy {
             restored: Vec::new(),
             missing: missing_of(&snapshot, &chosen),
         };
-        let restored = match &request.to {
-            Destination::Folder(folder) => {
+        let restored = match &place {
+            Some(Destination::Folder(folder)) => {
                 self.restore_to(folder, &snapshot, chosen, config, &mut done, cx).await
             }
-            Destination::Database(url) => {
+            Some(Destination::Database(url)) => {
                 let options = self.target_options(url)?;
                 let connections = self.connections_of(config, &chosen);
                 let target = PostgresTarget::to_database(options).connections(connections);
                 self.load(&snapshot, chosen, vec![Box::new(target)], config, &mut done, cx).await
             }
-            Destination::InPlace => {
-                self.restore_in_place(&snapshot, chosen, config, confirm, &mut done, cx).await
-            }
+            None => self.restore_in_place(&snapshot, chosen, config, &confirm, &mut done, cx).await,
         };
         done.also_from = others.map(|others| others.helped()).unwrap_or_default();
         // What was restored or made safe is said also where something failed after it.

@@ -4,24 +4,29 @@ mod stages;
 mod watch;
 
 use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Timestamp, durable};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use watch::Overdue;
 
-use super::{CertRun, Drilled, JobResult, Pruned, Synced};
+use super::{CertRun, Drilled, JobResult, Pruned, Synced, request};
 use crate::{
     ErrorDocument, Outcome, Reply, Seaworthy,
     due::{Memory, Reason, When},
 };
 
 /// What `run` is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct RunRequest {
-    /// Does nothing and says what is due.
+    /// Do nothing and say what is due, and what is next.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Answer [`Outcome::NothingToDo`] where nothing was due.
-    pub detailed_exit_code: bool,
 }
+
+request!(RunRequest, "run", run -> RunResult);
 
 /// What `run` did.
 #[derive(Debug, Default, Serialize)]
@@ -129,7 +134,7 @@ impl Seaworthy {
     ///
     /// Where another one is at it already, nothing is done and nothing is wrong. At the end those
     /// who want to know are told which backups are overdue.
-    pub async fn run(&self, request: RunRequest, cx: &Context) -> Reply<RunResult> {
+    pub async fn run(&self, request: &RunRequest, cx: &Context) -> Reply<RunResult> {
         let (mut run, _lock) = match self.begin_run(request, cx) {
             Ok(Begun::Ours(run, lock)) => (run, lock),
             Ok(Begun::Theirs(other)) => {
@@ -138,11 +143,7 @@ impl Seaworthy {
                     // It may be the one that hangs.
                     self.watch(&mut result, cx).await;
                 }
-                let detailed = request.detailed_exit_code;
-                return Reply::new(
-                    result,
-                    if detailed { Outcome::NothingToDo } else { Outcome::Done },
-                );
+                return Reply::new(result, Outcome::NothingToDo);
             }
             Err(error) => return error.into(),
         };
@@ -150,16 +151,12 @@ impl Seaworthy {
         if !request.dry_run {
             self.watch(&mut run.result, cx).await;
         }
-        let mut outcome = run.outcome;
-        if outcome == Outcome::NothingToDo && !request.detailed_exit_code {
-            outcome = Outcome::Done;
-        }
-        let mut reply = Reply::new(run.result, outcome);
+        let mut reply = Reply::new(run.result, run.outcome);
         reply.error = run.error;
         reply.with_error(stopped)
     }
 
-    fn begin_run<'a>(&'a self, request: RunRequest, cx: &'a Context) -> Result<Begun<'a>> {
+    fn begin_run<'a>(&'a self, request: &RunRequest, cx: &'a Context) -> Result<Begun<'a>> {
         let state = self.state.path();
         let lock = if request.dry_run {
             None

@@ -11,7 +11,7 @@ use super::{Run, TaskKind, TaskReport};
 use crate::{
     Outcome, Reply, Seaworthy, SnapshotName,
     certificates::Shared,
-    command::{BackupRequest, CertRequest, CertRun, DrillRequest},
+    command::{BackupRequest, CertRenewRequest, CertRun, DrillRequest, SyncRequest},
     due::{self, Ran, Reason, When},
     keys::Purpose,
 };
@@ -43,7 +43,7 @@ impl Run<'_> {
         if self.result.dry_run {
             return self.certificates_due().await;
         }
-        let request = CertRequest { detailed: true, ..CertRequest::default() };
+        let request = CertRenewRequest::default();
         let reply = self.seaworthy.cert_renew(&request, self.cx).await;
         let (outcome, mut first) = (reply.outcome, reply.error);
         for run in reply.result.into_iter().flat_map(|result| result.certificates) {
@@ -181,7 +181,8 @@ impl Run<'_> {
                 continue;
             }
             let began = self.now();
-            let reply = self.seaworthy.sync(std::slice::from_ref(&name), self.cx).await;
+            let request = SyncRequest { jobs: vec![name.clone()] };
+            let reply = self.seaworthy.sync(&request, self.cx).await;
             if !must_be_done_again(reply.error.as_ref()) {
                 let ran = self.memory.copies.entry(name.clone()).or_default();
                 ran.begin(began);
@@ -264,7 +265,7 @@ impl Run<'_> {
             self.memory.drills.insert(name.clone(), ran);
             self.keep_memory()?;
             let latest = SnapshotName { job: name.clone(), id: "latest".into() };
-            let request = DrillRequest { snapshots: vec![latest], sink: None };
+            let request = DrillRequest { snapshots: vec![latest], ..DrillRequest::default() };
             let reply = self.seaworthy.drill(&request, self.cx).await;
             if !must_be_done_again(reply.error.as_ref()) {
                 ran.end(self.now(), reply.outcome == Outcome::Done);

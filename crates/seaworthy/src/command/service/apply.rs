@@ -1,27 +1,75 @@
 //! `service check` and `service apply`: the services installed and proved, or the old ones back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use seaworthy_core::{
     Applied, Context, Error, ErrorKind, FileSet, Installer, Result, StagedFiles, apply,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "clap")]
+use super::FOLDER;
 use super::{ServiceChange, ServiceKind, cron_installer};
-use crate::{Outcome, Reply, Seaworthy};
+#[cfg(feature = "clap")]
+use crate::command::flags;
+use crate::{Outcome, Reply, Seaworthy, command::request};
 
 /// What `service apply` is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct ServiceApplyRequest {
-    /// For which program.
+    /// For which program: `systemd` by default.
+    #[serde(rename = "type")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long = "type",
+            value_name = "TYPE",
+            default_value = "systemd",
+            value_parser = flags::word::<ServiceKind>(),
+            help = "For which program"
+        )
+    )]
     pub kind: ServiceKind,
-    /// Only check, and say what would change.
+    /// Check, and say what would change.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Answer [`Outcome::NothingToDo`] where nothing had to be done.
-    pub detailed_exit_code: bool,
-    /// The folder where systemd, or cron, looks; the usual one where none is given.
+    /// The folder where systemd, or cron, looks; by default `/etc/systemd/system` or `/etc/cron.d`.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR", help = FOLDER))]
     pub folder: Option<PathBuf>,
 }
+
+request!(ServiceApplyRequest, "service apply", service_apply -> ServiceApplyResult);
+
+/// What `service check` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceCheckRequest {
+    /// For which program: `systemd` by default.
+    #[serde(rename = "type")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long = "type",
+            value_name = "TYPE",
+            default_value = "systemd",
+            value_parser = flags::word::<ServiceKind>(),
+            help = "For which program"
+        )
+    )]
+    pub kind: ServiceKind,
+    /// The folder where systemd, or cron, looks; by default `/etc/systemd/system` or `/etc/cron.d`.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR", help = FOLDER))]
+    pub folder: Option<PathBuf>,
+}
+
+request!(ServiceCheckRequest, "service check", service_check -> ServiceCheckResult);
 
 /// What `service apply` did.
 #[derive(Clone, Debug, Serialize)]
@@ -60,14 +108,13 @@ impl Seaworthy {
     /// Would the program take the services? Nothing becomes live.
     pub async fn service_check(
         &self,
-        kind: ServiceKind,
-        folder: Option<PathBuf>,
+        request: &ServiceCheckRequest,
         cx: &Context,
     ) -> Reply<ServiceCheckResult> {
-        let request = ServiceApplyRequest { kind, folder, ..ServiceApplyRequest::default() };
+        let ServiceCheckRequest { kind, folder } = request;
         let work = async {
-            let files = self.rendered(kind)?;
-            self.try_services(&request, &files, cx).await?;
+            let files = self.rendered(*kind)?;
+            self.try_services(*kind, folder.as_deref(), &files, cx).await?;
             let files = files.iter().map(|(path, _)| path.to_owned()).collect();
             Ok::<_, Error>(ServiceCheckResult { files })
         };
@@ -84,10 +131,7 @@ impl Seaworthy {
         match self.install_services(request, cx).await {
             Ok(result) => {
                 let nothing = result.state == ServiceApplied::Unchanged;
-                let outcome = match request.detailed_exit_code && nothing {
-                    true => Outcome::NothingToDo,
-                    false => Outcome::Done,
-                };
+                let outcome = if nothing { Outcome::NothingToDo } else { Outcome::Done };
                 Reply::new(result, outcome)
             }
             Err(error) => error.into(),
@@ -146,13 +190,13 @@ impl Seaworthy {
         };
         let changes = self.service_changes(request.kind, &files, folder)?;
         let state = if request.dry_run {
-            self.try_services(request, &files, cx).await?;
+            self.try_services(request.kind, folder, &files, cx).await?;
             match changes.is_empty() {
                 true => ServiceApplied::Unchanged,
                 false => ServiceApplied::WouldChange,
             }
         } else {
-            let installer = self.service_installer(request)?;
+            let installer = self.service_installer(request.kind, folder)?;
             match apply(&place, files, &*installer, cx).await? {
                 Applied::Unchanged => ServiceApplied::Unchanged,
                 _ => ServiceApplied::Changed,
@@ -162,9 +206,12 @@ impl Seaworthy {
         Ok(ServiceApplyResult { state, changes, live })
     }
 
-    fn service_installer(&self, request: &ServiceApplyRequest) -> Result<Box<dyn Installer>> {
-        let folder = request.folder.as_deref();
-        Ok(match request.kind {
+    fn service_installer(
+        &self,
+        kind: ServiceKind,
+        folder: Option<&Path>,
+    ) -> Result<Box<dyn Installer>> {
+        Ok(match kind {
             ServiceKind::Cron => Box::new(cron_installer(folder)?),
             _ => Box::new(self.systemd_installer(folder)?),
         })
@@ -173,20 +220,19 @@ impl Seaworthy {
     /// Checks the files in a folder of their own.
     async fn try_services(
         &self,
-        request: &ServiceApplyRequest,
+        kind: ServiceKind,
+        folder: Option<&Path>,
         files: &FileSet,
         cx: &Context,
     ) -> Result<()> {
-        let Some(place) = self.place(request.kind, request.folder.as_deref())? else {
-            return Ok(());
-        };
+        let Some(place) = self.place(kind, folder)? else { return Ok(()) };
         let scratch = tempfile::Builder::new()
             .prefix("seaworthy-service-")
             .tempdir()
             .map_err(|e| Error::io("service.check", "cannot create a temporary folder", e))?;
-        let folder = scratch.path().join("files");
-        files.write_to(&folder)?;
-        let staged = StagedFiles::new(&folder, place.link(), files.clone());
-        self.service_installer(request)?.check(&staged, cx).await
+        let inner = scratch.path().join("files");
+        files.write_to(&inner)?;
+        let staged = StagedFiles::new(&inner, place.link(), files.clone());
+        self.service_installer(kind, folder)?.check(&staged, cx).await
     }
 }

@@ -4,27 +4,40 @@ use std::path::PathBuf;
 
 use seaworthy_core::{Context, Error, Name};
 use seaworthy_service_config::{Deployed, Release, Releases, Systemctl};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Reply, Seaworthy};
+use crate::{Reply, Seaworthy, command::request};
 
 /// What `deploy` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
 pub struct DeployRequest {
     /// The service.
     pub service: Name,
-    /// What comes into use.
-    pub from: DeployFrom,
+    /// The folder or the archive with its files; by default the release before the present one
+    /// comes into use.
+    #[cfg_attr(
+        feature = "clap",
+        arg(long, value_name = "DIR|ARCHIVE", help = "The folder or the archive with its files")
+    )]
+    pub from: Option<PathBuf>,
 }
 
-/// What comes into use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeployFrom {
-    /// The files of a folder or an archive.
-    Files(PathBuf),
-    /// The release before the present one.
-    Before,
+request!(DeployRequest, "deploy", deploy -> DeployResult);
+
+impl DeployRequest {
+    /// Brings the files in `from`, a folder or an archive, into use.
+    pub fn files(service: Name, from: impl Into<PathBuf>) -> Self {
+        Self { service, from: Some(from.into()) }
+    }
+
+    /// Brings the release before the present one into use.
+    pub fn before(service: Name) -> Self {
+        Self { service, from: None }
+    }
 }
 
 /// What `deploy` did.
@@ -46,8 +59,8 @@ impl Seaworthy {
             let (services, systemctl) = (self.services()?, Systemctl::default());
             let releases = Releases::of(&services, &request.service, &systemctl)?;
             let deployed = match &request.from {
-                DeployFrom::Files(from) => releases.deploy(from, cx).await?,
-                DeployFrom::Before => releases.roll_back(cx).await?,
+                Some(from) => releases.deploy(from, cx).await?,
+                None => releases.roll_back(cx).await?,
             };
             Ok::<_, Error>(DeployResult { deployed, releases: releases.list()? })
         };

@@ -1,13 +1,47 @@
 //! `service diff`: the file against what lies on disk, hand edits included.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use seaworthy_core::{Change, Error, ErrorKind, FileSet, Result};
-use serde::Serialize;
+use seaworthy_core::{Change, Context, Error, ErrorKind, FileSet, Result};
+use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
+#[cfg(feature = "clap")]
+use super::FOLDER;
 use super::ServiceKind;
-use crate::{Outcome, Reply, Seaworthy};
+#[cfg(feature = "clap")]
+use crate::command::flags;
+use crate::{Outcome, Reply, Seaworthy, command::request};
+
+/// What `service diff` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceDiffRequest {
+    /// For which program: `systemd` by default.
+    #[serde(rename = "type")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long = "type",
+            value_name = "TYPE",
+            default_value = "systemd",
+            value_parser = flags::word::<ServiceKind>(),
+            help = "For which program"
+        )
+    )]
+    pub kind: ServiceKind,
+    /// Compare with the files in this folder instead.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR"))]
+    pub out: Option<PathBuf>,
+    /// The folder where systemd, or cron, looks; by default `/etc/systemd/system` or `/etc/cron.d`.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR", help = FOLDER))]
+    pub folder: Option<PathBuf>,
+}
+
+request!(ServiceDiffRequest, "service diff", service_diff -> ServiceDiffResult);
 
 /// What `service diff` found.
 #[derive(Clone, Debug, Serialize)]
@@ -32,18 +66,19 @@ pub struct ServiceChange {
 }
 
 impl Seaworthy {
-    /// How the services differ from what is installed, or from the files in `out`. Touches nothing.
-    pub fn service_diff(
+    /// How the services differ from what is installed, or from the files in a folder. Touches
+    /// nothing.
+    pub async fn service_diff(
         &self,
-        kind: ServiceKind,
-        out: Option<&Path>,
-        folder: Option<&Path>,
+        request: &ServiceDiffRequest,
+        _: &Context,
     ) -> Reply<ServiceDiffResult> {
+        let ServiceDiffRequest { kind, out, folder } = request;
         let work = || {
-            let files = self.rendered(kind)?;
+            let files = self.rendered(*kind)?;
             match out {
                 Some(out) => compare_with(&files, out),
-                None => self.service_changes(kind, &files, folder),
+                None => self.service_changes(*kind, &files, folder.as_deref()),
             }
         };
         match work() {

@@ -15,13 +15,21 @@ use seaworthy_service_config::{
     SystemdRenderer, WorkflowRenderer,
 };
 use seaworthy_tls::config::ChallengeConfig;
+use serde::Deserialize;
 
-pub use apply::{ServiceApplied, ServiceApplyRequest, ServiceApplyResult, ServiceCheckResult};
-pub use deploy::{DeployFrom, DeployRequest, DeployResult};
-pub use diff::{ServiceChange, ServiceDiffResult};
-pub use render::ServiceRenderResult;
-pub use run::{ServiceStatusResult, ServiceVerb, ServiceVerbResult};
+pub use apply::{
+    ServiceApplied, ServiceApplyRequest, ServiceApplyResult, ServiceCheckRequest,
+    ServiceCheckResult,
+};
+pub use deploy::{DeployRequest, DeployResult};
+pub use diff::{ServiceChange, ServiceDiffRequest, ServiceDiffResult};
+pub use render::{ServiceRenderRequest, ServiceRenderResult};
+pub use run::{
+    ServiceRestartRequest, ServiceStartRequest, ServiceStatusRequest, ServiceStatusResult,
+    ServiceStopRequest, ServiceVerb, ServiceVerbResult,
+};
 
+use super::requests;
 use crate::{Seaworthy, machine};
 
 /// How often the timer looks whether something is due.
@@ -29,8 +37,42 @@ const LOOK: &str = "*/5 * * * *";
 /// Where secrets for the timer's environment may lie.
 const ENVIRONMENT: &str = "/etc/seaworthy/env";
 
+requests! {
+    /// Commands about services.
+    #[derive(Deserialize)]
+    #[serde(tag = "command", rename_all = "kebab-case")]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    ServiceCommand {
+        /// Print the files of the services, or write them into a folder; touches nothing else
+        Render(ServiceRenderRequest),
+        /// Would systemd take the services? Nothing becomes live
+        Check(ServiceCheckRequest),
+        /// Compare the services with what is installed, hand edits included
+        Diff(ServiceDiffRequest),
+        /// Install the services: checked, started and proved to be well, or the old ones back
+        Apply(ServiceApplyRequest),
+        /// Start all instances of a service and wait until they are well
+        Start(ServiceStartRequest),
+        /// Stop all instances of a service
+        Stop(ServiceStopRequest),
+        /// Restart one instance after the other, each once the one before is well
+        Restart(ServiceRestartRequest),
+        /// Is the service well? Ends with 1 when it is not
+        Status(ServiceStatusRequest),
+        /// Bring a new version of a service into use; on a command line it is a command of its own
+        #[cfg_attr(feature = "clap", command(skip))]
+        Deploy(DeployRequest),
+    }
+}
+
+#[cfg(feature = "clap")]
+pub(super) const FOLDER: &str =
+    "Where systemd or cron looks [default: /etc/systemd/system, /etc/cron.d]";
+
 /// For which program services are rendered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum ServiceKind {
     /// Units and timers.

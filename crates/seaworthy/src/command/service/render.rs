@@ -1,15 +1,41 @@
 //! `service render`: the files, to be looked at or put somewhere.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
-use seaworthy_core::Error;
-use serde::Serialize;
+use seaworthy_core::{Context, Error};
+use serde::{Deserialize, Serialize};
 
 use super::ServiceKind;
-use crate::{Outcome, Reply, Seaworthy};
+#[cfg(feature = "clap")]
+use crate::command::flags;
+use crate::{Outcome, Reply, Seaworthy, command::request};
+
+/// What `service render` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceRenderRequest {
+    /// For which program: `systemd` by default.
+    #[serde(rename = "type")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long = "type",
+            value_name = "TYPE",
+            default_value = "systemd",
+            value_parser = flags::word::<ServiceKind>(),
+            help = "For which program"
+        )
+    )]
+    pub kind: ServiceKind,
+    /// Write them into this folder, which holds nothing but rendered files.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "DIR"))]
+    pub out: Option<PathBuf>,
+}
+
+request!(ServiceRenderRequest, "service render", service_render -> ServiceRenderResult);
 
 /// What `service render` gives.
 #[derive(Clone, Debug, Serialize)]
@@ -22,22 +48,22 @@ pub struct ServiceRenderResult {
 }
 
 impl Seaworthy {
-    /// Renders the services, and writes the files into `out` where it is given: a folder that holds
-    /// nothing but rendered files. Touches nothing else.
-    pub fn service_render(
+    /// Renders the services, and writes the files into a folder where one is named. Touches nothing
+    /// else.
+    pub async fn service_render(
         &self,
-        kind: ServiceKind,
-        out: Option<&Path>,
+        request: &ServiceRenderRequest,
+        _: &Context,
     ) -> Reply<ServiceRenderResult> {
         let work = || {
-            let files = self.rendered(kind)?;
-            if let Some(folder) = out {
+            let files = self.rendered(request.kind)?;
+            if let Some(folder) = &request.out {
                 crate::out::write_out(&files, folder)?;
             }
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let texts = files.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes)));
             Ok::<_, Error>(ServiceRenderResult {
-                folder: out.map(Into::into),
+                folder: request.out.clone(),
                 files: texts.collect(),
             })
         };

@@ -2,9 +2,83 @@
 
 use seaworthy_core::{Context, Error, Name, Result};
 use seaworthy_service_config::{ServiceStatus, Systemctl};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Reply, Seaworthy};
+use crate::{Outcome, Reply, Seaworthy, command::request};
+
+/// What `service start` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceStartRequest {
+    /// The service.
+    pub name: Name,
+}
+
+request!(ServiceStartRequest, "service start", service_start -> ServiceVerbResult);
+
+impl ServiceStartRequest {
+    /// Of the service `name`.
+    pub fn new(name: Name) -> Self {
+        Self { name }
+    }
+}
+
+/// What `service stop` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceStopRequest {
+    /// The service.
+    pub name: Name,
+}
+
+request!(ServiceStopRequest, "service stop", service_stop -> ServiceVerbResult);
+
+impl ServiceStopRequest {
+    /// Of the service `name`.
+    pub fn new(name: Name) -> Self {
+        Self { name }
+    }
+}
+
+/// What `service restart` is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceRestartRequest {
+    /// The service.
+    pub name: Name,
+}
+
+request!(ServiceRestartRequest, "service restart", service_restart -> ServiceVerbResult);
+
+impl ServiceRestartRequest {
+    /// Of the service `name`.
+    pub fn new(name: Name) -> Self {
+        Self { name }
+    }
+}
+
+/// What `service status` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[non_exhaustive]
+pub struct ServiceStatusRequest {
+    /// The services; all of them when none is named.
+    #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
+    pub names: Vec<Name>,
+}
+
+request!(ServiceStatusRequest, "service status", service_status -> ServiceStatusResult);
 
 /// What is done with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,8 +113,34 @@ pub struct ServiceStatusResult {
 }
 
 impl Seaworthy {
-    /// Starts, stops or restarts the service `name` under systemd.
-    pub async fn service_run(
+    /// Starts all instances of a service under systemd, and waits until they are well.
+    pub async fn service_start(
+        &self,
+        request: &ServiceStartRequest,
+        cx: &Context,
+    ) -> Reply<ServiceVerbResult> {
+        self.service_do(ServiceVerb::Start, &request.name, cx).await
+    }
+
+    /// Stops all instances of a service.
+    pub async fn service_stop(
+        &self,
+        request: &ServiceStopRequest,
+        cx: &Context,
+    ) -> Reply<ServiceVerbResult> {
+        self.service_do(ServiceVerb::Stop, &request.name, cx).await
+    }
+
+    /// Restarts one instance of a service after the other, each once the one before is well.
+    pub async fn service_restart(
+        &self,
+        request: &ServiceRestartRequest,
+        cx: &Context,
+    ) -> Reply<ServiceVerbResult> {
+        self.service_do(ServiceVerb::Restart, &request.name, cx).await
+    }
+
+    async fn service_do(
         &self,
         verb: ServiceVerb,
         name: &Name,
@@ -61,8 +161,13 @@ impl Seaworthy {
         work.await.into()
     }
 
-    /// How the services `names` do under systemd; all of them where none is named.
-    pub async fn service_status(&self, names: &[Name], cx: &Context) -> Reply<ServiceStatusResult> {
+    /// How services do under systemd.
+    pub async fn service_status(
+        &self,
+        request: &ServiceStatusRequest,
+        cx: &Context,
+    ) -> Reply<ServiceStatusResult> {
+        let names = &request.names;
         let work = async {
             let (services, systemctl) = (self.services()?, Systemctl::default());
             let all: Vec<_> = services.services.names().cloned().collect();
