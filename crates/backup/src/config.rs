@@ -9,10 +9,7 @@ use seaworthy_core::{ByteRate, CommandLine, Name, Named, Result, Schedule, Secre
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    paths::resolve,
-    payload::{Codec, Compression},
-    retention::Keep,
-    run::VerifyAfter,
+    format::Codec, options::VerifyAfter, paths::resolve, payload::Compression, retention::Keep,
 };
 
 pub use crate::{

@@ -4,7 +4,7 @@
 //!
 //! 1. A [`BackupSource`] (folders, a database) sends [segments](payload::Segment) of plain bytes.
 //! 2. They become a [`payload`]: frames, compressed by themselves, one after another, that stock tools
-//!    read as one stream. The [index](snapshot::index) says where each lies and what is in it.
+//!    read as one stream. The [index](format::index) says where each lies and what is in it.
 //! 3. A [`BackupSink`] stores the objects. The [`Manifest`] comes last and makes them a snapshot.
 //! 4. [`verify`](verify::verify) reads everything back, and a [`RetentionPolicy`] says which older
 //!    snapshots may go.
@@ -24,14 +24,12 @@
 pub mod config;
 pub mod drill;
 pub mod encryption;
-mod examine;
-mod history;
-mod overview;
+pub mod format;
+mod options;
 mod paths;
 pub mod payload;
 mod prune;
 mod replica;
-mod report;
 mod repository;
 pub mod restore;
 pub mod retention;
@@ -41,26 +39,28 @@ pub mod sinks;
 pub mod snapshot;
 pub mod sources;
 mod state;
-mod suspicion;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod verify;
 mod workers;
 
-pub use overview::{Remembered, SnapshotSummary, jobs_in};
+pub use format::{
+    HostId, Manifest, ObjectKey, PayloadKind, SnapshotId, SnapshotInfo, SnapshotState,
+    SourceSummary,
+};
+pub use options::{RunOptions, VerifyAfter};
 pub use prune::{Locked, Prune, PruneReport};
-pub use replica::{CopyReport, Holds, Replica, ReplicaReport};
-pub use report::BackupReport;
-pub use repository::Repository;
+pub use replica::{CopyReport, Replica, ReplicaReport};
+pub use repository::{Remembered, Repository, SnapshotSummary, jobs_in};
 pub use restore::{RestoreReport, RestoreTarget, Selection};
-pub use retention::{Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
-pub use run::{BackupJob, JobLock, RunOptions, VerifyAfter};
+pub use retention::{Holds, Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
+pub use run::{BackupJob, BackupReport, JobLock};
 pub use signing::Keys;
 #[cfg(any(feature = "local", feature = "s3"))]
 pub use sinks::ObjectStoreSink;
-pub use sinks::{BackupSink, BackupSinkExt, MemorySink, ObjectKey, PutOptions, Upload};
-pub use snapshot::{HostId, Manifest, Snapshot, SnapshotId, SnapshotInfo, SnapshotState};
-pub use sources::{BackupSource, PayloadKind, SourceSummary};
+pub use sinks::{BackupSink, BackupSinkExt, MemorySink, PutOptions, Upload};
+pub use snapshot::Snapshot;
+pub use sources::BackupSource;
 #[cfg(feature = "files")]
 pub use sources::{FilesSource, FilesTarget, files::TarScanner};
 pub use state::StateFolder;

@@ -6,11 +6,10 @@ use seaworthy_core::{
 use serde::Serialize;
 
 use crate::{
-    BackupSinkExt, Repository,
-    replica::Holds,
-    repository::Survey,
-    retention::{RetentionPlan, RetentionPolicy, decide},
-    snapshot::{MANIFEST, SnapshotId},
+    format::{MANIFEST, SnapshotId},
+    repository::{Repository, Survey},
+    retention::{Holds, RetentionPlan, RetentionPolicy, decide},
+    sinks::BackupSinkExt,
     state::{JobState, StateFolder},
 };
 

@@ -8,8 +8,8 @@ use std::{
 use seaworthy_core::{Error, FileLock, Name, Result, durable};
 
 use crate::{
-    Repository,
-    snapshot::{Digest256, SnapshotId},
+    format::{Digest256, SnapshotId},
+    repository::Repository,
 };
 
 /// A private folder for locks and journals, one per machine and user.

@@ -1,7 +1,10 @@
-//! Waiting for workers on blocking threads.
+//! Workers on blocking threads: how many, and waiting for them.
 
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
+
+/// The most threads that work for a run at a time: each holds files open and memory.
+pub(crate) const MAX_WORKERS: usize = 32;
 
 /// Waits until every worker has ended, and gives the failure that is the cause: a worker that was
 /// told to stop is not.

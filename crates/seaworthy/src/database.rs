@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use seaworthy_backup::{
     BackupJob,
     config::PostgresConfig,
-    snapshot::SnapshotKind,
+    format::SnapshotKind,
     sources::postgres::{ConnectOptions, Environment, PostgresGlobals, PostgresSource},
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};

@@ -9,9 +9,9 @@ use seaworthy_backup::{
     BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
     RunOptions,
     config::{CommandConfig, EnvironmentValue, JobConfig, LimitConfig, SinkConfig, SourceConfig},
+    format::SnapshotKind,
     restore::PlainTarget,
     sinks::ObjectStoreSink,
-    snapshot::SnapshotKind,
     sources::{CommandSource, FilesSource, FilesTarget, SqliteSource, SqliteTarget},
 };
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};

@@ -12,9 +12,9 @@ use serde::Serialize;
 #[cfg(feature = "postgres")]
 use crate::sources::postgres::{ConnectOptions, ThrowAwayServer};
 use crate::{
+    format::{CheckKind, CheckOutcome, CheckRecord, PayloadKind, SnapshotId},
     restore::RestoreOptions,
-    snapshot::{CheckKind, CheckOutcome, CheckRecord, Snapshot, SnapshotId},
-    sources::PayloadKind,
+    snapshot::Snapshot,
 };
 
 /// How many findings are kept of a source, and named in a record.
@@ -33,7 +33,7 @@ pub struct DrillOptions {
 impl Default for DrillOptions {
     /// A worker per processor, the system's folder for temporary files.
     fn default() -> Self {
-        let run = crate::RunOptions::default();
+        let run = crate::options::RunOptions::default();
         Self { workers: run.workers, temp: run.temp }
     }
 }

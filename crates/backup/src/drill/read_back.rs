@@ -4,8 +4,8 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use super::{DrillOptions, Found};
 use crate::{
-    payload::PayloadReader,
-    snapshot::{Snapshot, index::Record},
+    format::index::Record,
+    snapshot::{PayloadReader, Snapshot},
 };
 
 pub(crate) async fn drill(

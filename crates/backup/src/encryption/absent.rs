@@ -6,7 +6,8 @@ use std::{convert::Infallible, io::Read, ops::Range};
 use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
 
-use super::{ManifestEncryption, Opening};
+use super::Opening;
+use crate::format::ManifestEncryption;
 
 /// Whom new snapshots are encrypted for. This build lacks the feature `encryption`, so there is no
 /// value of this type.

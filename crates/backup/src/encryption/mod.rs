@@ -19,8 +19,8 @@ mod seal;
 #[cfg(feature = "encryption")]
 mod unseal;
 
+use crate::format::ManifestEncryption;
 use seaworthy_core::{Error, ErrorKind};
-use serde::{Deserialize, Serialize};
 
 #[cfg(not(feature = "encryption"))]
 pub use absent::{Identities, Recipients};
@@ -31,26 +31,7 @@ pub use {identities::Identities, recipients::Recipients};
 #[cfg(feature = "encryption")]
 pub(crate) use {seal::Sealer, unseal::Unsealer};
 
-/// What is added to the name of an encrypted object.
-pub(crate) const SUFFIX: &str = ".age";
-
-/// What a manifest says of how its snapshot is encrypted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ManifestEncryption {
-    /// Always `age`.
-    pub format: String,
-    /// The public keys whose private halves decrypt it; none where a passphrase does.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recipients: Vec<String>,
-}
-
 impl ManifestEncryption {
-    /// age for these public keys, or for a passphrase where there are none.
-    pub fn age(recipients: Vec<String>) -> Self {
-        Self { format: "age".to_owned(), recipients }
-    }
-
     /// What would decrypt it, in words.
     fn remedy(&self) -> String {
         if self.recipients.is_empty() {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use age::{secrecy::SecretString, ssh::ParseRecipientKeyError};
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-use super::ManifestEncryption;
+use crate::format::ManifestEncryption;
 
 /// The work that a guess of a passphrase costs: 2^18, about a second and 256 MiB, as the program
 /// `age` has it.

@@ -238,7 +238,10 @@ impl Seek for Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encryption::{Identities, ManifestEncryption, Recipients, Sealer};
+    use crate::{
+        encryption::{Identities, Recipients, Sealer},
+        format::ManifestEncryption,
+    };
     use proptest::prelude::*;
     use std::sync::LazyLock;
 

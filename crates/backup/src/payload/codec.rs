@@ -4,42 +4,14 @@ use std::io::{Read, Write};
 
 use flate2::{Compression as GzipLevel, bufread::GzDecoder, write::GzEncoder};
 use seaworthy_core::{Error, ErrorKind, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zstd::{
     bulk,
     zstd_safe::{self, CParameter},
 };
 
-use super::texture::Texture;
-
-/// The most plain data that one frame may hold, in bytes: bounds what a reader allocates.
-pub const MAX_FRAME: u64 = 64 << 20;
-
-/// How frames are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Codec {
-    /// Zstandard frames (RFC 8878) with content size and checksum.
-    #[default]
-    Zstd,
-    /// Gzip members (RFC 1952).
-    Gzip,
-    /// The plain bytes.
-    None,
-}
-
-impl Codec {
-    /// What is added to an object's name: `.zst`, `.gz` or nothing.
-    pub fn suffix(self) -> &'static str {
-        match self {
-            Self::Zstd => ".zst",
-            Self::Gzip => ".gz",
-            Self::None => "",
-        }
-    }
-}
+use super::hints::Texture;
+use crate::format::{Codec, MAX_FRAME};
 
 /// A codec and its level: `{ codec = "zstd", level = 3 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -2,13 +2,9 @@
 
 pub(crate) mod buffers;
 pub(crate) mod codec;
-pub(crate) mod reader;
-pub(crate) mod sealed;
-mod segment;
-pub(crate) mod texture;
-pub(crate) mod upload;
-pub(crate) mod writer;
+pub(crate) mod hints;
+pub(crate) mod segment;
 
-pub use codec::{Codec, Compression, MAX_FRAME};
-pub use reader::{FrameDecoder, PayloadReader};
+pub use crate::format::{Codec, MAX_FRAME};
+pub use codec::Compression;
 pub use segment::{SEGMENT_SIZE, Segment, SegmentSender, SegmentSlot};

@@ -13,8 +13,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Codec, Compression, MAX_FRAME, buffers::Buffers, codec::Compressor, texture::Texture};
-use crate::snapshot::{Digest256, index::Entry};
+use super::{Compression, buffers::Buffers, codec::Compressor, hints::Texture};
+use crate::format::{Codec, Digest256, MAX_FRAME, index::Entry};
 
 /// How much plain data a source should put into one segment, in bytes.
 pub const SEGMENT_SIZE: usize = 4 << 20;

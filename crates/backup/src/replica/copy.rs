@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::Replica;
 use crate::{
-    BackupSink, BackupSinkExt, ObjectKey, PutOptions, Repository,
-    payload::upload::HashedUpload,
-    run::{RunOptions, VerifyAfter},
-    signing::{MAX_SIGNATURE, SIGNATURE},
-    snapshot::{Digest256, MANIFEST, ManifestObject, Snapshot, SnapshotId, manifest::MAX_MANIFEST},
+    format::{Digest256, MANIFEST, ManifestObject, ObjectKey, SnapshotId, manifest::MAX_MANIFEST},
+    options::{RunOptions, VerifyAfter},
+    repository::Repository,
+    signing::SIGNATURE,
+    sinks::{BackupSink, BackupSinkExt, PutOptions},
+    snapshot::{Snapshot, signed::MAX_SIGNATURE, upload::HashedUpload},
     verify::{VerifyOptions, verify},
 };
 

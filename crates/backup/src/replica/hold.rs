@@ -1,28 +1,15 @@
-//! What may not leave the first sink yet, because a replica still waits for it.
+//! Asking replicas what they still lack.
 
-use std::collections::BTreeMap;
-
-use seaworthy_core::{Context, Name, Span, TimeZone};
+use seaworthy_core::{Context, Span};
 
 use super::{Replica, ReplicaReport};
 use crate::{
-    StateFolder,
-    snapshot::{SnapshotId, SnapshotInfo},
+    format::{SnapshotId, SnapshotInfo},
+    retention::Holds,
+    state::StateFolder,
 };
 
-/// The snapshots of a first sink that replicas still lack, and which ones.
-///
-/// A snapshot is held while it is younger than a limit, so that a replica that is gone for good
-/// does not fill the first sink.
-#[derive(Clone, Debug, Default)]
-pub struct Holds(BTreeMap<SnapshotId, Vec<Name>>);
-
 impl Holds {
-    /// The replicas that wait for `id`; none lets it go.
-    pub fn of(&self, id: &SnapshotId) -> &[Name] {
-        self.0.get(id).map_or(&[], Vec::as_slice)
-    }
-
     /// Asks each of `replicas` what it lacks of the snapshots `first`. One that cannot be reached
     /// is taken to lack everything that `state` does not know to have arrived.
     pub async fn ask(
@@ -70,14 +57,6 @@ impl Holds {
         cx: &Context,
     ) {
         self.add(&replica.name, &unknown_to(replica, first, state), max_hold, cx);
-    }
-
-    /// Holds what the replica called `replica` lacks, as far as it is younger than `max_hold`.
-    pub fn add(&mut self, replica: &Name, lacks: &[SnapshotId], max_hold: Span, cx: &Context) {
-        let limit = cx.now().minus(max_hold, &TimeZone::utc());
-        for id in lacks.iter().filter(|id| id.time() > limit) {
-            self.0.entry(id.clone()).or_default().push(replica.clone());
-        }
     }
 }
 

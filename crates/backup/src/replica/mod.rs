@@ -2,7 +2,7 @@
 //!
 //! A [`Replica`] is brought up to date by [`Replica::sync`]: what its own policy would keep and it
 //! lacks is copied, newest first, and proved before its manifest makes it a snapshot. What never
-//! arrived is [held](Holds) on the first sink for a while.
+//! arrived is [held](crate::retention::Holds) on the first sink for a while.
 
 mod copy;
 mod hold;
@@ -13,16 +13,15 @@ use seaworthy_core::{Context, ErrorKind, Event, Name, Result};
 use serde::Serialize;
 
 use crate::{
-    Repository, StateFolder,
+    format::{SnapshotId, SnapshotInfo, SnapshotKind, SnapshotState},
+    options::{RunOptions, VerifyAfter},
     prune::{Prune, PruneReport},
+    repository::Repository,
     retention::{RetentionPolicy, decide},
-    run::{RunOptions, VerifyAfter},
-    snapshot::{SnapshotId, SnapshotInfo, SnapshotKind, SnapshotState},
-    state::JobState,
+    state::{JobState, StateFolder},
 };
 
 pub use copy::CopyReport;
-pub use hold::Holds;
 
 /// A sink that snapshots are copied to from the first sink of their job.
 #[derive(Clone, Debug)]

@@ -13,8 +13,8 @@ use seaworthy_core::{Context, Result};
 use serde::Serialize;
 
 use crate::{
-    payload::PayloadReader,
-    snapshot::{Snapshot, index::PathBytes},
+    format::index::PathBytes,
+    snapshot::{PayloadReader, Snapshot},
 };
 
 pub(crate) use folder::FreshFolder;

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 
 use super::{FreshFolder, RestoreReport, RestoreTarget, Selection};
 use crate::{
-    payload::PayloadReader,
-    snapshot::{Records, Snapshot, index::Record},
+    format::index::Record,
+    snapshot::{PayloadReader, Records, Snapshot},
 };
 
 /// Writes a payload decompressed into a folder, as `<source>.<kind>`: SQL for `psql`, or whatever a

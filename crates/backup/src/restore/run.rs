@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use super::{RestoreReport, RestoreTarget, Selection};
-use crate::{run::MAX_WORKERS, snapshot::Snapshot};
+use crate::{snapshot::Snapshot, workers::MAX_WORKERS};
 
 /// What is restored where.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct RestoreOptions {
 impl Default for RestoreOptions {
     /// A worker per processor, the system's folder for temporary files.
     fn default() -> Self {
-        let run = crate::RunOptions::default();
+        let run = crate::options::RunOptions::default();
         Self { workers: run.workers, temp: run.temp }
     }
 }

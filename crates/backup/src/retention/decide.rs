@@ -3,7 +3,7 @@
 use seaworthy_core::{Span, TimeZone, Timestamp};
 
 use super::{Decision, Reason, RetentionPlan, RetentionPolicy};
-use crate::snapshot::{HostId, SnapshotInfo, SnapshotKind, SnapshotState};
+use crate::format::{HostId, SnapshotInfo, SnapshotKind, SnapshotState};
 
 /// How far a snapshot may be ahead of the clock, in hours, and still count.
 const FUTURE_HOURS: u16 = 1;

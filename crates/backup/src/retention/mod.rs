@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use seaworthy_backup::retention::{Keep, KeepPolicy, decide};
-//! use seaworthy_backup::snapshot::{HostId, SnapshotId, SnapshotInfo};
+//! use seaworthy_backup::format::{HostId, SnapshotId, SnapshotInfo};
 //! use seaworthy_core::{TimeZone, Timestamp};
 //!
 //! let host = HostId::from_machine_id("example");
@@ -23,6 +23,7 @@
 //! ```
 
 mod decide;
+mod holds;
 mod keep;
 mod policy;
 mod reason;
@@ -30,16 +31,14 @@ mod reason;
 use std::fmt;
 
 pub use decide::{decide, latest};
+pub use holds::Holds;
 pub use keep::Keep;
 pub use policy::KeepPolicy;
 pub use reason::{Period, Reason};
 use seaworthy_core::Timestamp;
 use serde::Serialize;
 
-use crate::{
-    replica::Holds,
-    snapshot::{SnapshotId, SnapshotInfo},
-};
+use crate::format::{SnapshotId, SnapshotInfo};
 
 /// Says which of a host's good backups are worth keeping.
 ///

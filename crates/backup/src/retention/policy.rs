@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use seaworthy_core::{Result, TimeZone, Timestamp};
 
 use super::{Decision, Keep, Reason, RetentionPlan, RetentionPolicy};
-use crate::snapshot::{SnapshotId, SnapshotInfo};
+use crate::format::{SnapshotId, SnapshotInfo};
 
 /// Keeps what any rule of a [`Keep`] keeps, by the calendar of a time zone.
 #[derive(Clone, Debug, PartialEq)]

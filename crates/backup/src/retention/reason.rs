@@ -5,7 +5,7 @@ use std::fmt;
 use seaworthy_core::{Civil, Name, Span, Timestamp};
 use serde::Serialize;
 
-use crate::snapshot::HostId;
+use crate::format::HostId;
 
 /// Why a snapshot is kept or removed. Prints in words for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,7 +7,8 @@ use futures_util::TryStreamExt;
 use seaworthy_core::{Error, Result};
 use tokio::runtime::Handle;
 
-use super::{ByteStream, ObjectKey};
+use super::ByteStream;
+use crate::format::ObjectKey;
 
 /// Reads a stream on a blocking thread of the runtime.
 pub(crate) struct BlockingReader {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use seaworthy_core::{Error, ErrorKind, Result};
 
-use super::{BackupSink, ObjectInfo, ObjectKey, PutOptions};
+use super::{BackupSink, ObjectInfo, PutOptions};
+use crate::format::ObjectKey;
 
 /// Conveniences on top of [`BackupSink`], for every sink.
 #[async_trait]

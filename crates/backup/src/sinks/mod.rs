@@ -2,7 +2,6 @@
 
 mod blocking;
 mod ext;
-mod key;
 pub mod local;
 pub mod memory;
 #[cfg(any(feature = "local", feature = "s3"))]
@@ -20,9 +19,9 @@ use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
 use seaworthy_core::{Result, Timestamp};
 
+pub use crate::format::ObjectKey;
 pub(crate) use blocking::BlockingReader;
 pub use ext::BackupSinkExt;
-pub use key::ObjectKey;
 pub use memory::MemorySink;
 
 #[cfg(any(feature = "local", feature = "s3"))]

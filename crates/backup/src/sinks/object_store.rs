@@ -15,9 +15,8 @@ use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 use super::local::{self, LocalStore};
 #[cfg(feature = "s3")]
 use super::s3::Bucket;
-use super::{
-    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
-};
+use super::{BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, PutOptions, Upload};
+use crate::format::ObjectKey;
 use upload::ObjectUpload;
 
 /// A folder or a bucket as a sink: [`local`](Self::local), or any store behind

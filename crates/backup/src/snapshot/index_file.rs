@@ -13,14 +13,15 @@ use futures_util::TryStreamExt;
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use sha2::{Digest, Sha256};
 
-use super::{
-    Digest256, Manifest, ManifestObject,
-    index::{FrameRecord, Loss, LossRecord, Record},
-};
+use super::upload::HashedUpload;
 use crate::{
-    BackupSink, ObjectKey,
-    encryption::{self, Opening, Recipients, Unsealer},
-    payload::{Codec, Compression, MAX_FRAME, codec::Compressor, upload::HashedUpload},
+    encryption::{Opening, Recipients, Unsealer},
+    format::{
+        Codec, Digest256, ENCRYPTED_SUFFIX, MAX_FRAME, Manifest, ManifestObject, ObjectKey,
+        index::{FrameRecord, Loss, LossRecord, Record},
+    },
+    payload::{Compression, codec::Compressor},
+    sinks::BackupSink,
 };
 
 /// How much of the index is gathered before it is compressed, in bytes.
@@ -139,7 +140,7 @@ impl Index {
             )
         };
         let vouched = manifest.object(name).ok_or_else(|| damaged("is not vouched for".into()))?;
-        let plain_name = name.strip_suffix(encryption::SUFFIX).unwrap_or(name);
+        let plain_name = name.strip_suffix(ENCRYPTED_SUFFIX).unwrap_or(name);
         let codec = [Codec::Zstd, Codec::Gzip, Codec::None]
             .into_iter()
             .find(|codec| plain_name == format!("index.jsonl{}", codec.suffix()))

@@ -1,26 +1,16 @@
-//! What a stored snapshot is made of: its name, manifest, index and worth.
+//! A stored snapshot: its objects written, read back and proved.
 
-pub(crate) mod check;
-mod digest;
-mod elsewhere;
-pub(crate) mod facts;
-mod id;
-pub mod index;
+mod fallback;
 pub(crate) mod index_file;
-mod info;
-pub(crate) mod manifest;
-mod sql_index;
+pub(crate) mod reader;
+pub(crate) mod sealed;
+pub(crate) mod signed;
 mod stored;
+pub(crate) mod sums;
+pub(crate) mod upload;
 
-pub use crate::encryption::ManifestEncryption;
-pub use check::{CheckKind, CheckOutcome, CheckRecord};
-pub use digest::Digest256;
-pub use elsewhere::Elsewhere;
-pub(crate) use elsewhere::{OtherCopies, another_may_do};
-pub use id::{HostId, SnapshotId};
+pub use fallback::Elsewhere;
+pub(crate) use fallback::{OtherCopies, another_may_do};
 pub use index_file::{Index, Records};
-pub use info::{SnapshotInfo, SnapshotState};
-pub use manifest::{
-    FORMAT, MANIFEST, Manifest, ManifestObject, ManifestSource, SnapshotKind, Suspicion,
-};
+pub use reader::{FrameDecoder, PayloadReader};
 pub use stored::Snapshot;

@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
-use super::{Elsewhere, Manifest, OtherCopies, SnapshotId, another_may_do, index_file::Index};
+use super::{Elsewhere, OtherCopies, PayloadReader, another_may_do, index_file::Index};
 use crate::{
-    BackupSink, ObjectKey,
     encryption::{Identities, Opening},
-    payload::PayloadReader,
+    format::{Manifest, ObjectKey, SnapshotId},
+    sinks::BackupSink,
 };
 
 /// A stored snapshot whose manifest was read and proved.

@@ -4,11 +4,10 @@ use seaworthy_core::Result;
 #[cfg(not(feature = "files"))]
 use seaworthy_core::{Error, ErrorKind};
 
-use super::PayloadKind;
 #[cfg(feature = "files")]
-use crate::TarScanner;
-use crate::snapshot::{
-    ManifestSource,
+use super::files::TarScanner;
+use crate::format::{
+    ManifestSource, PayloadKind,
     index::{DatabaseRecord, PathBytes, Record},
 };
 

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, future};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
-use crate::sinks::{BackupSink, BackupSinkExt, ObjectKey, PutOptions};
+use crate::{
+    format::ObjectKey,
+    sinks::{BackupSink, BackupSinkExt, PutOptions},
+};
 
 /// Makes one `#[tokio::test]` of each case. The expression gives a sink and what must live as
 /// long as the sink (`()` where nothing must); it may use `?`-free async code. The crate that uses

@@ -13,8 +13,9 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
-use crate::sinks::{
-    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
+use crate::{
+    format::ObjectKey,
+    sinks::{BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, PutOptions, Upload},
 };
 
 /// A method of a sink or of an upload.

@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{sinks::BlockingReader, snapshot::Digest256};
+use crate::{format::Digest256, sinks::BlockingReader};
 
 /// The size and SHA-256 of what was read of an object.
 #[derive(Clone, Default)]

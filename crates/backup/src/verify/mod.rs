@@ -15,10 +15,9 @@ pub use rebuild::{RebuildReport, rebuild_index};
 
 use crate::{
     encryption::Opening,
-    run::MAX_WORKERS,
-    snapshot::{
-        CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, Snapshot, SnapshotId,
-    },
+    format::{CheckKind, CheckOutcome, CheckRecord, Digest256, ManifestObject, SnapshotId},
+    snapshot::Snapshot,
+    workers::MAX_WORKERS,
 };
 
 /// How many findings a record in the snapshot's folder names.
@@ -39,7 +38,7 @@ pub struct VerifyOptions {
 impl Default for VerifyOptions {
     /// Everything, a worker per processor, the system's folder for temporary files.
     fn default() -> Self {
-        let run = crate::RunOptions::default();
+        let run = crate::options::RunOptions::default();
         Self { sample: None, workers: run.workers, temp: run.temp }
     }
 }

@@ -18,13 +18,14 @@ use tokio::{
 use super::{Finding, Tally, VerifyOptions, problem};
 use crate::{
     encryption::Unsealer,
-    payload::{FrameDecoder, PayloadReader, buffers::Buffers, reader::check},
-    run::MAX_WORKERS,
-    sinks::{BlockingReader, ByteStream, ObjectKey},
-    snapshot::{
-        Digest256, ManifestObject, Snapshot,
+    format::{
+        Digest256, ManifestObject, ObjectKey,
         index::{FrameRecord, Record},
     },
+    payload::buffers::Buffers,
+    sinks::{BlockingReader, ByteStream},
+    snapshot::{FrameDecoder, PayloadReader, Snapshot, reader::check},
+    workers::MAX_WORKERS,
 };
 
 /// How many items a finding names.

@@ -15,16 +15,17 @@ use super::{
     payload::worker_failed,
 };
 use crate::{
-    Repository, encryption,
-    payload::{Codec, Compression, MAX_FRAME, SEGMENT_SIZE, sealed::SealedObject},
-    run::{SUMS, write_sums},
-    signing::put_manifest,
+    format::{
+        CheckKind, CheckOutcome, CheckRecord, Codec, Digest256, ENCRYPTED_SUFFIX, MAX_FRAME,
+        Manifest, ManifestObject, ManifestSource, SUMS, SnapshotId,
+        index::{FrameRecord, PayloadRecord, Record},
+    },
+    payload::{Compression, SEGMENT_SIZE},
+    repository::Repository,
     sinks::BlockingReader,
     snapshot::{
-        CheckKind, CheckOutcome, CheckRecord, Digest256, Manifest, ManifestObject, ManifestSource,
-        Snapshot, SnapshotId,
-        index::{FrameRecord, PayloadRecord, Record},
-        index_file::IndexWriter,
+        Snapshot, index_file::IndexWriter, sealed::SealedObject, signed::put_manifest,
+        sums::write_sums,
     },
     sources::EntryScanner,
 };
@@ -73,7 +74,7 @@ pub async fn rebuild_index(
         return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message)
             .remedy_is("name the recipients in the job's `encryption`"));
     }
-    let plain_name = manifest.index.strip_suffix(encryption::SUFFIX).unwrap_or(&manifest.index);
+    let plain_name = manifest.index.strip_suffix(ENCRYPTED_SUFFIX).unwrap_or(&manifest.index);
     let codec = [Codec::Gzip, Codec::Zstd].into_iter();
     let codec = codec.clone().find(|codec| plain_name.ends_with(codec.suffix()));
     let compression = Compression::new(codec.unwrap_or(Codec::None), None)?;

@@ -13,8 +13,8 @@ use std::{
 use rusqlite::Connection;
 use seaworthy_backup::{
     BackupJob, BackupReport, HostId, MemorySink, RestoreReport, Selection,
+    format::index::Record,
     restore::{Restoration, RestoreOptions, restore},
-    snapshot::index::Record,
     sources::{SqliteSource, SqliteTarget, sqlite::ForeignKeys},
 };
 use seaworthy_core::{Context, ErrorKind, Name, Result};

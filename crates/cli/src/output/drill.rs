@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use seaworthy::{
-    backup::snapshot::CheckOutcome,
+    backup::format::CheckOutcome,
     command::{DrillResult, Drilled},
 };
 

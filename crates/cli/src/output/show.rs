@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use seaworthy::{
-    backup::snapshot::{
+    backup::format::{
         SnapshotState,
         index::{FileType, Record},
     },
@@ -67,7 +67,7 @@ impl Report for ShowResult {
 
 /// A line about something in a snapshot.
 pub(crate) fn entry_line(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
-    let path = |path: &seaworthy::backup::snapshot::index::PathBytes| {
+    let path = |path: &seaworthy::backup::format::index::PathBytes| {
         let path = path.as_path().display().to_string();
         one_line(path.trim_start_matches('/'))
     };

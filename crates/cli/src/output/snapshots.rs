@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use seaworthy::{
-    backup::snapshot::SnapshotKind,
+    backup::format::SnapshotKind,
     command::{Listing, SnapshotsResult},
 };
 

@@ -4,7 +4,7 @@ use seaworthy_backup::{
     Snapshot, SnapshotId, SnapshotState,
     config::{DrillServer, JobConfig, PostgresConfig, SourceConfig},
     drill::{DrillOptions, DrillReport, Rehearsal, drill},
-    snapshot::CheckOutcome,
+    format::CheckOutcome,
     sources::postgres::{ConnectOptions, ThrowAwayServer},
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use seaworthy_backup::{
     Manifest, SnapshotInfo,
-    snapshot::index::{FileRecord, Record},
+    format::index::{FileRecord, Record},
 };
 use seaworthy_core::{Context, Name, Result};
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use seaworthy_backup::{
     Holds, Remembered, Replica, Repository, RetentionPolicy, SnapshotInfo, SnapshotState,
     SnapshotSummary,
+    format::{CheckOutcome, CheckRecord, HostId, SnapshotKind},
     retention::{decide, latest},
-    snapshot::{CheckOutcome, CheckRecord, HostId, SnapshotKind},
 };
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 

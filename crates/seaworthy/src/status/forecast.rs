@@ -2,8 +2,8 @@
 
 use seaworthy_backup::{
     RetentionPolicy, SnapshotId, SnapshotInfo,
+    format::{HostId, SnapshotKind},
     retention::decide,
-    snapshot::{HostId, SnapshotKind},
 };
 use seaworthy_core::{Schedule, Span, TimeZone, Timestamp};
 

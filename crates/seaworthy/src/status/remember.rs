@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_backup::{Remembered, Repository, snapshot::Digest256};
+use seaworthy_backup::{Remembered, Repository, format::Digest256};
 use seaworthy_core::{Result, durable};
 use serde::{Deserialize, Serialize};
 

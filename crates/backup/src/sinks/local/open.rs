@@ -12,7 +12,10 @@ use super::{
     store::{self, LocalStore},
     walk,
 };
-use crate::sinks::{Capabilities, ObjectKey, ObjectStoreSink, StorePreset, object_store::Behind};
+use crate::{
+    format::ObjectKey,
+    sinks::{Capabilities, ObjectStoreSink, StorePreset, object_store::Behind},
+};
 
 impl ObjectStoreSink {
     /// The folder at `path`, which is created when something is first written to it.

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use crate::sinks::ObjectKey;
+use crate::format::ObjectKey;
 
 /// A file that was found.
 pub(super) struct Found {

@@ -13,8 +13,9 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use seaworthy_core::{Clock, Error, ErrorKind, Result, SystemClock, Timestamp};
 
-use crate::sinks::{
-    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, ObjectKey, PutOptions, Upload,
+use crate::{
+    format::ObjectKey,
+    sinks::{BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, PutOptions, Upload},
 };
 
 /// Keeps objects in memory. Clones share them.

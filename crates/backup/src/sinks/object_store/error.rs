@@ -8,7 +8,7 @@ use seaworthy_core::{Error, ErrorKind};
 #[cfg(feature = "s3")]
 use super::Behind;
 use super::Inner;
-use crate::sinks::ObjectKey;
+use crate::format::ObjectKey;
 #[cfg(feature = "s3")]
 use crate::sinks::s3::{Bucket, Failure};
 

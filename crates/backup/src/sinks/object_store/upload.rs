@@ -12,7 +12,10 @@ use seaworthy_core::{ByteSize, Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use super::Inner;
-use crate::sinks::{ObjectInfo, ObjectKey, PutOptions, Upload};
+use crate::{
+    format::ObjectKey,
+    sinks::{ObjectInfo, PutOptions, Upload},
+};
 
 /// Shorter chunks are copied together: each one kept alone would cost, and would hold on to the
 /// larger buffer that it may be a part of.

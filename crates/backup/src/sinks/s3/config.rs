@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use seaworthy_core::{ByteRate, ByteSize, SecretRef, Span};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{paths::resolve, sinks::ObjectKey};
+use crate::{format::ObjectKey, paths::resolve};
 
 /// A bucket of any store that speaks S3.
 ///

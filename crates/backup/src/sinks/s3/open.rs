@@ -12,7 +12,10 @@ use super::{
     pace::Pace,
     service::{Service, Wire},
 };
-use crate::sinks::{Capabilities, ObjectKey, ObjectStoreSink, StorePreset};
+use crate::{
+    format::ObjectKey,
+    sinks::{Capabilities, ObjectStoreSink, StorePreset},
+};
 
 /// The smallest part that stores take, and the largest.
 const PART_SIZES: std::ops::RangeInclusive<u64> = 5 << 20..=5 << 30;

@@ -12,8 +12,9 @@ use tokio::{
 };
 
 use crate::{
+    format::{PayloadKind, SourceSummary},
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
-    sources::{BackupSource, PayloadKind, SourceSummary},
+    sources::BackupSource,
 };
 
 /// A command whose standard output is stored as it comes.

@@ -10,16 +10,15 @@ use std::{
 use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, Stat, openat, readlinkat, statat};
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
-use super::archive::{EntryMeta, Parsed, Stored, parse_entry, parse_map};
-use super::target::{FilesTarget, Folders};
+use super::{
+    archive::{EntryMeta, Parsed, Stored, parse_entry, parse_map},
+    target::{FilesTarget, Folders},
+};
 use crate::{
     drill::{DrillOptions, Found, read_back::panicked, scratch::Scratch},
-    payload::PayloadReader,
+    format::index::{FileRecord, FileType, FrameRecord, Record},
     restore::{Restoration, Selection, restore},
-    snapshot::{
-        Snapshot,
-        index::{FileRecord, FileType, FrameRecord, Record},
-    },
+    snapshot::{PayloadReader, Snapshot},
 };
 
 pub(crate) async fn drill(
@@ -242,7 +241,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{BackupJob, FilesSource, HostId, MemorySink};
+    use crate::{format::HostId, run::BackupJob, sinks::MemorySink, sources::FilesSource};
 
     /// Every difference that a wrong restore could make is found.
     #[tokio::test(flavor = "multi_thread")]

@@ -15,9 +15,9 @@ use super::{
     },
 };
 use crate::{
+    format::{PayloadKind, SourceSummary, index::SqlSection},
     payload::SegmentSender,
-    snapshot::index::SqlSection,
-    sources::{BackupSource, PayloadKind, SourceSummary},
+    sources::BackupSource,
 };
 
 /// What belongs to no database: roles, their memberships and settings, tablespaces. A small

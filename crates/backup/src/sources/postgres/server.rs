@@ -3,7 +3,7 @@
 use seaworthy_core::Result;
 
 use super::connect::session::{Session, literal, quote};
-use crate::snapshot::index::{Grant, ServerRecord, Setting};
+use crate::format::index::{Grant, ServerRecord, Setting};
 
 /// The properties of the database that `session` is connected to.
 pub(super) async fn read(session: &Session) -> Result<ServerRecord> {

@@ -30,9 +30,12 @@ use super::{
     server,
 };
 use crate::{
+    format::{
+        PayloadKind, SourceSummary,
+        index::{Entry, ServerRecord, SqlSection},
+    },
     payload::SegmentSender,
-    snapshot::index::{Entry, ServerRecord, SqlSection},
-    sources::{BackupSource, PayloadKind, SourceSummary},
+    sources::BackupSource,
 };
 
 /// A PostgreSQL database, dumped as plain SQL: definitions by `pg_dump`, rows by `COPY` over

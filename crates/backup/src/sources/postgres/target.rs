@@ -24,12 +24,9 @@ use super::{
     server,
 };
 use crate::{
-    payload::PayloadReader,
+    format::index::{ServerRecord, SqlSection},
     restore::{RestoreReport, RestoreTarget, Selection},
-    snapshot::{
-        Snapshot,
-        index::{ServerRecord, SqlSection},
-    },
+    snapshot::{PayloadReader, Snapshot},
 };
 
 /// PostgreSQL cuts longer names off, in bytes.

@@ -8,11 +8,9 @@ use seaworthy_core::{Context, Error, ErrorKind, Result};
 use super::SqliteTarget;
 use crate::{
     drill::{DrillOptions, Found, Rehearsal, read_back::panicked, scratch::Scratch},
+    format::index::{DatabaseRecord, Record},
     restore::{Restoration, Selection, restore},
-    snapshot::{
-        Snapshot,
-        index::{DatabaseRecord, Record},
-    },
+    snapshot::Snapshot,
 };
 
 pub(crate) async fn drill(

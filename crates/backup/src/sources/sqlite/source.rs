@@ -24,9 +24,12 @@ use tokio::task::JoinSet;
 
 use super::ForeignKeys;
 use crate::{
+    format::{
+        PayloadKind, SourceSummary,
+        index::{DatabaseRecord, Entry, PathBytes},
+    },
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
-    snapshot::index::{DatabaseRecord, Entry, PathBytes},
-    sources::{BackupSource, PayloadKind, SourceSummary},
+    sources::BackupSource,
 };
 
 /// How many pages are copied in one step: some tens of megabytes.

@@ -13,15 +13,12 @@ use seaworthy_core::{Context, Error, ErrorKind, Result, durable};
 
 use super::source::with_suffix;
 use crate::{
-    payload::PayloadReader,
+    format::index::{DatabaseRecord, Record},
     restore::{
         FreshFolder, RestoreReport, RestoreTarget, Selection, folder::remove, plain::write_frames,
         renames::Renames,
     },
-    snapshot::{
-        Snapshot,
-        index::{DatabaseRecord, Record},
-    },
+    snapshot::{PayloadReader, Snapshot},
 };
 
 /// A place for an SQLite database.

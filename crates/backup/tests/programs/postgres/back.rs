@@ -4,7 +4,7 @@ use std::path::Path;
 
 use seaworthy_backup::{
     RestoreTarget, Selection,
-    snapshot::index::PathBytes,
+    format::index::PathBytes,
     sources::postgres::{PostgresGlobals, PostgresTarget},
 };
 use seaworthy_core::{Context, ErrorKind};

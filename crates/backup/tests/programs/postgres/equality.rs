@@ -2,7 +2,7 @@
 
 use seaworthy_backup::{
     BackupReport, Selection,
-    snapshot::index::{Record, TableRecord},
+    format::index::{Record, TableRecord},
     sources::postgres::{PostgresTarget, compare_tables},
 };
 use seaworthy_core::Context;

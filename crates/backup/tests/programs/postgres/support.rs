@@ -9,8 +9,8 @@ use std::{
 use futures_util::TryStreamExt as _;
 use seaworthy_backup::{
     BackupJob, BackupReport, BackupSource, HostId, MemorySink, RestoreReport, Selection, Snapshot,
+    format::index::Record,
     restore::{Restoration, RestoreOptions, restore},
-    snapshot::index::Record,
     sources::postgres::{ConnectOptions, Environment, PostgresSource, PostgresTarget},
 };
 use seaworthy_core::{Context, Name, Result};

@@ -6,8 +6,8 @@ use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     Keys, Upload,
     encryption::{Identities, Recipients},
+    format::index::FrameRecord,
     sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
-    snapshot::index::FrameRecord,
 };
 use seaworthy_core::Secret;
 

@@ -2,8 +2,8 @@
 
 use seaworthy_backup::{
     Keys,
+    format::{CheckRecord, MANIFEST},
     signing::{SIGNATURE, SigningKey, TrustedKeys},
-    snapshot::{CheckRecord, MANIFEST},
 };
 
 use super::support::*;

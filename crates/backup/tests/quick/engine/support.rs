@@ -7,12 +7,13 @@ pub(crate) use seaworthy_backup::{
     BackupJob, BackupReport, BackupSink, BackupSinkExt, BackupSource, HostId, Keep, KeepPolicy,
     MemorySink, ObjectKey, PayloadKind, Prune, PutOptions, Repository, RestoreReport,
     RestoreTarget, RunOptions, Selection, Snapshot, SnapshotState, SourceSummary, StateFolder,
-    payload::{Codec, Compression, PayloadReader, Segment, SegmentSender},
-    restore::{Restoration, RestoreOptions, restore},
-    snapshot::{
+    format::{
         SnapshotKind,
         index::{DatabaseRecord, Entry, Loss, LossRecord, PathBytes, Record},
     },
+    payload::{Codec, Compression, Segment, SegmentSender},
+    restore::{Restoration, RestoreOptions, restore},
+    snapshot::PayloadReader,
     testing::{Call, Fault, FaultySink, Plan},
     verify::{VerifyOptions, rebuild_index, verify},
 };

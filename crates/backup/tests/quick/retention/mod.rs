@@ -6,8 +6,8 @@ mod protections;
 
 use seaworthy_backup::{
     Keep, KeepPolicy, RetentionPlan,
+    format::{HostId, SnapshotId, SnapshotInfo, SnapshotState, Suspicion},
     retention::decide,
-    snapshot::{HostId, SnapshotId, SnapshotInfo, SnapshotState, Suspicion},
 };
 use seaworthy_core::{Name, TimeZone, Timestamp};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use seaworthy_backup::{retention::latest, snapshot::SnapshotKind};
+use seaworthy_backup::{format::SnapshotKind, retention::latest};
 use seaworthy_core::Span;
 
 use super::*;

@@ -2,8 +2,8 @@
 
 use seaworthy_backup::{
     RetentionPolicy,
+    format::SnapshotKind,
     retention::{Decision, Reason, latest},
-    snapshot::SnapshotKind,
 };
 
 use super::*;

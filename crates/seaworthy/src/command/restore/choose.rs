@@ -3,10 +3,11 @@
 use seaworthy_backup::{
     Selection, Snapshot,
     config::JobConfig,
-    snapshot::{
-        ManifestSource, Records,
+    format::{
+        ManifestSource,
         index::{PathBytes, Record, SqlSection},
     },
+    snapshot::Records,
 };
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 

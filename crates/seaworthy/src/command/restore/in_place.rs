@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use seaworthy_backup::{
     RestoreTarget, Snapshot, SnapshotId,
     config::{JobConfig, SourceConfig},
-    snapshot::{SnapshotKind, index::PathBytes},
+    format::{SnapshotKind, index::PathBytes},
     sources::postgres::PostgresTarget,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};

@@ -2,7 +2,7 @@
 
 use seaworthy_backup::{
     config::{JobConfig, SinkConfig},
-    snapshot::SnapshotKind,
+    format::SnapshotKind,
 };
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
 use seaworthy_tls::{Action, manage::RunOptions};

@@ -4,7 +4,7 @@ use seaworthy_core::{Error, Result};
 use tar::{EntryType, Header};
 
 use super::{EntryMeta, Extent, pad, padded, pax, sparse};
-use crate::snapshot::index::FileType;
+use crate::format::index::FileType;
 
 /// The largest numbers that the octal fields of a ustar header hold.
 const MAX_ID: u64 = 0o7_777_777;

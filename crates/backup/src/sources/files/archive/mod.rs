@@ -6,7 +6,7 @@ mod pax;
 mod scan;
 mod sparse;
 
-use crate::snapshot::index::{FileRecord, FileType, PathBytes};
+use crate::format::index::{FileRecord, FileType, PathBytes};
 
 pub(crate) use header::write_headers;
 pub(crate) use parse::{Parsed, parse_entry, parse_map};

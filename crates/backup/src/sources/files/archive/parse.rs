@@ -4,7 +4,7 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use tar::{EntryType, Header};
 
 use super::{BLOCK, EntryMeta, Extent, MAX_HEADERS, padded, pax, sparse};
-use crate::snapshot::index::{FileType, PathBytes};
+use crate::format::index::{FileType, PathBytes};
 
 /// The headers of one entry.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use seaworthy_core::Result;
 
 use super::{BLOCK, TRAILER, parse::damaged, parse_entry};
-use crate::snapshot::index::FileRecord;
+use crate::format::index::FileRecord;
 
 /// Reads a tar payload piece by piece and says what the index said of it.
 ///

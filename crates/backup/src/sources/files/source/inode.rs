@@ -15,7 +15,7 @@ use rustix::{
 };
 
 use crate::{
-    snapshot::index::{FileType, PathBytes},
+    format::index::{FileType, PathBytes},
     sources::files::archive::{EntryMeta, Extent, SparseMap},
 };
 

@@ -19,7 +19,7 @@ use super::{
     walk::in_words,
 };
 use crate::{
-    snapshot::index::{Entry, FileType, Loss, LossRecord, PathBytes},
+    format::index::{Entry, FileType, Loss, LossRecord, PathBytes},
     sources::files::archive::{EntryMeta, Extent, Stored, pad, padded, write_headers},
 };
 

@@ -21,8 +21,9 @@ use seaworthy_core::{Context, Error, ErrorKind, Result};
 
 use super::archive::TRAILER;
 use crate::{
+    format::{PayloadKind, SourceSummary},
     payload::{Segment, SegmentSender},
-    sources::{BackupSource, PayloadKind, SourceSummary},
+    sources::BackupSource,
 };
 use exclude::Excludes;
 use hooks::Hooks;

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat, stat};
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use super::exclude::Excludes;
-use crate::snapshot::index::PathBytes;
+use crate::format::index::PathBytes;
 
 /// A configured path, looked at and opened.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::{
     walk::{Item, attributes_lost, in_words, lost, replaced},
 };
 use crate::{
-    snapshot::index::{Entry, FileType, Loss, LossRecord, PathBytes},
+    format::index::{Entry, FileType, Loss, LossRecord, PathBytes},
     sources::files::archive::{EntryMeta, Extent, pad, write_headers},
 };
 

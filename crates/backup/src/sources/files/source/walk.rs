@@ -20,7 +20,7 @@ use super::{
     roots::Root,
 };
 use crate::{
-    snapshot::index::{FileType, Loss, LossRecord, PathBytes},
+    format::index::{FileType, Loss, LossRecord, PathBytes},
     sources::files::archive::EntryMeta,
 };
 

@@ -14,9 +14,12 @@ use super::{
     walk::{Item, Walker},
 };
 use crate::{
+    format::{
+        SourceSummary,
+        index::{Entry, FileType, Loss},
+    },
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
-    snapshot::index::{Entry, FileType, Loss},
-    sources::{SourceSummary, files::archive::write_headers},
+    sources::files::archive::write_headers,
 };
 
 /// No further file is read into a segment that holds more than this.

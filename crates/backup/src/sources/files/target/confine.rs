@@ -14,7 +14,7 @@ use rustix::{
 };
 use seaworthy_core::{Error, ErrorKind, Result};
 
-use crate::snapshot::index::PathBytes;
+use crate::format::index::PathBytes;
 
 /// How many folders on the way to the present one stay open.
 const KEPT_OPEN: usize = 32;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
 use crate::{
-    snapshot::index::{FileType, PathBytes},
+    format::index::{FileType, PathBytes},
     sources::files::archive::EntryMeta,
 };
 

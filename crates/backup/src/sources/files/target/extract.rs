@@ -23,8 +23,8 @@ use super::{
     plan::{Dest, Group, Plan, Scope, Wanted},
 };
 use crate::{
-    payload::PayloadReader,
-    snapshot::index::FileType,
+    format::index::FileType,
+    snapshot::PayloadReader,
     sources::files::archive::{EntryMeta, Extent, Parsed, Stored, parse_entry, parse_map},
 };
 

@@ -18,8 +18,8 @@ use super::{
     swap::{self, Swap},
 };
 use crate::{
+    format::index::PathBytes,
     restore::{RestoreReport, Selection, renames::Renames},
-    snapshot::index::PathBytes,
 };
 
 /// Replaces files and folders where they are.

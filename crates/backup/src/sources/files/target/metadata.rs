@@ -12,7 +12,7 @@ use rustix::{
 use seaworthy_core::Result;
 
 use super::{confine::cannot, warnings::Warnings};
-use crate::{snapshot::index::FileType, sources::files::archive::EntryMeta};
+use crate::{format::index::FileType, sources::files::archive::EntryMeta};
 
 /// Sets metadata, as far as this process may.
 #[derive(Debug)]

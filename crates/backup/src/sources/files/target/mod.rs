@@ -20,15 +20,15 @@ use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Result};
 
 use crate::{
-    payload::PayloadReader,
+    format::index::PathBytes,
     restore::{FreshFolder, RestoreReport, RestoreTarget, Selection},
-    snapshot::{Snapshot, index::PathBytes},
+    snapshot::{PayloadReader, Snapshot},
 };
-
-pub(crate) use confine::Folders;
 use extract::Shared;
 use in_place::InPlace;
 use plan::{Place, Scope};
+
+pub(crate) use confine::Folders;
 
 /// Restores a tar payload as files.
 ///

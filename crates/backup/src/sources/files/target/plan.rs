@@ -9,12 +9,9 @@ use super::{
     large::LargeFile,
 };
 use crate::{
-    Selection,
-    payload::PayloadReader,
-    snapshot::{
-        Records,
-        index::{FileRecord, FileType, FrameRecord, PathBytes, Record},
-    },
+    format::index::{FileRecord, FileType, FrameRecord, PathBytes, Record},
+    restore::Selection,
+    snapshot::{PayloadReader, Records},
     sources::files::archive::BLOCK,
 };
 

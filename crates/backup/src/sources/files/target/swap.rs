@@ -18,8 +18,8 @@ use super::{
     plan::Place,
 };
 use crate::{
+    format::index::PathBytes,
     restore::{RestoreReport, folder::remove, renames::Renames},
-    snapshot::index::PathBytes,
 };
 
 /// What the restored part is called in its staging folder.

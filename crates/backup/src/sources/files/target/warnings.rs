@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::snapshot::index::PathBytes;
+use crate::format::index::PathBytes;
 
 /// Gathers warnings.
 #[derive(Debug, Default)]

@@ -5,16 +5,17 @@ use std::{path::Path, sync::Arc};
 use seaworthy_core::{Context, Name, Result, Timestamp};
 
 use crate::{
-    BackupSink, BackupSinkExt, BackupSource, FilesSource, FilesTarget, HostId, Manifest,
-    MemorySink, ObjectKey, RestoreReport, RestoreTarget, Selection, Snapshot, SnapshotId,
-    SourceSummary,
     encryption::Identities,
-    payload::{Codec, Compression, PayloadReader, writer::PayloadWriter},
-    snapshot::{
-        FORMAT, SnapshotKind,
+    format::{
+        Codec, FORMAT, HostId, Manifest, ObjectKey, SnapshotId, SnapshotKind, SourceSummary,
         index::{FileRecord, FrameRecord, Loss, LossRecord, Record},
-        index_file::IndexWriter,
     },
+    payload::Compression,
+    restore::{RestoreReport, RestoreTarget, Selection},
+    run::writer::PayloadWriter,
+    sinks::{BackupSink, BackupSinkExt, MemorySink},
+    snapshot::{PayloadReader, Snapshot, index_file::IndexWriter},
+    sources::{BackupSource, FilesSource, FilesTarget},
 };
 
 /// A snapshot of one source.

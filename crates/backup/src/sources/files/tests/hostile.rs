@@ -8,10 +8,16 @@ use tempfile::tempdir;
 
 use super::harness::{run, store, try_restore};
 use crate::{
-    BackupSource, FilesTarget, PayloadKind, Selection, SourceSummary,
+    format::{
+        PayloadKind, SourceSummary,
+        index::{Entry, FileType, PathBytes},
+    },
     payload::{Segment, SegmentSender},
-    snapshot::index::{Entry, FileType, PathBytes},
-    sources::files::archive::{EntryMeta, TRAILER, pad, write_headers},
+    restore::Selection,
+    sources::{
+        BackupSource, FilesTarget,
+        files::archive::{EntryMeta, TRAILER, pad, write_headers},
+    },
 };
 
 /// A payload made by hand; index and archive agree.

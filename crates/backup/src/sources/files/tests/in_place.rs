@@ -9,7 +9,11 @@ use super::{
     harness::{archived, files, run, store, try_restore},
     trees::{everything, look},
 };
-use crate::{FilesSource, FilesTarget, Selection, snapshot::index::PathBytes};
+use crate::{
+    format::index::PathBytes,
+    restore::Selection,
+    sources::{FilesSource, FilesTarget},
+};
 
 fn only(path: &Path) -> Selection {
     Selection::only([PathBytes(archived(path))])
@@ -118,14 +122,14 @@ fn a_swap_that_fails_undoes_the_others() {
         let before = look(base.path());
         let cx = seaworthy_core::Context::new();
         let mut target = Box::new(FilesTarget::in_place([&a, &b], "1"));
-        crate::RestoreTarget::prepare(&mut *target, &stored.snapshot, &cx).await.unwrap();
+        crate::restore::RestoreTarget::prepare(&mut *target, &stored.snapshot, &cx).await.unwrap();
         let all = Selection::all();
         let reader = stored.reader.clone();
-        crate::RestoreTarget::load(&mut *target, reader, &all, &cx).await.unwrap();
+        crate::restore::RestoreTarget::load(&mut *target, reader, &all, &cx).await.unwrap();
         // Somebody takes the name that the second one is to be moved to.
         let taken = base.path().join("b.before-restore-1");
         fs::write(&taken, "mine").unwrap();
-        let error = crate::RestoreTarget::finish(target, &cx).await.unwrap_err();
+        let error = crate::restore::RestoreTarget::finish(target, &cx).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         fs::remove_file(&taken).unwrap();
         assert_eq!(look(base.path()).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());

@@ -9,7 +9,7 @@ use super::{
     harness::{below, files, restore, run, store},
     trees::{look, noise, set_time},
 };
-use crate::TarScanner;
+use crate::sources::files::TarScanner;
 
 #[derive(Clone, Debug)]
 enum Thing {

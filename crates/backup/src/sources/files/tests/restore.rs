@@ -14,7 +14,7 @@ use super::{
     harness::{archived, below, files, restore, run, store, try_restore},
     trees::{everything, look, noise, sparse},
 };
-use crate::{FilesTarget, Selection, snapshot::index::PathBytes};
+use crate::{format::index::PathBytes, restore::Selection, sources::FilesTarget};
 
 #[test]
 fn everything_comes_back_as_it_was() {
@@ -197,8 +197,10 @@ fn a_damaged_frame_fails_the_restore_and_leaves_nothing() {
         for at in [100, 9 << 20] {
             bytes[at] ^= 1;
             let sink = stored.snapshot.sink();
-            let options = crate::PutOptions::default();
-            crate::BackupSinkExt::put(&**sink, &key, bytes.clone().into(), options).await.unwrap();
+            let options = crate::sinks::PutOptions::default();
+            crate::sinks::BackupSinkExt::put(&**sink, &key, bytes.clone().into(), options)
+                .await
+                .unwrap();
             let target = FilesTarget::to_folder(out.path().join("new/folder"));
             let error = try_restore(&stored, target, &Selection::all()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);

@@ -14,9 +14,14 @@ use super::{
     trees::{everything, noise, sparse},
 };
 use crate::{
-    FilesSource, TarScanner,
-    snapshot::index::{FileType, Loss},
-    sources::files::source::hooks::{Hooks, Moment},
+    format::index::{FileType, Loss},
+    sources::{
+        FilesSource,
+        files::{
+            TarScanner,
+            source::hooks::{Hooks, Moment},
+        },
+    },
 };
 
 #[test]

@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    snapshot::index::{TableHash, TableRecord},
+    format::index::{TableHash, TableRecord},
     sources::postgres::connect::{
         options::ConnectOptions,
         session::{Session, qualified, quote},

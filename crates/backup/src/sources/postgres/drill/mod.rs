@@ -15,17 +15,14 @@ use crate::{
         read_back::{self, panicked},
         scratch::Scratch,
     },
-    payload::PayloadReader,
+    format::index::{Record, ServerRecord, SqlSection, TableRecord},
     restore::{Restoration, Selection, restore},
-    snapshot::{
-        Snapshot,
-        index::{Record, ServerRecord, SqlSection, TableRecord},
-    },
+    snapshot::{PayloadReader, Snapshot},
 };
-
-pub use compare::{TableDifference, compare_tables};
 use scratch::ScratchDatabase;
 use throw_away::RunningServer;
+
+pub use compare::{TableDifference, compare_tables};
 pub use throw_away::ThrowAwayServer;
 
 /// How many roles and tablespaces a throw-away server is given because a restore asked for them.

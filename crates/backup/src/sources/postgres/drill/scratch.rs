@@ -6,7 +6,7 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::{
-    snapshot::index::ServerRecord,
+    format::index::ServerRecord,
     sources::postgres::{
         connect::{
             options::ConnectOptions,

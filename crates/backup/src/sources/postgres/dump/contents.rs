@@ -10,7 +10,7 @@ use super::{
     values,
 };
 use crate::{
-    snapshot::index::ServerRecord,
+    format::index::ServerRecord,
     sources::postgres::{connect::session::Session, server},
 };
 

@@ -18,8 +18,8 @@ use super::{
     plan::{Piece, Queue, Task},
 };
 use crate::{
-    payload::{SEGMENT_SIZE, Segment, texture::Texture},
-    snapshot::index::{Entry, RowsRecord, TableHash},
+    format::index::{Entry, RowsRecord, TableHash},
+    payload::{SEGMENT_SIZE, Segment, hints::Texture},
     sources::postgres::connect::session::Session,
 };
 

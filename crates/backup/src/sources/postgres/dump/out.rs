@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::{sync::Mutex, task::JoinSet};
 
-use crate::payload::{Segment, SegmentSender, SegmentSlot, texture::Texture};
+use crate::payload::{Segment, SegmentSender, SegmentSlot, hints::Texture};
 
 /// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
 /// several segments that must follow one another.

@@ -9,8 +9,8 @@ use seaworthy_core::Result;
 
 use super::catalog::{Size, Table};
 use crate::{
-    payload::texture::Texture,
-    snapshot::index::TableRecord,
+    format::index::TableRecord,
+    payload::hints::Texture,
     sources::postgres::connect::session::{Session, qualified, quote},
 };
 

@@ -4,8 +4,8 @@ use seaworthy_core::Result;
 
 use super::out::{Compressing, Out};
 use crate::{
+    format::index::{Entry, SqlRecord, SqlSection},
     payload::{SEGMENT_SIZE, Segment},
-    snapshot::index::{Entry, SqlRecord, SqlSection},
 };
 
 /// Gathers the statements of one section and sends them in segments.

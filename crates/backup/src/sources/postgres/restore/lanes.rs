@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::units::{self, Part, Share, Unit, blocking};
-use crate::{payload::PayloadReader, restore::Selection, snapshot::index::Record};
+use crate::{format::index::Record, restore::Selection, snapshot::PayloadReader};
 
 /// How many units wait in each lane.
 const UNITS: usize = 2;

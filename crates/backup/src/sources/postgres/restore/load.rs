@@ -14,8 +14,8 @@ use super::{
     units::{Part, Unit, blocking},
 };
 use crate::{
-    payload::{FrameDecoder, PayloadReader},
-    snapshot::index::{FrameRecord, RowsRecord},
+    format::index::{FrameRecord, RowsRecord},
+    snapshot::{FrameDecoder, PayloadReader},
     sources::postgres::{
         connect::session::{Session, shorten},
         dump::copy::END_OF_ROWS,

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::lanes::LaneOf;
 use crate::{
-    payload::PayloadReader,
+    format::index::{FrameRecord, Record, RowsRecord, ServerRecord, SqlRecord, SqlSection},
     restore::Selection,
-    snapshot::index::{FrameRecord, Record, RowsRecord, ServerRecord, SqlRecord, SqlSection},
+    snapshot::PayloadReader,
 };
 
 /// Something that begins in a frame.

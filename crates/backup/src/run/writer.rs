@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use seaworthy_core::{Context, Error, Name, Result};
 
-use super::{
-    Compression,
-    segment::{Frame, FrameReceiver, segments},
-    upload::HashedUpload,
-};
 use crate::{
-    BackupSink, ObjectKey,
     encryption::Recipients,
-    snapshot::{
-        ManifestObject, ManifestSource,
+    format::{
+        ManifestObject, ManifestSource, ObjectKey,
         index::{FrameRecord, PayloadRecord, Record},
-        index_file::IndexWriter,
     },
+    payload::{
+        Compression,
+        segment::{Frame, FrameReceiver, segments},
+    },
+    sinks::BackupSink,
+    snapshot::{index_file::IndexWriter, upload::HashedUpload},
     sources::BackupSource,
 };
 

@@ -9,8 +9,7 @@ use std::{borrow::Cow, fmt, path::Path};
 use seaworthy_core::Name;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Digest256;
-use crate::payload::Codec;
+use super::{Codec, Digest256};
 
 pub use super::sql_index::{
     Grant, RowsRecord, ServerRecord, Setting, SqlRecord, SqlSection, TableHash, TableRecord,

@@ -3,12 +3,7 @@
 use seaworthy_core::{Error, ErrorKind, Name, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Digest256, HostId, SnapshotId};
-use crate::{
-    encryption::{self, ManifestEncryption},
-    payload::Codec,
-    sources::SourceSummary,
-};
+use super::{Codec, Digest256, ENCRYPTED_SUFFIX, HostId, ObjectKey, SnapshotId, SourceSummary};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u64 = 1;
@@ -262,7 +257,7 @@ impl Manifest {
             return Err(damaged(&message));
         }
         let own_name = |name: &str| {
-            !name.is_empty() && !name.contains('/') && name.parse::<crate::ObjectKey>().is_ok()
+            !name.is_empty() && !name.contains('/') && name.parse::<ObjectKey>().is_ok()
         };
         if let Some(object) = manifest.objects.iter().find(|object| !own_name(&object.name)) {
             return Err(damaged(&format!("{:?} cannot be one of its objects", object.name)));
@@ -272,7 +267,7 @@ impl Manifest {
             return Err(damaged("it names an object that it does not vouch for"));
         }
         let encrypted = manifest.encryption.is_some();
-        let fits = |name: &str| name.ends_with(encryption::SUFFIX) == encrypted;
+        let fits = |name: &str| name.ends_with(ENCRYPTED_SUFFIX) == encrypted;
         if !fits(&manifest.index) || !manifest.sources.iter().all(|source| fits(&source.object)) {
             return Err(damaged("not all of it is encrypted"));
         }
@@ -292,6 +287,24 @@ impl Manifest {
     /// What all objects take in the sink, in bytes, without the manifest.
     pub fn stored(&self) -> u64 {
         self.objects.iter().fold(0, |sum, object| sum.saturating_add(object.size))
+    }
+}
+
+/// What a manifest says of how its snapshot is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ManifestEncryption {
+    /// Always `age`.
+    pub format: String,
+    /// The public keys whose private halves decrypt it; none where a passphrase does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+}
+
+impl ManifestEncryption {
+    /// age for these public keys, or for a passphrase where there are none.
+    pub fn age(recipients: Vec<String>) -> Self {
+        Self { format: "age".to_owned(), recipients }
     }
 }
 

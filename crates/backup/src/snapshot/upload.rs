@@ -6,9 +6,9 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    BackupSink, ObjectKey, PutOptions, Upload,
-    encryption::{self, Recipients, Sealer},
-    snapshot::{Digest256, ManifestObject},
+    encryption::{Recipients, Sealer},
+    format::{Digest256, ENCRYPTED_SUFFIX, ManifestObject, ObjectKey},
+    sinks::{BackupSink, PutOptions, Upload},
 };
 
 /// Writes one object of a snapshot and vouches for its bytes.
@@ -55,7 +55,7 @@ impl HashedUpload {
         };
         let sealer = blocking(move || Sealer::begin(&recipients)).await??;
         let mut upload =
-            Self::begin(sink, folder, format!("{name}{}", encryption::SUFFIX), None).await?;
+            Self::begin(sink, folder, format!("{name}{ENCRYPTED_SUFFIX}"), None).await?;
         upload.layer = Layer::Age(Some(Box::new(sealer)));
         Ok(upload)
     }

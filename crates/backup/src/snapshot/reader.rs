@@ -12,15 +12,16 @@ use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 
-use super::{codec::Decompressor, sealed::SealedObject};
+use super::{
+    OtherCopies, Snapshot, another_may_do,
+    index_file::{Index, Records},
+    sealed::SealedObject,
+};
 use crate::{
-    BackupSink, BackupSinkExt, ObjectKey, Snapshot,
     encryption::Unsealer,
-    snapshot::{
-        Digest256, ManifestSource, OtherCopies, another_may_do,
-        index::FrameRecord,
-        index_file::{Index, Records},
-    },
+    format::{Digest256, ManifestSource, ObjectKey, index::FrameRecord},
+    payload::codec::Decompressor,
+    sinks::{BackupSink, BackupSinkExt},
 };
 
 /// Reads the payload of one source of a snapshot. Cloning is cheap.

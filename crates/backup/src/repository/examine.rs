@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Repository;
 use crate::{
-    BackupSinkExt, ObjectKey, Repository,
-    repository::PIN,
-    signing::{SIGNATURE_SUFFIX, comment},
-    sinks::ObjectInfo,
-    snapshot::{
-        CheckOutcome, CheckRecord, MANIFEST, SnapshotId, SnapshotInfo, SnapshotState,
+    format::{
+        CheckOutcome, CheckRecord, MANIFEST, ObjectKey, PIN, SnapshotId, SnapshotInfo,
+        SnapshotState,
         check::{CHECKS, MAX_CHECK, standing_failure},
         facts::Facts,
     },
+    signing::{SIGNATURE_SUFFIX, comment},
+    sinks::{BackupSinkExt, ObjectInfo},
 };
 
 /// What was found out about one snapshot.

@@ -1,9 +1,6 @@
 //! Whether a run's result looks like what the user wants, judged by the runs before it.
 
-use crate::{
-    snapshot::{Manifest, ManifestSource, Suspicion},
-    sources::SourceSummary,
-};
+use crate::format::{Manifest, ManifestSource, SourceSummary, Suspicion};
 
 /// What is suspicious about `sources`, compared with the last good snapshot.
 ///
@@ -58,7 +55,7 @@ pub(crate) fn alike(a: &[Suspicion], b: &[Suspicion]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::Codec;
+    use crate::format::Codec;
     use seaworthy_core::Name;
 
     fn source(files: u64, bytes: u64, unreadable: u64) -> ManifestSource {
@@ -70,7 +67,7 @@ mod tests {
 
     fn judge(now: ManifestSource, before: Option<ManifestSource>) -> Vec<&'static str> {
         let before = before.map(|before| {
-            let mut manifest = crate::snapshot::manifest::tests::manifest();
+            let mut manifest = crate::format::manifest::tests::manifest();
             manifest.sources = vec![before];
             manifest
         });

@@ -8,10 +8,11 @@ use std::sync::{
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 
+use super::Snapshot;
 use crate::{
-    BackupSink, BackupSinkExt, ObjectKey,
     encryption::{Opening, Unsealer},
-    snapshot::Snapshot,
+    format::ObjectKey,
+    sinks::{BackupSink, BackupSinkExt},
 };
 
 /// How much of an object is fetched at first to find its key, in bytes: a few recipients.

@@ -1,38 +1,39 @@
 //! One run of a job: from its sources to a snapshot in its sink, then verification and retention.
 
-use std::{path::PathBuf, sync::Arc};
+mod history;
+mod report;
+mod suspicion;
+pub(crate) mod writer;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use seaworthy_core::{Context, Error, ErrorKind, Event, FileLock, Name, Result, Span};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackupSink, BackupSinkExt, BackupSource, ObjectKey, PutOptions, Repository,
     encryption::Recipients,
-    history::History,
-    payload::{Compression, writer::PayloadWriter},
-    prune::Prune,
-    replica::{Holds, Replica},
-    report::BackupReport,
-    retention::RetentionPolicy,
-    signing::{Keys, put_manifest},
-    snapshot::{
-        CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource,
-        SnapshotId, SnapshotKind, index_file::IndexWriter,
+    format::{
+        CheckRecord, FORMAT, HostId, MANIFEST, Manifest, ManifestObject, ManifestSource, ObjectKey,
+        SnapshotId, SnapshotKind,
     },
+    options::{RunOptions, VerifyAfter},
+    prune::Prune,
+    replica::Replica,
+    repository::Repository,
+    retention::{Holds, RetentionPolicy},
+    signing::Keys,
+    sinks::BackupSink,
+    snapshot::{index_file::IndexWriter, signed::put_manifest, sums::write_sums},
+    sources::BackupSource,
     state::{JobState, StateFolder},
-    suspicion,
     verify::{self, VerifyOptions},
+    workers::MAX_WORKERS,
 };
-
-/// The most threads that work for a run at a time: each holds files open and memory.
-pub(crate) const MAX_WORKERS: usize = 32;
+use history::History;
+pub use report::BackupReport;
+use writer::PayloadWriter;
 
 /// How long a replica is waited for, in days.
 pub(crate) const MAX_HOLD_DAYS: u16 = 7;
-
-/// The name of the list of digests in a snapshot's folder, in sha256sum(1)'s own format.
-pub(crate) const SUMS: &str = "SHA256SUMS";
 
 /// A backup job: what to back up, where to, and how.
 ///
@@ -57,55 +58,6 @@ pub struct BackupJob {
     options: RunOptions,
     replicas: Vec<Replica>,
     max_hold: Span,
-}
-
-/// How a job runs.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RunOptions {
-    /// How payloads and the index are compressed.
-    pub compression: Compression,
-    /// How many threads read and compress at a time.
-    pub workers: usize,
-    /// How the stored snapshot is verified before retention is applied.
-    pub verify_after: VerifyAfter,
-    /// Whether a suspect result is taken as good.
-    pub accept: bool,
-    /// Why the snapshot is made.
-    pub kind: SnapshotKind,
-    /// Where temporary files go.
-    pub temp: PathBuf,
-    /// What this machine is called; the snapshot says so to people who watch over several.
-    pub host_name: Option<String>,
-}
-
-impl Default for RunOptions {
-    /// zstd at level 3, a worker per processor (32 at most), everything read back, the system's folder for
-    /// temporary files.
-    fn default() -> Self {
-        Self {
-            compression: Compression::default(),
-            workers: std::thread::available_parallelism().map_or(2, usize::from).min(MAX_WORKERS),
-            verify_after: VerifyAfter::default(),
-            accept: false,
-            kind: SnapshotKind::default(),
-            temp: std::env::temp_dir(),
-            host_name: None,
-        }
-    }
-}
-
-/// How a run verifies what it stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum VerifyAfter {
-    /// Every byte is read back and checked.
-    #[default]
-    Read,
-    /// Each object is there with its right size.
-    Stat,
 }
 
 impl BackupJob {
@@ -437,20 +389,4 @@ impl BackupJob {
 #[derive(Debug)]
 pub struct JobLock {
     _lock: Option<FileLock>,
-}
-
-/// Writes the list of digests that `sha256sum -c` reads.
-pub(crate) async fn write_sums(
-    sink: &dyn BackupSink,
-    folder: &ObjectKey,
-    objects: &[ManifestObject],
-) -> Result<ManifestObject> {
-    let lines: String = objects.iter().map(|o| format!("{}  {}\n", o.sha256, o.name)).collect();
-    let described = ManifestObject::new(
-        SUMS,
-        lines.len() as u64,
-        crate::snapshot::Digest256::of(lines.as_bytes()),
-    );
-    sink.put(&folder.join(SUMS)?, Bytes::from(lines), PutOptions::default()).await?;
-    Ok(described)
 }

@@ -1,5 +1,8 @@
 //! The snapshots of one job in one sink.
 
+mod examine;
+mod overview;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,19 +10,17 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackupSink, BackupSinkExt, ObjectKey, PutOptions,
-    examine::Examined,
-    retention::latest,
-    signing::{Keys, SIGNATURE_SUFFIX, TrustedKeys, check_manifest, comment},
-    sinks::ObjectInfo,
-    snapshot::{
-        CheckKind, CheckRecord, HostId, MANIFEST, Manifest, Snapshot, SnapshotId, SnapshotInfo,
-        SnapshotKind, check::CHECKS, manifest::MAX_MANIFEST,
+    format::{
+        CheckKind, CheckRecord, HostId, MANIFEST, Manifest, ObjectKey, PIN, SnapshotId,
+        SnapshotInfo, SnapshotKind, check::CHECKS, manifest::MAX_MANIFEST,
     },
+    retention::latest,
+    signing::{Keys, SIGNATURE_SUFFIX, TrustedKeys, comment},
+    sinks::{BackupSink, BackupSinkExt, ObjectInfo, PutOptions},
+    snapshot::{Snapshot, signed::check_manifest},
 };
-
-/// The object that marks a snapshot as pinned.
-pub(crate) const PIN: &str = "pin.json";
+use examine::Examined;
+pub use overview::{Remembered, SnapshotSummary, jobs_in};
 
 /// How many snapshots are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;

@@ -4,10 +4,9 @@ use seaworthy_core::Name;
 use serde::Serialize;
 
 use crate::{
-    ObjectKey,
+    format::{ManifestSource, ObjectKey, SnapshotId, Suspicion, index::LossRecord},
     prune::PruneReport,
     replica::ReplicaReport,
-    snapshot::{ManifestSource, SnapshotId, Suspicion, index::LossRecord},
     verify::VerifyReport,
 };
 

@@ -2,11 +2,11 @@
 
 use seaworthy_core::{Context, Result, Span, TimeZone, Timestamp};
 
+use super::suspicion;
 use crate::{
-    Manifest, Repository,
+    format::{Manifest, SnapshotState, Suspicion},
+    repository::Repository,
     retention::latest,
-    snapshot::{SnapshotState, Suspicion},
-    suspicion,
 };
 
 /// What the runs before this one left.

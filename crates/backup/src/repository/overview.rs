@@ -7,10 +7,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use seaworthy_core::{Context, Name, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BackupSink, ObjectKey, Repository,
+use super::{
+    Repository,
     examine::{Examined, Known},
-    snapshot::{CheckKind, CheckRecord, SnapshotId, SnapshotInfo},
+};
+use crate::{
+    format::{CheckKind, CheckRecord, ObjectKey, SnapshotId, SnapshotInfo},
+    sinks::BackupSink,
 };
 
 /// How many snapshots are looked at side by side.
