@@ -51,7 +51,7 @@ pub use format::{
 pub use options::{RunOptions, VerifyAfter};
 pub use prune::{Locked, Prune, PruneReport};
 pub use replica::{CopyReport, Replica, ReplicaReport};
-pub use repository::{Remembered, Repository, SnapshotSummary, jobs_in};
+pub use repository::{Repository, SnapshotCache, SnapshotSummary, jobs_in};
 pub use restore::{RestoreReport, RestoreTarget, Selection};
 pub use retention::{Holds, Keep, KeepPolicy, RetentionPlan, RetentionPolicy};
 pub use run::{BackupJob, BackupReport, JobLock};

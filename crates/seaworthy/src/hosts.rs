@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use seaworthy_backup::{HostId, Remembered, SnapshotSummary};
+use seaworthy_backup::{HostId, SnapshotCache, SnapshotSummary};
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use crate::{Seaworthy, keys::Purpose};
@@ -78,7 +78,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Vec<SnapshotSummary>> {
         let repository = self.repository(job, sink, Purpose::List, cx).await?;
-        repository.overview(&mut Remembered::default(), cx).await
+        repository.overview(&mut SnapshotCache::default(), cx).await
     }
 
     /// The machine whose snapshots are meant.

@@ -50,9 +50,9 @@ impl Seaworthy {
                 keys.trust = Some(TrustedKeys::new(&signing.trust)?);
             }
             if let (Some(place), Purpose::Verify | Purpose::Write) = (&signing.key, purpose) {
-                let whence = format!("the signing key of {job}");
+                let origin = format!("the signing key of {job}");
                 let key = self.secret(place, cx).await;
-                match key.and_then(|text| SigningKey::from_text(&text, &whence)) {
+                match key.and_then(|text| SigningKey::from_text(&text, &origin)) {
                     Ok(key) => keys.signing = Some(key),
                     Err(error) if purpose == Purpose::Write => return Err(error),
                     // Verifying elsewhere is worth something without it.

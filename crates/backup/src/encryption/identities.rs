@@ -20,15 +20,15 @@ impl Identities {
         Self::default()
     }
 
-    /// Reads the identities in `text`, as `age-keygen` and `ssh-keygen` write them. `whence` says for
+    /// Reads the identities in `text`, as `age-keygen` and `ssh-keygen` write them. `origin` says for
     /// people where it comes from.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where it holds no private key, or one that is itself encrypted. The
     /// text is never repeated.
-    pub fn from_text(text: &Secret, whence: &str) -> Result<Self> {
+    pub fn from_text(text: &Secret, origin: &str) -> Result<Self> {
         let refuse = |what: &str| {
-            let message = format!("{whence} {what}");
+            let message = format!("{origin} {what}");
             Error::new(ErrorKind::InvalidInput, "identity.read", message)
         };
         let text = text.expose();

@@ -10,7 +10,7 @@ use zstd::{
     zstd_safe::{self, CParameter},
 };
 
-use super::hints::Texture;
+use super::hints::CompressionHint;
 use crate::format::{Codec, MAX_FRAME};
 
 /// A codec and its level: `{ codec = "zstd", level = 3 }`.
@@ -52,7 +52,7 @@ impl Default for Compression {
 
 /// Ways that may make contents as small as level 3 does in less time, the fastest first: a level and what is
 /// changed of it. Their tables stay in the cache nearest to a processor.
-const QUICKER: [(i32, &[CParameter]); 2] = [
+const FAST_PRESETS: [(i32, &[CParameter]); 2] = [
     (1, &[CParameter::WindowLog(21), CParameter::HashLog(13), CParameter::MinMatch(6)]),
     (3, &[CParameter::HashLog(14), CParameter::ChainLog(13), CParameter::MinMatch(6)]),
 ];
@@ -67,7 +67,7 @@ const SAMPLE: usize = 256 << 10;
 pub(crate) struct Compressor {
     compression: Compression,
     zstd: Option<bulk::Compressor<'static>>,
-    quicker: [Option<bulk::Compressor<'static>>; QUICKER.len()],
+    quicker: [Option<bulk::Compressor<'static>>; FAST_PRESETS.len()],
 }
 
 impl Compressor {
@@ -84,40 +84,40 @@ impl Compressor {
     pub(crate) fn compress_alike(
         &mut self,
         plain: &[u8],
-        texture: &Texture,
+        hint: &CompressionHint,
         stored: &mut Vec<u8>,
     ) -> Result<()> {
         if self.compression != Compression::default() {
             return self.compress(plain, stored);
         }
-        if plain.len() >= SAMPLE && texture.is_due() {
-            return self.learn(plain, texture, stored);
+        if plain.len() >= SAMPLE && hint.is_due() {
+            return self.learn(plain, hint, stored);
         }
-        match texture.way() {
+        match hint.way() {
             Some(way) => self.compress_quicker(way, plain, stored),
             None => self.compress(plain, stored),
         }
     }
 
     /// Compresses `plain` in every way, until one is good.
-    fn learn(&mut self, plain: &[u8], texture: &Texture, stored: &mut Vec<u8>) -> Result<()> {
+    fn learn(&mut self, plain: &[u8], hint: &CompressionHint, stored: &mut Vec<u8>) -> Result<()> {
         self.compress(plain, stored)?;
         let limit = stored.len() + stored.len() / LARGER;
         let mut quicker = Vec::new();
-        for way in 0..QUICKER.len() {
+        for way in 0..FAST_PRESETS.len() {
             self.compress_quicker(way, plain, &mut quicker)?;
             if quicker.len() <= limit {
-                texture.learn(Some(way));
+                hint.learn(Some(way));
                 std::mem::swap(stored, &mut quicker);
                 return Ok(());
             }
         }
-        texture.learn(None);
+        hint.learn(None);
         Ok(())
     }
 
     fn compress_quicker(&mut self, way: usize, plain: &[u8], stored: &mut Vec<u8>) -> Result<()> {
-        let (level, parameters) = QUICKER[way];
+        let (level, parameters) = FAST_PRESETS[way];
         let zstd = match &mut self.quicker[way] {
             Some(zstd) => zstd,
             none => none.insert(zstd(level, parameters)?),
@@ -304,12 +304,13 @@ mod tests {
             let mut usual = Vec::new();
             let mut compressor = Compressor::new(Compression::default()).unwrap();
             compressor.compress(&plain, &mut usual).unwrap();
-            let (texture, mut learnt, mut after) = (Texture::default(), Vec::new(), Vec::new());
-            compressor.compress_alike(&plain[..SAMPLE - 1], &texture, &mut learnt).unwrap();
-            assert_eq!(texture.way(), None, "too little to learn from");
-            compressor.compress_alike(&plain, &texture, &mut learnt).unwrap();
-            assert_eq!(texture.way(), way);
-            compressor.compress_alike(&plain, &texture, &mut after).unwrap();
+            let (hint, mut learnt, mut after) =
+                (CompressionHint::default(), Vec::new(), Vec::new());
+            compressor.compress_alike(&plain[..SAMPLE - 1], &hint, &mut learnt).unwrap();
+            assert_eq!(hint.way(), None, "too little to learn from");
+            compressor.compress_alike(&plain, &hint, &mut learnt).unwrap();
+            assert_eq!(hint.way(), way);
+            compressor.compress_alike(&plain, &hint, &mut after).unwrap();
             assert_eq!(after, learnt);
             assert_eq!(after == usual, way.is_none());
             assert!(after.len() <= usual.len() + usual.len() / LARGER);
@@ -323,26 +324,26 @@ mod tests {
     #[test]
     fn another_level_is_what_was_asked_for() {
         let compression = Compression::new(Codec::Zstd, Some(4)).unwrap();
-        let (plain, texture) = (rows(&[]), Texture::default());
+        let (plain, hint) = (rows(&[]), CompressionHint::default());
         let (mut usual, mut alike) = (Vec::new(), Vec::new());
         let mut compressor = Compressor::new(compression).unwrap();
         compressor.compress(&plain, &mut usual).unwrap();
-        compressor.compress_alike(&plain, &texture, &mut alike).unwrap();
-        compressor.compress_alike(&plain, &texture, &mut alike).unwrap();
+        compressor.compress_alike(&plain, &hint, &mut alike).unwrap();
+        compressor.compress_alike(&plain, &hint, &mut alike).unwrap();
         assert_eq!(alike, usual);
     }
 
     #[test]
     fn contents_that_change_are_learnt_anew() {
         let mut compressor = Compressor::new(Compression::default()).unwrap();
-        let (texture, mut stored) = (Texture::default(), Vec::new());
-        compressor.compress_alike(&rows(&[]), &texture, &mut stored).unwrap();
-        assert_eq!(texture.way(), Some(0));
+        let (hint, mut stored) = (CompressionHint::default(), Vec::new());
+        compressor.compress_alike(&rows(&[]), &hint, &mut stored).unwrap();
+        assert_eq!(hint.way(), Some(0));
         let changed = rows(&words(2000));
         for _ in 0..100 {
-            compressor.compress_alike(&changed, &texture, &mut stored).unwrap();
+            compressor.compress_alike(&changed, &hint, &mut stored).unwrap();
         }
-        assert_eq!(texture.way(), None);
+        assert_eq!(hint.way(), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const SEGMENTS: u32 = 64;
 /// How contents of one kind, such as the rows of a table, are best compressed: learnt from the first
 /// segment of them, and anew from a later one now and then. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Texture(Arc<Learnt>);
+pub(crate) struct CompressionHint(Arc<Learnt>);
 
 #[derive(Debug, Default)]
 struct Learnt {
@@ -20,7 +20,7 @@ struct Learnt {
     way: AtomicUsize,
 }
 
-impl Texture {
+impl CompressionHint {
     /// Whether something is to be learnt from the next segment, which is counted by this.
     pub(crate) fn is_due(&self) -> bool {
         self.0.segments.fetch_add(1, Relaxed).is_multiple_of(SEGMENTS)

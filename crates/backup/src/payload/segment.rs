@@ -13,7 +13,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Compression, buffers::Buffers, codec::Compressor, hints::Texture};
+use super::{Compression, buffers::Buffers, codec::Compressor, hints::CompressionHint};
 use crate::format::{Codec, Digest256, MAX_FRAME, index::Entry};
 
 /// How much plain data a source should put into one segment, in bytes.
@@ -130,7 +130,7 @@ impl SegmentSender {
             () = shared.cx.cancel().triggered() => return Err(Error::cancelled("backup.read")),
         };
         let place = shared.next.fetch_add(1, Ordering::Relaxed);
-        Ok(SegmentSlot { sender: self.clone(), place, credit: Some(credit), texture: None })
+        Ok(SegmentSlot { sender: self.clone(), place, credit: Some(credit), hint: None })
     }
 
     /// [`reserve`](Self::reserve) for a blocking thread of the runtime.
@@ -160,7 +160,7 @@ impl SegmentSender {
     }
 
     /// The frame that holds `plain`, which is used up.
-    fn compress(&self, plain: Vec<u8>, texture: Option<&Texture>) -> Result<Bytes> {
+    fn compress(&self, plain: Vec<u8>, hint: Option<&CompressionHint>) -> Result<Bytes> {
         let shared = &self.0;
         if shared.compression.codec == Codec::None {
             return Ok(shared.plain.lend(plain));
@@ -171,8 +171,8 @@ impl SegmentSender {
             None => Compressor::new(shared.compression)?,
         };
         let mut stored = shared.stored.take();
-        match texture {
-            Some(texture) => compressor.compress_alike(&plain, texture, &mut stored)?,
+        match hint {
+            Some(hint) => compressor.compress_alike(&plain, hint, &mut stored)?,
             None => compressor.compress(&plain, &mut stored)?,
         }
         shared.compressors.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
@@ -191,14 +191,14 @@ pub struct SegmentSlot {
     sender: SegmentSender,
     place: u64,
     credit: Option<OwnedSemaphorePermit>,
-    texture: Option<Texture>,
+    hint: Option<CompressionHint>,
 }
 
 impl SegmentSlot {
-    /// The slot, for a segment with contents of this texture alone.
+    /// The slot, for a segment with contents that compress as `hint` tells.
     #[cfg(feature = "postgres")]
-    pub(crate) fn of(mut self, texture: Option<Texture>) -> Self {
-        self.texture = texture;
+    pub(crate) fn of(mut self, hint: Option<CompressionHint>) -> Self {
+        self.hint = hint;
         self
     }
 
@@ -215,7 +215,7 @@ impl SegmentSlot {
         }
         let stored = match plain_len {
             0 => Bytes::new(),
-            _ => self.sender.compress(std::mem::take(&mut segment.data), self.texture.as_ref())?,
+            _ => self.sender.compress(std::mem::take(&mut segment.data), self.hint.as_ref())?,
         };
         let sha256 = Digest256::from(Sha256::digest(&stored));
         let items = segment.entries.len() as u64;

@@ -26,21 +26,21 @@ pub(crate) struct Examined {
     /// What checks found, oldest first: those that are believed.
     pub(crate) checks: Vec<CheckRecord>,
     /// What need not be read again.
-    pub(crate) known: Option<Known>,
+    pub(crate) known: Option<CachedSnapshot>,
 }
 
 /// What was read of one snapshot, and of which objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct CachedSnapshot {
     manifest: Stamp,
     facts: Facts,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    checks: BTreeMap<String, KnownCheck>,
+    checks: BTreeMap<String, CachedCheck>,
 }
 
 /// A record, and whether somebody whom we trust signed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct KnownCheck {
+struct CachedCheck {
     stamp: Stamp,
     record: CheckRecord,
     believed: bool,
@@ -66,7 +66,7 @@ impl Repository {
         &self,
         id: SnapshotId,
         objects: Vec<ObjectInfo>,
-        known: Option<Known>,
+        known: Option<CachedSnapshot>,
     ) -> Result<Option<Examined>> {
         let folder = self.folder_of(&id)?;
         let mut info = SnapshotInfo::new(id.clone(), self.host().clone());
@@ -107,8 +107,11 @@ impl Repository {
             None if facts.suspicions.is_empty() || facts.accepted => SnapshotState::Good,
             None => SnapshotState::Suspect { suspicions: facts.suspicions.clone() },
         };
-        let known =
-            stamp.map(|manifest| Known { manifest, facts: facts.clone(), checks: known_checks });
+        let known = stamp.map(|manifest| CachedSnapshot {
+            manifest,
+            facts: facts.clone(),
+            checks: known_checks,
+        });
         Ok(Some(Examined { info, facts: Some(facts), checks, known }))
     }
 
@@ -118,8 +121,9 @@ impl Repository {
         &self,
         folder: &ObjectKey,
         objects: &[ObjectInfo],
-        mut known: BTreeMap<String, KnownCheck>,
-    ) -> Result<(std::result::Result<Vec<CheckRecord>, String>, BTreeMap<String, KnownCheck>)> {
+        mut known: BTreeMap<String, CachedCheck>,
+    ) -> Result<(std::result::Result<Vec<CheckRecord>, String>, BTreeMap<String, CachedCheck>)>
+    {
         let checks = folder.join(CHECKS)?;
         let mut found: Vec<_> = objects.iter().collect();
         found.retain(|object| {
@@ -150,7 +154,7 @@ impl Repository {
             // A forged failure costs attention; a forged success would hide one.
             let believed =
                 record.outcome != CheckOutcome::Ok || self.is_believed(folder, key, &bytes).await?;
-            read.insert(name, KnownCheck { stamp, record, believed });
+            read.insert(name, CachedCheck { stamp, record, believed });
         }
         let believed = read.values().filter(|check| check.believed);
         let mut records: Vec<_> = believed.map(|check| check.record.clone()).collect();

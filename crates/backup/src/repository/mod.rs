@@ -20,7 +20,7 @@ use crate::{
     snapshot::{Snapshot, signed::check_manifest},
 };
 use examine::Examined;
-pub use overview::{Remembered, SnapshotSummary, jobs_in};
+pub use overview::{SnapshotCache, SnapshotSummary, jobs_in};
 
 /// How many snapshots are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Repository,
-    examine::{Examined, Known},
+    examine::{CachedSnapshot, Examined},
 };
 use crate::{
     format::{CheckKind, CheckRecord, ObjectKey, SnapshotId, SnapshotInfo},
@@ -46,13 +46,13 @@ pub struct SnapshotSummary {
 /// with the same size and time. One that was made with other trusted keys must not be used.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Remembered {
-    snapshots: BTreeMap<SnapshotId, Known>,
+pub struct SnapshotCache {
+    snapshots: BTreeMap<SnapshotId, CachedSnapshot>,
     #[serde(skip)]
     changed: bool,
 }
 
-impl Remembered {
+impl SnapshotCache {
     /// Whether it is no longer what was remembered.
     pub fn is_changed(&self) -> bool {
         self.changed
@@ -67,7 +67,7 @@ impl Repository {
     /// Those of the sink.
     pub async fn overview(
         &self,
-        remembered: &mut Remembered,
+        remembered: &mut SnapshotCache,
         cx: &Context,
     ) -> Result<Vec<SnapshotSummary>> {
         let (whole, _) = self.folders(cx).await?;

@@ -20,18 +20,18 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret};
 pub struct SigningKey(Arc<SecretKey>);
 
 impl SigningKey {
-    /// Reads a secret key as `minisign -G -W` or [`generate`](Self::generate) write it. `whence` says
+    /// Reads a secret key as `minisign -G -W` or [`generate`](Self::generate) write it. `origin` says
     /// for people where it comes from.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where it is none, or has a password. The text is never repeated.
-    pub fn from_text(text: &Secret, whence: &str) -> Result<Self> {
+    pub fn from_text(text: &Secret, origin: &str) -> Result<Self> {
         match read(text.expose()) {
             Some(key) => Ok(Self(Arc::new(key))),
             // What the crate says of it may show a part of it.
             None => {
                 let message =
-                    format!("{whence} holds no secret key of minisign without a password");
+                    format!("{origin} holds no secret key of minisign without a password");
                 Err(Error::new(ErrorKind::InvalidInput, "signing.key", message).remedy_is(
                     "`seaworthy keygen sign --out FILE` makes one, as does `minisign -G -W`",
                 ))

@@ -15,7 +15,7 @@ use super::Snapshot;
 ///
 /// A restore asks only once it needs to: every other place may be slow, far away, or closed.
 #[async_trait]
-pub trait Elsewhere: Debug + Send + Sync + 'static {
+pub trait FallbackCopies: Debug + Send + Sync + 'static {
     /// The same snapshot in the next place that has it, with the place's name for people; nothing
     /// once there are no more. Places that cannot be reached are passed over.
     async fn next(&self) -> Option<(String, Snapshot)>;
@@ -31,7 +31,7 @@ pub(crate) struct OtherCopies(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    elsewhere: Arc<dyn Elsewhere>,
+    elsewhere: Arc<dyn FallbackCopies>,
     found: tokio::sync::Mutex<Found>,
     told: Mutex<BTreeSet<(String, usize)>>,
 }
@@ -43,7 +43,7 @@ struct Found {
 }
 
 impl OtherCopies {
-    pub(crate) fn new(elsewhere: Arc<dyn Elsewhere>) -> Self {
+    pub(crate) fn new(elsewhere: Arc<dyn FallbackCopies>) -> Self {
         Self(Arc::new(Inner { elsewhere, found: Default::default(), told: Mutex::default() }))
     }
 

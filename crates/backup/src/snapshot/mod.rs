@@ -9,7 +9,7 @@ mod stored;
 pub(crate) mod sums;
 pub(crate) mod upload;
 
-pub use fallback::Elsewhere;
+pub use fallback::FallbackCopies;
 pub(crate) use fallback::{OtherCopies, another_may_do};
 pub use index_file::{Index, Records};
 pub use reader::{FrameDecoder, PayloadReader};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use seaworthy_core::{Error, ErrorKind, Result};
+use seaworthy_core::{Error, ErrorKind, Name, Result};
 use tokio::runtime::Handle;
 
 use super::{
@@ -52,6 +52,20 @@ struct Others {
     places: tokio::sync::Mutex<Vec<(String, Place)>>,
     /// Where frames are read from first: 0 is the snapshot's own place, 1 the first other one.
     preferred: AtomicUsize,
+}
+
+impl Snapshot {
+    /// A reader of the payload of `source`, for so many workers.
+    pub fn payload(&self, index: &Index, source: &Name, workers: usize) -> Result<PayloadReader> {
+        let sources = &self.manifest().sources;
+        let found = sources.iter().find(|s| s.name == *source).ok_or_else(|| {
+            let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
+            let message = format!("{}@{} holds no source {source}", self.job(), self.id());
+            Error::new(ErrorKind::NotFound, "snapshot.payload", message)
+                .remedy_is(format!("it holds {}", names.join(", ")))
+        })?;
+        Ok(PayloadReader::new(self, index.clone(), found.clone(), workers))
+    }
 }
 
 impl PayloadReader {

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
-use super::{Elsewhere, OtherCopies, PayloadReader, another_may_do, index_file::Index};
+use super::{FallbackCopies, OtherCopies, another_may_do, index_file::Index};
 use crate::{
     encryption::{Identities, Opening},
     format::{Manifest, ObjectKey, SnapshotId},
@@ -33,7 +33,7 @@ impl Snapshot {
 
     /// The same, going on from `elsewhere` with what turns out damaged or cannot be read here.
     #[must_use]
-    pub fn or_from(mut self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+    pub fn or_from(mut self, elsewhere: Arc<dyn FallbackCopies>) -> Self {
         self.others = Some(OtherCopies::new(elsewhere));
         self
     }
@@ -119,17 +119,5 @@ impl Snapshot {
             }
         }
         Ok(())
-    }
-
-    /// A reader of the payload of `source`, for so many workers.
-    pub fn payload(&self, index: &Index, source: &Name, workers: usize) -> Result<PayloadReader> {
-        let sources = &self.manifest.sources;
-        let found = sources.iter().find(|s| s.name == *source).ok_or_else(|| {
-            let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
-            let message = format!("{}@{} holds no source {source}", self.job(), self.id());
-            Error::new(ErrorKind::NotFound, "snapshot.payload", message)
-                .remedy_is(format!("it holds {}", names.join(", ")))
-        })?;
-        Ok(PayloadReader::new(self, index.clone(), found.clone(), workers))
     }
 }

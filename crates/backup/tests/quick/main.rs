@@ -4,6 +4,7 @@
 mod command;
 #[cfg(feature = "testing")]
 mod engine;
+mod modules;
 mod retention;
 #[cfg(all(feature = "local", feature = "testing"))]
 mod sink_conformance;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use seaworthy_backup::{
-    Holds, Remembered, Replica, Repository, RetentionPolicy, SnapshotInfo, SnapshotState,
+    Holds, Replica, Repository, RetentionPolicy, SnapshotCache, SnapshotInfo, SnapshotState,
     SnapshotSummary,
     format::{CheckOutcome, CheckRecord, HostId, SnapshotKind},
     retention::{decide, latest},
@@ -131,7 +131,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Vec<SnapshotSummary>> {
         let path = remember::place(self.state.path(), repository, trust);
-        let mut remembered: Remembered = remember::recall(&path);
+        let mut remembered: SnapshotCache = remember::recall(&path);
         let asked = tokio::time::timeout(SINK_LIMIT, repository.overview(&mut remembered, cx));
         let found = tokio::select! {
             found = asked => found,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_backup::{Remembered, Repository, format::Digest256};
+use seaworthy_backup::{Repository, SnapshotCache, format::Digest256};
 use seaworthy_core::{Result, durable};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ const FORMAT: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Kept {
     format: u32,
-    snapshots: Remembered,
+    snapshots: SnapshotCache,
 }
 
 /// Where it is remembered what `repository` holds, for those who trust the keys `trust`.
@@ -24,14 +24,14 @@ pub(super) fn place(state: &Path, repository: &Repository, trust: &[String]) -> 
 }
 
 /// What is remembered in `path`; nothing where that cannot be read.
-pub(super) fn recall(path: &Path) -> Remembered {
+pub(super) fn recall(path: &Path) -> SnapshotCache {
     let kept = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let kept = kept.filter(|kept: &Kept| kept.format == FORMAT);
     kept.map(|kept| kept.snapshots).unwrap_or_default()
 }
 
 /// Remembers `snapshots` in `path`.
-pub(super) fn remember(path: &Path, snapshots: Remembered) -> Result<()> {
+pub(super) fn remember(path: &Path, snapshots: SnapshotCache) -> Result<()> {
     let kept = Kept { format: FORMAT, snapshots };
     let Ok(bytes) = serde_json::to_vec(&kept) else { return Ok(()) };
     if let Some(folder) = path.parent() {

@@ -1,6 +1,6 @@
 //! A restore goes on from another copy of the snapshot where its own turns out damaged.
 
-use seaworthy_backup::{Keys, snapshot::Elsewhere};
+use seaworthy_backup::{Keys, snapshot::FallbackCopies};
 
 use super::support::*;
 
@@ -12,7 +12,7 @@ struct Copies {
 }
 
 #[async_trait]
-impl Elsewhere for Copies {
+impl FallbackCopies for Copies {
     async fn next(&self) -> Option<(String, Snapshot)> {
         self.waiting.lock().unwrap().pop()
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use seaworthy_backup::{Snapshot, SnapshotId, snapshot::Elsewhere};
+use seaworthy_backup::{Snapshot, SnapshotId, snapshot::FallbackCopies};
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use crate::{Seaworthy, keys::Purpose};
@@ -64,7 +64,7 @@ impl OtherSinks {
 }
 
 #[async_trait]
-impl Elsewhere for OtherSinks {
+impl FallbackCopies for OtherSinks {
     async fn next(&self) -> Option<(String, Snapshot)> {
         let mut waiting = self.waiting.lock().await;
         while let Some(sink) = waiting.pop_front() {

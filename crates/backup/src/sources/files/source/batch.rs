@@ -6,15 +6,13 @@ use rustix::fs::OFlags;
 use seaworthy_core::Result;
 
 use super::{
-    hooks::Moment,
+    hooks::{Hooks, Moment},
     inode,
+    item::{Item, SMALL, attributes_lost, lost, replaced},
     large::{Large, Piece},
-    walk::{Item, Walker, attributes_lost, lost},
+    walk::Walker,
 };
-use crate::{payload::SEGMENT_SIZE, sources::files::archive::EntryMeta};
-
-/// Files up to this size are read whole.
-pub(super) const SMALL: u64 = SEGMENT_SIZE as u64;
+use crate::sources::files::archive::EntryMeta;
 
 /// The most items in a batch: what they weigh in memory is bounded too.
 const MAX_ITEMS: usize = 8192;
@@ -26,9 +24,10 @@ pub(super) struct Batch {
     pub(super) items: Vec<Item>,
 }
 
-/// Between batches.
+/// Cuts what a walk comes upon into batches.
 #[derive(Debug)]
 pub(super) struct Batches {
+    walker: Walker,
     /// A large file whose pieces are not all given out.
     large: Option<Arc<Large>>,
     /// Where its next piece begins.
@@ -38,26 +37,33 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(workers: usize) -> Self {
-        Self { large: None, next: 0, max_open: (384 / workers).clamp(8, 128) }
+    pub(super) fn new(walker: Walker, workers: usize) -> Self {
+        Self { walker, large: None, next: 0, max_open: (384 / workers).clamp(8, 128) }
     }
-}
 
-impl Walker {
+    pub(super) fn hooks(&self) -> &Hooks {
+        self.walker.hooks()
+    }
+
+    /// Gives `item` next.
+    pub(super) fn put_back(&mut self, item: Item) {
+        self.walker.put_back(item);
+    }
+
     /// What comes next in the payload; nothing at the end.
     pub(super) fn next_batch(&mut self) -> Result<Option<Batch>> {
         let mut batch = Batch::default();
         let mut size = 0;
         let mut open = 0;
         let mut last_folder = std::ptr::null();
-        if let Some(large) = self.batches.large.take() {
+        if let Some(large) = self.large.take() {
             size = self.cut(&large, &mut batch);
-            if self.batches.large.is_some() {
+            if self.large.is_some() {
                 return Ok(Some(batch));
             }
         }
         while batch.items.len() < MAX_ITEMS {
-            let Some(item) = self.next_item() else { break };
+            let Some(item) = self.walker.next_item() else { break };
             let (bytes, opens) = match &item {
                 Item::Known(meta) => (weight(meta), 0),
                 Item::Loss(_) => (0, 0),
@@ -68,7 +74,7 @@ impl Walker {
                     (2048 + size, usize::from(is_new))
                 }
             };
-            let is_full = size + bytes > SMALL || open + opens > self.batches.max_open;
+            let is_full = size + bytes > SMALL || open + opens > self.max_open;
             let is_first = batch.piece.is_none() && batch.items.is_empty();
             if is_full && !is_first {
                 self.put_back(item);
@@ -77,9 +83,9 @@ impl Walker {
             let item = match self.as_large(item)? {
                 Ok(large) => {
                     // Nothing stands before it: a large file fills a batch by itself.
-                    self.batches.next = 0;
+                    self.next = 0;
                     size = self.cut(&large, &mut batch);
-                    if self.batches.large.is_some() {
+                    if self.large.is_some() {
                         break;
                     }
                     continue;
@@ -93,13 +99,14 @@ impl Walker {
         let is_empty = batch.piece.is_none() && batch.items.is_empty();
         Ok((!is_empty).then_some(batch))
     }
+
     /// Gives out the next piece of `large`, and says how many bytes it has.
     fn cut(&mut self, large: &Arc<Large>, batch: &mut Batch) -> u64 {
-        let piece = large.piece(self.batches.next);
-        self.batches.next = piece.to;
+        let piece = large.piece(self.next);
+        self.next = piece.to;
         let size = piece.size();
         if piece.to < large.data() {
-            self.batches.large = Some(large.clone());
+            self.large = Some(large.clone());
         }
         batch.piece = Some(piece);
         size
@@ -116,7 +123,7 @@ impl Walker {
                 });
                 match opened {
                     Ok((_, stat)) if !inode::is_file(&stat) => {
-                        return Ok(Err(super::walk::replaced(path)));
+                        return Ok(Err(replaced(path)));
                     }
                     Ok((file, stat)) => (file, path, Box::new(stat)),
                     Err(error) => return Ok(Err(lost(path, &error))),

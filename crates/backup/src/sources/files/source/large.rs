@@ -13,10 +13,9 @@ use rustix::fs::{Stat, fstat};
 use seaworthy_core::Result;
 
 use super::{
-    batch::SMALL,
     hooks::{Hooks, Moment},
     inode,
-    walk::in_words,
+    item::{SMALL, in_words},
 };
 use crate::{
     format::index::{Entry, FileType, Loss, LossRecord, PathBytes},

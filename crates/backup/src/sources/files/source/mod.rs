@@ -4,6 +4,7 @@ mod batch;
 mod exclude;
 pub(super) mod hooks;
 mod inode;
+mod item;
 mod large;
 mod listing;
 mod roots;
@@ -25,6 +26,7 @@ use crate::{
     payload::{Segment, SegmentSender},
     sources::BackupSource,
 };
+use batch::Batches;
 use exclude::Excludes;
 use hooks::Hooks;
 use walk::Walker;
@@ -100,11 +102,11 @@ impl BackupSource for FilesSource {
         let workers = out.workers().max(1);
         let open = move || {
             let roots = roots::open(&source.paths, &source.excludes)?;
-            let walker = Walker::new(roots, source.excludes, source.hooks, workers);
-            Ok(walker.leaving_out(&source.left_out))
+            let walker = Walker::new(roots, source.excludes, source.hooks);
+            Ok(Batches::new(walker.leaving_out(&source.left_out), workers))
         };
-        let walker = tokio::task::spawn_blocking(open).await.map_err(panicked)??;
-        let shared = Arc::new(Shared::new(walker));
+        let batches = tokio::task::spawn_blocking(open).await.map_err(panicked)??;
+        let shared = Arc::new(Shared::new(batches));
         let running: Vec<_> = (0..workers)
             .map(|_| {
                 let (shared, out) = (shared.clone(), out.clone());
@@ -112,7 +114,7 @@ impl BackupSource for FilesSource {
             })
             .collect();
         crate::workers::join(running).await?;
-        let (data, entries) = (TRAILER.to_vec(), shared.homeless());
+        let (data, entries) = (TRAILER.to_vec(), shared.unreported_losses());
         out.send(Segment { data, entries, progress_bytes: 0 }).await?;
         Ok(shared.summary.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }

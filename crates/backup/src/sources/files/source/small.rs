@@ -6,10 +6,9 @@ use rustix::fs::{OFlags, fstat};
 use seaworthy_core::Result;
 
 use super::{
-    batch::SMALL,
     hooks::{Hooks, Moment},
     inode,
-    walk::{Item, attributes_lost, in_words, lost, replaced},
+    item::{Item, SMALL, attributes_lost, in_words, lost, replaced},
 };
 use crate::{
     format::index::{Entry, FileType, Loss, LossRecord, PathBytes},

@@ -7,38 +7,20 @@ use std::{
     sync::Arc,
 };
 
-use rustix::{
-    fs::{AtFlags, OFlags, Stat, fstat, readlinkat, statat},
-    io::Errno,
-};
+use rustix::fs::{AtFlags, OFlags, Stat, fstat, readlinkat, statat};
 
 use super::{
     exclude::Excludes,
     hooks::{Hooks, Moment},
     inode,
+    item::{Item, attributes_lost, lost, replaced, socket},
     listing::Listing,
     roots::Root,
 };
-use crate::{
-    format::index::{FileType, Loss, LossRecord, PathBytes},
-    sources::files::archive::EntryMeta,
-};
+use crate::format::index::{FileType, Loss, LossRecord, PathBytes};
 
 /// How many folders above the present one stay open, so that a deep tree needs few descriptors.
 const KEPT_OPEN: usize = 48;
-
-/// What the walk came upon.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// Something whose entry holds no data.
-    Known(EntryMeta),
-    /// A regular file with one name, to be opened by whoever reads it.
-    Listed { folder: Arc<OwnedFd>, name: Vec<u8>, path: Vec<u8>, size: u64 },
-    /// A regular file that had to be opened at once.
-    Opened { file: OwnedFd, path: Vec<u8>, stat: Box<Stat> },
-    /// Something that is missing.
-    Loss(LossRecord),
-}
 
 /// Walks the configured paths.
 #[derive(Debug)]
@@ -59,7 +41,6 @@ pub(super) struct Walker {
     found: Vec<Item>,
     /// The first names of files that have more, and how many are still to come.
     links: HashMap<(u64, u64), (PathBytes, u64)>,
-    pub(super) batches: super::batch::Batches,
 }
 
 #[derive(Debug)]
@@ -71,12 +52,7 @@ struct Level {
 }
 
 impl Walker {
-    pub(super) fn new(
-        mut roots: Vec<Root>,
-        excludes: Excludes,
-        hooks: Hooks,
-        workers: usize,
-    ) -> Self {
+    pub(super) fn new(mut roots: Vec<Root>, excludes: Excludes, hooks: Hooks) -> Self {
         roots.reverse();
         Self {
             roots,
@@ -88,7 +64,6 @@ impl Walker {
             root_len: 0,
             found: Vec::new(),
             links: HashMap::new(),
-            batches: super::batch::Batches::new(workers),
         }
     }
 
@@ -326,36 +301,4 @@ fn loss_or_gone(path: &[u8], error: &io::Error) -> LossOrGone {
     let item = lost(path.to_vec(), error);
     let is_gone = matches!(&item, Item::Loss(loss) if loss.loss == Loss::Vanished);
     LossOrGone { is_gone, item }
-}
-
-fn socket(path: Vec<u8>) -> Item {
-    Item::Loss(LossRecord::new(PathBytes(path), Loss::Socket, "a socket holds no data"))
-}
-
-/// What could not be opened or read because of `error`.
-pub(super) fn lost(path: Vec<u8>, error: &io::Error) -> Item {
-    match Errno::from_io_error(error) {
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
-            let why = "it was gone when it was to be read";
-            Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
-        }
-        _ => Item::Loss(LossRecord::new(PathBytes(path), Loss::Unreadable, in_words(error))),
-    }
-}
-
-/// Something else stands where a file was.
-pub(super) fn replaced(path: Vec<u8>) -> Item {
-    let why = "something else was there when it was to be read";
-    Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
-}
-
-pub(super) fn attributes_lost(path: &[u8], error: &io::Error) -> Item {
-    let why = format!("its extended attributes are missing: {}", in_words(error));
-    Item::Loss(LossRecord::new(PathBytes(path.to_vec()), Loss::Unreadable, why))
-}
-
-/// The error without its number.
-pub(super) fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
 }

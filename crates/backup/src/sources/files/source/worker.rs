@@ -8,10 +8,10 @@ use std::sync::{
 use seaworthy_core::Result;
 
 use super::{
-    batch::Batch,
+    batch::{Batch, Batches},
     hooks::Hooks,
+    item::{Item, SMALL},
     small::{self, Outcome},
-    walk::{Item, Walker},
 };
 use crate::{
     format::{
@@ -28,26 +28,26 @@ const MOST: usize = 4 * SEGMENT_SIZE;
 /// What the workers of a run share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    walker: Mutex<Walker>,
-    /// Items that a worker could not take after all. Apart from the walker: whoever holds that
-    /// may be waiting for a place, and whoever has a place must never wait for the walker.
+    batches: Mutex<Batches>,
+    /// Items that a worker could not take after all. Apart from the batches: whoever holds
+    /// those may be waiting for a place, and whoever has a place must never wait for them.
     returned: Mutex<Vec<Item>>,
     hooks: Hooks,
     /// Whether a worker failed and the others are to stop.
     stop: AtomicBool,
     /// Losses from segments that hold nothing else; they go into the next one that holds bytes.
-    homeless: Mutex<Vec<Entry>>,
+    unreported_losses: Mutex<Vec<Entry>>,
     pub(super) summary: Mutex<SourceSummary>,
 }
 
 impl Shared {
-    pub(super) fn new(walker: Walker) -> Self {
+    pub(super) fn new(batches: Batches) -> Self {
         Self {
-            hooks: walker.hooks().clone(),
-            walker: Mutex::new(walker),
+            hooks: batches.hooks().clone(),
+            batches: Mutex::new(batches),
             returned: Mutex::default(),
             stop: AtomicBool::new(false),
-            homeless: Mutex::default(),
+            unreported_losses: Mutex::default(),
             summary: Mutex::default(),
         }
     }
@@ -58,8 +58,8 @@ impl Shared {
     }
 
     /// What no segment has told yet.
-    pub(super) fn homeless(&self) -> Vec<Entry> {
-        std::mem::take(&mut *self.homeless.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn unreported_losses(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.unreported_losses.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -77,12 +77,12 @@ fn work_until_done(shared: &Shared, out: &SegmentSender) -> Result<()> {
         let (slot, batch) = {
             // The place is taken first: whoever holds a batch must be able to send it, or those
             // behind it would wait for ever.
-            let mut walker = shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut batches = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = out.reserve_blocking()?;
             let mut returned = shared.returned.lock().unwrap_or_else(PoisonError::into_inner);
-            returned.drain(..).for_each(|item| walker.put_back(item));
+            returned.drain(..).for_each(|item| batches.put_back(item));
             drop(returned);
-            match walker.next_batch()? {
+            match batches.next_batch()? {
                 Some(batch) => (slot, batch),
                 None => break,
             }
@@ -91,10 +91,11 @@ fn work_until_done(shared: &Shared, out: &SegmentSender) -> Result<()> {
         read(shared, batch, &mut segment)?;
         count(shared, &segment.entries);
         if segment.data.is_empty() {
-            let mut homeless = shared.homeless.lock().unwrap_or_else(PoisonError::into_inner);
-            homeless.append(&mut segment.entries);
+            let mut unreported_losses =
+                shared.unreported_losses.lock().unwrap_or_else(PoisonError::into_inner);
+            unreported_losses.append(&mut segment.entries);
         } else {
-            segment.entries.append(&mut shared.homeless());
+            segment.entries.append(&mut shared.unreported_losses());
         }
         slot.fill(segment)?;
     }
@@ -134,7 +135,7 @@ fn read(shared: &Shared, batch: Batch, segment: &mut Segment) -> Result<()> {
     }
     for entry in entries {
         if let Entry::File(file) = entry
-            && file.size <= super::batch::SMALL
+            && file.size <= SMALL
         {
             *progress_bytes += file.size;
         }

@@ -7,6 +7,7 @@ mod extract;
 mod in_place;
 mod large;
 mod metadata;
+mod mount;
 mod plan;
 mod swap;
 mod warnings;

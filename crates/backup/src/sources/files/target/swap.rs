@@ -14,7 +14,7 @@ use rustix::{
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use super::{
-    in_place::{is_mount_point, open_folder},
+    mount::{is_mount_point, open_folder},
     plan::Place,
 };
 use crate::{

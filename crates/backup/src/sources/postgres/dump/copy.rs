@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     format::index::{Entry, RowsRecord, TableHash},
-    payload::{SEGMENT_SIZE, Segment, hints::Texture},
+    payload::{SEGMENT_SIZE, Segment, hints::CompressionHint},
     sources::postgres::connect::session::Session,
 };
 
@@ -44,7 +44,7 @@ pub(crate) struct Worker {
     locked: HashSet<u32>,
     segment: Segment,
     /// Of all rows in the segment, where they are of one table.
-    texture: Option<Texture>,
+    hint: Option<CompressionHint>,
 }
 
 impl Worker {
@@ -54,7 +54,7 @@ impl Worker {
         let segment = Segment { data: out.buffer(), ..Segment::default() };
         let compressing = (!alone).then(Compressing::default);
         let locked = HashSet::new();
-        Self { session, is_leader, out, compressing, locked, segment, texture: None }
+        Self { session, is_leader, out, compressing, locked, segment, hint: None }
     }
 
     pub(crate) async fn run(mut self, queue: &Queue) -> Result<()> {
@@ -133,9 +133,9 @@ impl Worker {
                 }
                 let block = block.get_or_insert_with(|| {
                     let at = self.segment.data.len();
-                    self.texture = match self.texture.take() {
-                        _ if at == 0 => Some(task.texture.clone()),
-                        known => known.filter(|known| known.is(&task.texture)),
+                    self.hint = match self.hint.take() {
+                        _ if at == 0 => Some(task.hint.clone()),
+                        known => known.filter(|known| known.is(&task.hint)),
                     };
                     self.segment.data.extend_from_slice(&task.header);
                     Block { at, rows: 0 }
@@ -167,10 +167,10 @@ impl Worker {
         let next = Segment { data: self.out.buffer(), ..Segment::default() };
         let mut segment = std::mem::replace(&mut self.segment, next);
         segment.progress_bytes = segment.data.len() as u64;
-        let texture = self.texture.take();
+        let hint = self.hint.take();
         match &mut self.compressing {
-            Some(compressing) => self.out.send(segment, texture, compressing).await,
-            None => self.out.reserve().await?.of(texture).fill(segment),
+            Some(compressing) => self.out.send(segment, hint, compressing).await,
+            None => self.out.reserve().await?.of(hint).fill(segment),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::{sync::Mutex, task::JoinSet};
 
-use crate::payload::{Segment, SegmentSender, SegmentSlot, hints::Texture};
+use crate::payload::{Segment, SegmentSender, SegmentSlot, hints::CompressionHint};
 
 /// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
 /// several segments that must follow one another.
@@ -39,10 +39,10 @@ impl Out {
     pub(crate) async fn send(
         &self,
         segment: Segment,
-        texture: Option<Texture>,
+        hint: Option<CompressionHint>,
         compressing: &mut Compressing,
     ) -> Result<()> {
-        let slot = self.reserve().await?.of(texture);
+        let slot = self.reserve().await?.of(hint);
         compressing.0.spawn_blocking(move || slot.fill(segment));
         compressing.settle().await
     }

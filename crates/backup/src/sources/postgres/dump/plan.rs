@@ -10,7 +10,7 @@ use seaworthy_core::Result;
 use super::catalog::{Size, Table};
 use crate::{
     format::index::TableRecord,
-    payload::hints::Texture,
+    payload::hints::CompressionHint,
     sources::postgres::connect::session::{Session, qualified, quote},
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Task {
     /// `COPY … FROM stdin;` and a newline, in the database's encoding.
     pub(crate) header: Vec<u8>,
     pub(crate) totals: Mutex<TableRecord>,
-    pub(crate) texture: Texture,
+    pub(crate) hint: CompressionHint,
 }
 
 /// A part of a table.
@@ -111,8 +111,8 @@ pub(crate) async fn plan(
         totals.columns = table.columns.clone();
         totals.through = through;
         totals.condition = table.condition.clone();
-        let (totals, texture) = (Mutex::new(totals), Texture::default());
-        tasks.push(Arc::new(Task { table, header, totals, texture }));
+        let (totals, hint) = (Mutex::new(totals), CompressionHint::default());
+        tasks.push(Arc::new(Task { table, header, totals, hint }));
     }
     let size = |task: &Task| sizes.get(&task.table.oid).copied().unwrap_or_default();
     tasks.sort_by_cached_key(|task| std::cmp::Reverse(size(task).bytes));

@@ -2,7 +2,7 @@
 
 use super::{
     jobs::{Job, duration},
-    post_data::words,
+    statements::words,
     statistics::Tables,
 };
 

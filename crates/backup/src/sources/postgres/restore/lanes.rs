@@ -11,14 +11,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::units::{self, Part, Share, Unit, blocking};
+use super::units::{self, LaneOf, Share, Unit, blocking};
 use crate::{format::index::Record, restore::Selection, snapshot::PayloadReader};
 
 /// How many units wait in each lane.
 const UNITS: usize = 2;
-
-/// The lanes of tables, by schema and name.
-pub(crate) type LaneOf = HashMap<(String, String), usize>;
 
 /// What is to be loaded between the definitions: a lane for each session.
 #[derive(Debug)]
@@ -96,23 +93,6 @@ fn share_out(sizes: HashMap<(String, String), u64>, lanes: usize) -> LaneOf {
         (table, lane)
     };
     sizes.into_iter().map(share).collect()
-}
-
-impl Share {
-    /// Whether `unit` belongs to it, which is decided by what comes first in it.
-    pub(crate) fn has(&self, unit: &Unit) -> bool {
-        match (self, unit.parts.first()) {
-            (_, None) => false,
-            (Self::Definitions, Some(_)) => unit.is_of_definitions(),
-            (Self::Lane { lane_of, lane }, Some(Part::Rows(rows))) => {
-                let table = (rows.schema.clone(), rows.name.clone());
-                lane_of.get(&table).copied().unwrap_or_default() == *lane
-            }
-            (Self::Lane { lane, .. }, Some(Part::Sql(_))) => {
-                *lane == 0 && !unit.is_of_definitions()
-            }
-        }
-    }
 }
 
 #[cfg(test)]

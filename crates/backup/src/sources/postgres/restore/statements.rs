@@ -61,6 +61,34 @@ fn batches(statements: &[String]) -> impl Iterator<Item = &[String]> {
     })
 }
 
+/// Words, quoted names and single signs of `sql`.
+pub(crate) fn words(sql: &str) -> impl Iterator<Item = &str> {
+    let mut rest = sql;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        let length = match first {
+            '"' => {
+                let (mut end, bytes) = (1, rest.as_bytes());
+                loop {
+                    match (bytes.get(end), bytes.get(end + 1)) {
+                        (None, _) => break end,
+                        (Some(b'"'), Some(b'"')) => end += 2,
+                        (Some(b'"'), _) => break end + 1,
+                        _ => end += 1,
+                    }
+                }
+            }
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (word, after) = rest.split_at(length);
+        rest = after;
+        Some(word)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,10 @@
 //! What of a payload is fetched and loaded together.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
-use super::lanes::LaneOf;
 use crate::{
     format::index::{FrameRecord, Record, RowsRecord, ServerRecord, SqlRecord, SqlSection},
     restore::Selection,
@@ -50,6 +49,9 @@ impl Unit {
     }
 }
 
+/// The lanes of tables, by schema and name.
+pub(crate) type LaneOf = HashMap<(String, String), usize>;
+
 /// Which units of a payload are meant.
 #[derive(Clone, Debug)]
 pub(crate) enum Share {
@@ -57,6 +59,23 @@ pub(crate) enum Share {
     Definitions,
     /// What lies between and belongs to one lane.
     Lane { lane_of: Arc<LaneOf>, lane: usize },
+}
+
+impl Share {
+    /// Whether `unit` belongs to it, which is decided by what comes first in it.
+    fn has(&self, unit: &Unit) -> bool {
+        match (self, unit.parts.first()) {
+            (_, None) => false,
+            (Self::Definitions, Some(_)) => unit.is_of_definitions(),
+            (Self::Lane { lane_of, lane }, Some(Part::Rows(rows))) => {
+                let table = (rows.schema.clone(), rows.name.clone());
+                lane_of.get(&table).copied().unwrap_or_default() == *lane
+            }
+            (Self::Lane { lane, .. }, Some(Part::Sql(_))) => {
+                *lane == 0 && !unit.is_of_definitions()
+            }
+        }
+    }
 }
 
 /// What the index says of the database.

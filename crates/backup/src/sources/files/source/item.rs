@@ -1,0 +1,61 @@
+//! What the walk came upon.
+
+use std::{io, os::fd::OwnedFd, sync::Arc};
+
+use rustix::{fs::Stat, io::Errno};
+
+use crate::{
+    format::index::{Loss, LossRecord, PathBytes},
+    payload::SEGMENT_SIZE,
+    sources::files::archive::EntryMeta,
+};
+
+/// Files up to this size are read whole.
+pub(super) const SMALL: u64 = SEGMENT_SIZE as u64;
+
+/// Something that the walk came upon.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// Something whose entry holds no data.
+    Known(EntryMeta),
+    /// A regular file with one name, to be opened by whoever reads it.
+    Listed { folder: Arc<OwnedFd>, name: Vec<u8>, path: Vec<u8>, size: u64 },
+    /// A regular file that had to be opened at once.
+    Opened { file: OwnedFd, path: Vec<u8>, stat: Box<Stat> },
+    /// Something that is missing.
+    Loss(LossRecord),
+}
+
+/// A socket, of which nothing is stored.
+pub(super) fn socket(path: Vec<u8>) -> Item {
+    Item::Loss(LossRecord::new(PathBytes(path), Loss::Socket, "a socket holds no data"))
+}
+
+/// What could not be opened or read because of `error`.
+pub(super) fn lost(path: Vec<u8>, error: &io::Error) -> Item {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+            let why = "it was gone when it was to be read";
+            Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
+        }
+        _ => Item::Loss(LossRecord::new(PathBytes(path), Loss::Unreadable, in_words(error))),
+    }
+}
+
+/// Something else stands where a file was.
+pub(super) fn replaced(path: Vec<u8>) -> Item {
+    let why = "something else was there when it was to be read";
+    Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
+}
+
+/// What could not be read of the extended attributes of `path`.
+pub(super) fn attributes_lost(path: &[u8], error: &io::Error) -> Item {
+    let why = format!("its extended attributes are missing: {}", in_words(error));
+    Item::Loss(LossRecord::new(PathBytes(path.to_vec()), Loss::Unreadable, why))
+}
+
+/// The error without its number.
+pub(super) fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
+}
