@@ -14,6 +14,10 @@
 //! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
 //! a suite or a reference implementation behind the feature `testing`.
 //!
+//! [`format`](mod@format) is what is stored, [`sources`] has a folder for each kind of source, with what
+//! restores and tries out its payloads, and [`sinks`] one for each kind of sink. A module imports from
+//! lower ones alone: the test `modules` has their order.
+//!
 //! [`encryption`] and [`signing`] keep what is stored from being read and forged: behind the feature
 //! `encryption`.
 //!
@@ -62,7 +66,7 @@ pub use sinks::{BackupSink, BackupSinkExt, MemorySink, PutOptions, Upload};
 pub use snapshot::Snapshot;
 pub use sources::BackupSource;
 #[cfg(feature = "files")]
-pub use sources::{FilesSource, FilesTarget, files::TarScanner};
+pub use sources::{FilesSource, FilesTarget};
 pub use state::StateFolder;
 
 /// The example of the README compiles.

@@ -14,7 +14,7 @@ mod target;
 mod tests;
 
 #[cfg(feature = "files")]
-pub use archive::TarScanner;
+pub(crate) use archive::TarScanner;
 pub use config::FilesConfig;
 #[cfg(feature = "files")]
 pub use source::FilesSource;

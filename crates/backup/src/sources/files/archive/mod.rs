@@ -10,7 +10,7 @@ use crate::format::index::{FileRecord, FileType, PathBytes};
 
 pub(crate) use header::write_headers;
 pub(crate) use parse::{Parsed, parse_entry, parse_map};
-pub use scan::TarScanner;
+pub(crate) use scan::TarScanner;
 pub(crate) use sparse::{Extent, SparseMap, Stored};
 
 /// Tar counts in blocks of this many bytes.

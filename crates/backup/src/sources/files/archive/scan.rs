@@ -10,7 +10,7 @@ use crate::format::index::FileRecord;
 /// Feed the plain bytes in order, in pieces of any size; each record comes out with the piece
 /// that holds the last byte of its headers. Memory stays within one entry's headers.
 #[derive(Debug, Default)]
-pub struct TarScanner {
+pub(crate) struct TarScanner {
     /// The beginning of headers that are not whole yet, or of the end marker.
     pending: Vec<u8>,
     /// Where the bytes after `pending` lie in the payload.
@@ -23,7 +23,7 @@ pub struct TarScanner {
 
 impl TarScanner {
     /// A scanner at the beginning of a payload.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -32,7 +32,7 @@ impl TarScanner {
     ///
     /// Fails with [`ErrorKind::Damaged`](seaworthy_core::ErrorKind::Damaged) where this is no
     /// archive that this crate wrote.
-    pub fn push(&mut self, mut plain: &[u8], out: &mut Vec<FileRecord>) -> Result<()> {
+    pub(crate) fn push(&mut self, mut plain: &[u8], out: &mut Vec<FileRecord>) -> Result<()> {
         loop {
             let skipped = self.skip.min(plain.len() as u64);
             self.skip -= skipped;
@@ -84,12 +84,12 @@ impl TarScanner {
     }
 
     /// Where the entry begins whose headers are not whole yet, from the payload's first byte.
-    pub fn open_since(&self) -> Option<u64> {
+    pub(crate) fn open_since(&self) -> Option<u64> {
         (!self.pending.is_empty()).then(|| self.at - self.pending.len() as u64)
     }
 
     /// Says whether the archive came to its proper end.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         if self.ended { Ok(()) } else { Err(damaged("its end is missing")) }
     }
 }
