@@ -41,7 +41,7 @@ impl Lab {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../service-config/tests/support/systemctl.py");
         let text = format!(
-            "#!/bin/sh\nexec python3 {} {} {} \"$@\"\n",
+            "#!/bin/sh\nexec python3 '{}' {} {} \"$@\"\n",
             script.display(),
             lab.path("units/system").display(),
             lab.path("supervisor").display()

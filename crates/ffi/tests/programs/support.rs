@@ -47,7 +47,9 @@ pub(crate) fn pkg_config(arguments: &[&str]) -> Vec<String> {
     command.args(arguments).arg("seaworthy");
     command.env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
     let said = ok(&mut command);
-    String::from_utf8(said.stdout).unwrap().split_whitespace().map(Into::into).collect()
+    // A space in a path is escaped.
+    let words = String::from_utf8(said.stdout).unwrap().replace("\\ ", "\0");
+    words.split_whitespace().map(|word| word.replace('\0', " ")).collect()
 }
 
 /// Builds tests/c/`source` with `compiler` and what pkg-config says, into `folder`.

@@ -263,7 +263,7 @@ fn on_a_terminal_each_look_takes_the_place_of_the_last() {
     let lab = lab();
     lab.ok(&["backup"]);
     let words = format!(
-        "{} --config {} status --watch --every 1s",
+        "'{}' --config {} status --watch --every 1s",
         program().display(),
         lab.path("seaworthy.toml").display()
     );
