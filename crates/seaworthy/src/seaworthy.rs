@@ -117,7 +117,7 @@ impl Seaworthy {
         let kind = solver.kind();
         let challenges =
             self.config.certificate.iter().filter_map(|(_, one)| one.challenge.as_ref());
-        let mut named = challenges.filter(|one| one.custom() == Some(name)).peekable();
+        let mut named = challenges.filter(|one| one.as_kind().custom() == Some(name)).peekable();
         let wrong = |message| {
             Err(Error::new(ErrorKind::InvalidInput, "challenge.add", message).remedy_is(format!(
                 "write challenge = {{ type = \"{kind}\", custom = \"{name}\" }}"
@@ -126,19 +126,11 @@ impl Seaworthy {
         if named.peek().is_none() {
             return wrong(format!("the file has no challenge with custom = {:?}", name.as_str()));
         }
-        if let Some(other) = named.find(|one| one.kind() != kind) {
-            return wrong(format!("{name} answers {kind}, but the file wants {}", other.kind()));
+        if let Some(other) = named.find(|one| one.as_kind().kind() != kind) {
+            return wrong(format!("{name} answers {kind}, but the file wants {}", other.as_kind().kind()));
         }
         self.environment.bring(name, solver);
         Ok(())
-    }
-
-    pub(crate) fn custom_solver(&self, name: &Name) -> Result<Arc<dyn ChallengeSolver>> {
-        self.environment.of(name).brought().ok_or_else(|| {
-            let message = format!("nobody has brought the solver {:?}", name.as_str());
-            Error::new(ErrorKind::Unsupported, "challenge.open", message)
-                .remedy_is("use this file from the program that embeds Seaworthy and brings it")
-        })
     }
 
     /// The secret that `place` names. Its path, if it has one, must be absolute.

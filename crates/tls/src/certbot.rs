@@ -172,7 +172,7 @@ fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<()> {
 
 impl FoundAccount {
     /// Whether the account is to get a new key before it can be ours: with
-    /// `AcmeAuthority::take_over_account`.
+    /// `AcmeAuthority::roll_over_account_key`.
     pub fn can_roll_over(&self) -> bool {
         self.key.is_some() && !self.is_p256
     }

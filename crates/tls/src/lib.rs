@@ -3,6 +3,8 @@
 //! - [`CertificateProvider`] issues for a [`CertificateRequest`] and a [`CertificateKey`]; it sees
 //!   what the key signs, never the key
 //! - [`ChallengeSolver`] answers what an authority asks to see whether a name is ours
+//! - [`config`] is what the file says about both: each kind of authority, and each that answers
+//!   challenges, is a file of its own in this crate, and a line in a list
 //! - [`decide`] says what to do about one certificate now: a pure function of its [`Validity`],
 //!   its authority's [`RenewalHint`] and its [`History`]
 //! - [`Store`] keeps each certificate with its key, and swaps both in one rename
@@ -17,6 +19,7 @@
 pub mod certbot;
 mod certificate;
 mod challenge;
+mod challenges;
 pub mod config;
 mod decide;
 mod history;
@@ -25,6 +28,7 @@ mod jwk;
 mod key;
 mod pem;
 mod provider;
+mod providers;
 #[cfg(feature = "local-ca")]
 mod stand_in;
 mod store;
@@ -35,6 +39,8 @@ pub mod acme;
 pub mod local_ca;
 #[cfg(feature = "manage")]
 pub mod manage;
+#[cfg(feature = "manage")]
+pub mod open;
 #[cfg(feature = "acme")]
 pub mod preflight;
 #[cfg(feature = "manage")]
@@ -69,7 +75,7 @@ pub use provider::{
 pub use resolve::Resolver;
 #[cfg(feature = "local-ca")]
 pub use stand_in::make_stand_in;
-pub use store::{About, Glance, Store, Version};
+pub use store::{About, CertificateSummary, Store, Version};
 
 /// The example of the README compiles.
 #[cfg(all(doctest, feature = "acme"))]

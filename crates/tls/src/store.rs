@@ -56,7 +56,7 @@ impl Version {
 /// As much of a [`Version`] as tells whether it is to be renewed: quick to read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Glance {
+pub struct CertificateSummary {
     /// The name of its folder.
     pub id: String,
     /// The certificate itself.
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// One version of `name`, without those above the certificate.
-    pub fn glance(&self, name: &Name, id: &str) -> Result<Option<Glance>> {
+    pub fn glance(&self, name: &Name, id: &str) -> Result<Option<CertificateSummary>> {
         let folder = self.versions(name).join(id);
         let path = folder.join("fullchain.pem");
         let Some(text) = read_if_there(&path)? else { return Ok(None) };
@@ -182,7 +182,7 @@ impl Store {
                 return Err(Error::new(ErrorKind::Damaged, "certificate.read", message));
             }
         };
-        Ok(Some(Glance { id: id.to_owned(), leaf, about: about(&folder) }))
+        Ok(Some(CertificateSummary { id: id.to_owned(), leaf, about: about(&folder) }))
     }
 
     /// The names of all versions of `name`, oldest first.

@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use seaworthy_core::Name;
-use seaworthy_tls::{
-    ChallengeKind,
-    config::{CaConfig, CertificateConfig, ChallengeConfig},
-};
+use seaworthy_core::{Name, Section};
+use seaworthy_tls::config::CertificateConfig;
 
 use super::{
     Config,
@@ -17,17 +14,9 @@ use super::{
 /// Adds what is wrong with the certificates of `config` to the problems of `reader`.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (name, ca) in config.ca.iter() {
-        if let CaConfig::Acme(acme) = ca
-            && !acme.agree_tos
-        {
-            let this = section(&["ca", name.as_str()]);
-            add(
-                reader,
-                &["ca", name.as_str(), "agree_tos"],
-                format!("{this} does not agree to the authority's terms"),
-                "read them, then write agree_tos = true",
-            );
-        }
+        let mut section = Section::new(["ca", name.as_str()]);
+        ca.as_kind().check(&mut section);
+        reader.add_faults(&section);
     }
     for (name, certificate) in config.certificate.iter() {
         check_certificate(config, name, certificate, reader);
@@ -68,7 +57,7 @@ fn check_certificate(
         let remedy = "write ca = [\"letsencrypt\"], or external = { chain = …, key = … }";
         add(reader, &at, format!("nobody issues {this}"), remedy);
     }
-    let mut acme = false;
+    let mut needed = false;
     for (i, ca) in certificate.ca.iter().enumerate() {
         let place = [at[0], at[1], "ca", &i.to_string()];
         match config.ca.get(ca.as_str()) {
@@ -80,69 +69,20 @@ fn check_certificate(
                 });
                 add(reader, &place, message, &remedy);
             }
-            Some(CaConfig::Acme(_)) => acme = true,
-            Some(_) => {}
+            Some(ca) => needed |= ca.as_kind().needs_challenge(),
         }
     }
     match &certificate.challenge {
-        Some(challenge) => check_challenge(&at, certificate, challenge, reader),
-        None if acme => {
+        Some(challenge) => {
+            let mut section = Section::new(at);
+            challenge.as_kind().check(&certificate.names, &mut section);
+            reader.add_faults(&section);
+        }
+        None if needed => {
             let remedy = "write challenge = { type = \"http-01\", webroot = \"/var/www/acme\" }";
             add(reader, &at, format!("{this} has no `challenge`"), remedy);
         }
         None => {}
-    }
-}
-
-fn check_challenge(
-    at: &[&str; 2],
-    certificate: &CertificateConfig,
-    challenge: &ChallengeConfig,
-    reader: &mut Reader<'_>,
-) {
-    let place = [at[0], at[1], "challenge"];
-    let mut one_of = |choices: [(&str, bool); 3], needed: bool| {
-        let mut chosen = choices.iter().filter(|(_, there)| *there).map(|(name, _)| name);
-        let [(a, _), (b, _), _] = choices;
-        let (message, remedy) = match (chosen.next(), chosen.next()) {
-            (Some(a), Some(b)) => {
-                (format!("`challenge` has both `{a}` and `{b}`"), "keep one of them")
-            }
-            (None, _) if needed => {
-                (format!("`challenge` has neither `{a}` nor `{b}`"), "write one of them")
-            }
-            _ => return,
-        };
-        add(reader, &place, message, remedy);
-    };
-    let custom = ("custom", challenge.custom().is_some());
-    match challenge {
-        ChallengeConfig::Http01(http) => {
-            let webroot = ("webroot", http.webroot.is_some());
-            one_of([webroot, ("standalone", http.standalone.is_some()), custom], true);
-        }
-        ChallengeConfig::Dns01(dns) => {
-            let exec = ("exec", dns.exec.is_some());
-            one_of([exec, ("rfc2136", dns.rfc2136.is_some()), custom], true);
-        }
-        ChallengeConfig::TlsAlpn01(tls) => {
-            let standalone = ("standalone", tls.standalone.is_some());
-            one_of([standalone, custom, ("", false)], false);
-        }
-        _ => {}
-    }
-    let is_dns = challenge.kind() == ChallengeKind::Dns01;
-    for (i, name) in certificate.names.iter().enumerate() {
-        let place = [at[0], at[1], "names", &i.to_string()];
-        if name.is_wildcard() && !is_dns {
-            let message = format!("{name} is a wildcard, which only dns-01 can prove");
-            let remedy = "write challenge = { type = \"dns-01\", … }, or name each host";
-            add(reader, &place, message, remedy);
-        }
-        if name.ip().is_some() && is_dns {
-            let message = format!("{name} is an address, which dns-01 cannot prove");
-            add(reader, &place, message, "use http-01 or tls-alpn-01 for addresses");
-        }
     }
 }
 

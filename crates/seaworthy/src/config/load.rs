@@ -104,7 +104,7 @@ impl Config {
         self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
         self.notify.iter_mut().for_each(|(_, one)| one.notifier.as_kind_mut().resolve(base));
-        self.ca.iter_mut().for_each(|(_, ca)| ca.resolve(base));
+        self.ca.iter_mut().for_each(|(_, ca)| ca.as_kind_mut().resolve(base));
         self.tls.iter_mut().for_each(|tls| tls.resolve(base));
         self.certificate.iter_mut().for_each(|(_, certificate)| certificate.resolve(base));
         self.service.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))?;

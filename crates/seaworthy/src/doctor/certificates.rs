@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 use seaworthy_core::{Context, ErrorKind, Findings, Name};
-use seaworthy_tls::{acme::AcmeAuthority, config::ChallengeConfig, manage::Weight};
+use seaworthy_tls::{acme::AcmeAuthority, manage::Weight};
 
-use crate::{Seaworthy, certificates::Shared};
+use crate::Seaworthy;
 
 /// How far an authority's clock may be off, in seconds: as much as an order takes.
 const MAX_SKEW: i64 = 300;
@@ -14,7 +14,7 @@ const MAX_SKEW: i64 = 300;
 impl Seaworthy {
     /// Looks at everything that an authority would look at, without asking one for anything.
     pub(super) async fn try_certificates(&self, cx: &Context) -> Vec<Findings> {
-        let mut shared = Shared::default();
+        let opener = self.certificate_opener();
         let mut all = Vec::new();
         let mut ready = Vec::new();
         for (name, config) in self.config.certificate.iter() {
@@ -22,7 +22,7 @@ impl Seaworthy {
                 all.push(external(name, &[&files.chain, &files.key]));
                 continue;
             }
-            match self.managed_certificate(name, false, &mut shared, cx).await {
+            match self.managed_certificate(name, &opener, cx).await {
                 Ok(certificate) => ready.push((name, certificate)),
                 Err(error) => {
                     let mut checks = Findings::of(format!("certificate {name}"));
@@ -57,7 +57,8 @@ impl Seaworthy {
             }
             checks
         });
-        let authorities = shared.authorities().map(|(name, authority)| reach(name, authority));
+        let authorities = opener.authorities();
+        let authorities = authorities.iter().map(|(name, authority)| reach(name, authority));
         let (authorities, looked) = tokio::join!(join_all(authorities), join_all(looked));
         all.extend(authorities);
         all.extend(looked);
@@ -69,10 +70,8 @@ impl Seaworthy {
     /// The folders for answers of the certificate `name` that are not there yet, innermost first.
     fn missing_answer_folders(&self, name: &Name) -> Vec<PathBuf> {
         let config = self.config.certificate.get(name.as_str());
-        let webroot = match config.and_then(|config| config.challenge.as_ref()) {
-            Some(ChallengeConfig::Http01(http)) => http.webroot.as_ref(),
-            _ => None,
-        };
+        let challenge = config.and_then(|config| config.challenge.as_ref());
+        let webroot = challenge.and_then(|challenge| challenge.as_kind().webroot());
         let answers = webroot.map(|webroot| webroot.join(".well-known/acme-challenge"));
         let folders = answers.iter().flat_map(|answers| answers.ancestors());
         folders.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()

@@ -36,7 +36,7 @@ impl AcmeAuthority {
     ///
     /// # Errors
     /// Where the authority refuses; the account then has its old key.
-    pub async fn take_over_account(&self, url: &str, old: &PrivateKey) -> Result<bool> {
+    pub async fn roll_over_account_key(&self, url: &str, old: &PrivateKey) -> Result<bool> {
         let folder = &self.0.options.account_folder;
         let path = folder.join("account.json");
         let hash = Fingerprint::of(url.as_bytes()).to_string();

@@ -10,7 +10,7 @@ use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Secret};
 
 use super::{ManagedCertificate, Origin, report::Report};
 use crate::{
-    About, Action, Certificate, CertificateProvider, Glance, History, IssuedChain, KnownHint,
+    About, Action, Certificate, CertificateProvider, CertificateSummary, History, IssuedChain, KnownHint,
     PrivateKey, Reason, Store, Version,
     decide::{decide, later},
 };
@@ -190,7 +190,7 @@ impl Manager {
     fn decide(
         &self,
         certificate: &ManagedCertificate,
-        newest: Option<&Glance>,
+        newest: Option<&CertificateSummary>,
         options: &RunOptions,
         history: &History,
         cx: &Context,
@@ -244,7 +244,7 @@ impl Manager {
     }
 
     /// What matters of the newest certificate.
-    fn glance(&self, name: &Name, history: &History) -> Result<Option<Glance>> {
+    fn glance(&self, name: &Name, history: &History) -> Result<Option<CertificateSummary>> {
         if let Some(id) = &history.waiting
             && let Some(newest) = self.store.glance(name, id)?
         {

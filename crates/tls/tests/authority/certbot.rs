@@ -82,11 +82,11 @@ async fn certbots_rsa_account_gets_a_new_key_and_is_ours() {
     let old = PrivateKey::from_pem(account.key.as_ref().unwrap().expose()).unwrap();
     assert_eq!(old.key_type(), KeyType::Rsa2048);
     // The answer to the change is lost: the new key shows that it was done.
-    assert!(authority.take_over_account(&account.url, &old).await.unwrap());
+    assert!(authority.roll_over_account_key(&account.url, &old).await.unwrap());
     assert!(!loses.load(Ordering::SeqCst), "an answer was lost");
     assert_eq!(authority.account_url().as_deref(), Some(&*account.url));
     assert_eq!(account_files(&folder), ["account.json"]);
-    assert!(!authority.take_over_account(&account.url, &old).await.unwrap(), "it is ours already");
+    assert!(!authority.roll_over_account_key(&account.url, &old).await.unwrap(), "it is ours already");
 
     // The account is used, and no other one is registered.
     let address = format!("127.0.0.1:{}", lab.http_port).parse().unwrap();
@@ -124,7 +124,7 @@ async fn a_change_of_keys_that_is_refused_leaves_the_account_as_it_is() {
     let mut options = lab.options(&lab.directory());
     options.account_folder = lab.path("elsewhere");
     let other = AcmeAuthority::new(options).unwrap();
-    let error = other.take_over_account(&url, &stranger).await.unwrap_err();
+    let error = other.roll_over_account_key(&url, &stranger).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
     assert!(error.remedy().unwrap().contains("registered by itself"), "{error:?}");
     assert_eq!(other.account_url(), None);

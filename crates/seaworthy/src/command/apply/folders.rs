@@ -9,7 +9,6 @@ use std::{
 };
 
 use seaworthy_core::{CommandLine, Error, ErrorKind, Result};
-use seaworthy_tls::config::ChallengeConfig;
 
 use super::{Apply, ApplyStep, StepFile, StepKind, StepState};
 use crate::Seaworthy;
@@ -87,10 +86,9 @@ impl Seaworthy {
             want(self.config.tls.clone().unwrap_or_default().store(), 0o700, None);
         }
         for (_, certificate) in self.config.certificate.iter() {
-            if let Some(ChallengeConfig::Http01(http)) = &certificate.challenge
-                && let Some(webroot) = &http.webroot
-            {
-                want(webroot, 0o755, None);
+            let challenge = certificate.challenge.as_ref();
+            if let Some(webroot) = challenge.and_then(|one| one.as_kind().webroot()) {
+                want(&webroot, 0o755, None);
             }
         }
         if let Some(proxy) = &self.config.proxy {

@@ -8,7 +8,6 @@ use seaworthy_tls::{Action, Identifier, manage::RunOptions};
 use super::{Apply, ApplyStep, StepFile, StepKind, StepState};
 use crate::{
     ErrorDocument, Seaworthy,
-    certificates::Shared,
     command::{
         ApplyState, CertIssueRequest, FileChange, ProxyApplyRequest, ServiceApplied,
         ServiceApplyRequest, ServiceChange,
@@ -114,11 +113,11 @@ impl Apply<'_> {
 
     async fn plan_certificates(&mut self) -> Result<()> {
         let manager = self.seaworthy.certificate_manager();
-        let mut shared = Shared::default();
+        let opener = self.seaworthy.certificate_opener();
         let mut step = ApplyStep::new(StepKind::Certificates, StepState::Unchanged);
         for name in self.seaworthy.certificate_names(&[])? {
             let certificate =
-                self.seaworthy.managed_certificate(&name, false, &mut shared, self.cx).await?;
+                self.seaworthy.managed_certificate(&name, &opener, self.cx).await?;
             let history = manager.history(&name)?;
             let mut options = RunOptions::default();
             options.now = true;

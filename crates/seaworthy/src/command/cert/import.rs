@@ -132,10 +132,11 @@ impl Seaworthy {
     async fn roll_over(&self, account: &FoundAccount, dry_run: bool, cx: &Context) -> Result<bool> {
         let Some(key) = &account.key else { return Ok(false) };
         let key = PrivateKey::from_pem(key.expose())?;
-        let authority = self.authority_at(&account.directory, cx).await?;
+        let opener = self.certificate_opener();
+        let authority = opener.authority_at(&account.directory, &self.config.ca, cx).await?;
         if dry_run {
             return Ok(authority.account_url().is_none());
         }
-        authority.take_over_account(&account.url, &key).await
+        authority.roll_over_account_key(&account.url, &key).await
     }
 }

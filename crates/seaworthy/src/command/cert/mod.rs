@@ -24,7 +24,6 @@ pub use revoke::{CertRevokeRequest, RevokeResult};
 use super::{request, requests};
 use crate::{
     ErrorDocument, Outcome, Reply, Seaworthy,
-    certificates::Shared,
     notify::{Delivery, SubjectKind},
 };
 
@@ -164,11 +163,11 @@ impl Seaworthy {
         options.skip_checks = request.skip_checks;
         options.dry_run = request.dry_run;
         let staging = request.staging || request.dry_run;
-        let mut shared = Shared::default();
+        let opener = self.certificate_opener().staging(staging);
         let mut certificates = Vec::new();
         let mut unready: Vec<(Name, Error)> = Vec::new();
         for name in &names {
-            match self.managed_certificate(name, staging, &mut shared, cx).await {
+            match self.managed_certificate(name, &opener, cx).await {
                 Ok(certificate) => certificates.push(certificate),
                 // One that cannot be begun does not stop the others.
                 Err(error) => unready.push((name.clone(), error)),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "clap")]
 use crate::command::flags;
-use crate::{Reply, Seaworthy, certificates::Shared, command::request};
+use crate::{Reply, Seaworthy, command::request};
 
 /// What `cert revoke` is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,7 +75,7 @@ impl Seaworthy {
             return Err(Error::new(ErrorKind::InvalidInput, "certificate.revoke", message));
         }
         let manager = self.certificate_manager();
-        let mut shared = Shared::default();
+        let opener = self.certificate_opener();
         let mut revoked = Vec::new();
         for name in self.certificate_names(names)? {
             let Some(version) = manager.store().current(&name)? else {
@@ -83,10 +83,11 @@ impl Seaworthy {
                 return Err(Error::new(ErrorKind::NotFound, "certificate.revoke", message));
             };
             let issuer = &version.about.provider;
-            let real = self.managed_certificate(&name, false, &mut shared, cx).await?;
+            let real = self.managed_certificate(&name, &opener, cx).await?;
             let mut provider = provider_of(&real, issuer);
             if provider.is_none() {
-                let trial = self.managed_certificate(&name, true, &mut shared, cx).await;
+                let trial = opener.clone().staging(true);
+                let trial = self.managed_certificate(&name, &trial, cx).await;
                 provider = trial.ok().and_then(|trial| provider_of(&trial, issuer));
             }
             let provider = provider.ok_or_else(|| {

@@ -10,7 +10,6 @@ use seaworthy_tls::{Action, manage::RunOptions};
 use super::{Run, TaskKind, TaskReport};
 use crate::{
     Outcome, Reply, Seaworthy, SnapshotName,
-    certificates::Shared,
     command::{BackupRequest, CertRenewRequest, CertRun, DrillRequest, SyncRequest},
     due::{self, Ran, Reason, When},
     keys::Purpose,
@@ -78,11 +77,11 @@ impl Run<'_> {
     /// What would be done about certificates. No authority is asked.
     async fn certificates_due(&mut self) -> Result<()> {
         let manager = self.seaworthy.certificate_manager();
-        let mut shared = Shared::default();
+        let opener = self.seaworthy.certificate_opener();
         for name in self.seaworthy.certificate_names(&[])? {
             let action = async {
                 let certificate =
-                    self.seaworthy.managed_certificate(&name, false, &mut shared, self.cx).await?;
+                    self.seaworthy.managed_certificate(&name, &opener, self.cx).await?;
                 let history = manager.history(&name)?;
                 manager.action(&certificate, &RunOptions::default(), &history, self.cx)
             };
@@ -183,7 +182,7 @@ impl Run<'_> {
             let began = self.now();
             let request = SyncRequest { jobs: vec![name.clone()] };
             let reply = self.seaworthy.sync(&request, self.cx).await;
-            if !must_be_done_again(reply.error.as_ref()) {
+            if !is_retryable(reply.error.as_ref()) {
                 let ran = self.memory.copies.entry(name.clone()).or_default();
                 ran.begin(began);
                 ran.end(self.cx.now(), reply.outcome == Outcome::Done);
@@ -219,7 +218,7 @@ impl Run<'_> {
                 }
                 let began = self.now();
                 let done = self.seaworthy.prune_sink(&name, sink, false, self.cx).await;
-                if !must_be_done_again(done.as_ref().err()) {
+                if !is_retryable(done.as_ref().err()) {
                     let all = self.memory.prunes.entry(name.clone()).or_default();
                     let ran = all.entry(sink.clone()).or_default();
                     ran.begin(began);
@@ -267,7 +266,7 @@ impl Run<'_> {
             let latest = SnapshotName { job: name.clone(), id: "latest".into() };
             let request = DrillRequest { snapshots: vec![latest], ..DrillRequest::default() };
             let reply = self.seaworthy.drill(&request, self.cx).await;
-            if !must_be_done_again(reply.error.as_ref()) {
+            if !is_retryable(reply.error.as_ref()) {
                 ran.end(self.now(), reply.outcome == Outcome::Done);
                 self.memory.drills.insert(name.clone(), ran);
             }
@@ -286,7 +285,7 @@ impl Run<'_> {
 }
 
 /// Whether something did not even fail: it was stopped, or somebody else is at it.
-fn must_be_done_again(error: Option<&Error>) -> bool {
+fn is_retryable(error: Option<&Error>) -> bool {
     error.is_some_and(|e| matches!(e.kind(), ErrorKind::Cancelled | ErrorKind::Locked))
 }
 

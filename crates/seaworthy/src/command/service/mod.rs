@@ -14,7 +14,7 @@ use seaworthy_service_config::{
     CronInstaller, CronRenderer, FilePath, Pm2Renderer, Runner, Services, SystemdInstaller,
     SystemdRenderer, WorkflowRenderer,
 };
-use seaworthy_tls::config::ChallengeConfig;
+use seaworthy_tls::ChallengeKind;
 use serde::Deserialize;
 
 pub use apply::{
@@ -118,13 +118,11 @@ impl Seaworthy {
             runner.writes.push(path(self.config.tls.clone().unwrap_or_default().store())?);
         }
         for (_, certificate) in self.config.certificate.iter() {
-            match &certificate.challenge {
-                Some(ChallengeConfig::Http01(http)) => match &http.webroot {
-                    Some(webroot) => runner.writes.push(path(webroot)?),
-                    None => runner.low_ports = true,
-                },
-                Some(ChallengeConfig::TlsAlpn01(_)) => runner.low_ports = true,
-                _ => {}
+            let Some(challenge) = &certificate.challenge else { continue };
+            match (challenge.as_kind().webroot(), challenge.as_kind().kind()) {
+                (Some(webroot), _) => runner.writes.push(path(&webroot)?),
+                (None, ChallengeKind::Dns01) => {}
+                (None, _) => runner.low_ports = true,
             }
         }
         let mut seen = std::collections::BTreeSet::new();
