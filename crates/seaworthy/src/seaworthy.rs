@@ -127,7 +127,10 @@ impl Seaworthy {
             return wrong(format!("the file has no challenge with custom = {:?}", name.as_str()));
         }
         if let Some(other) = named.find(|one| one.as_kind().kind() != kind) {
-            return wrong(format!("{name} answers {kind}, but the file wants {}", other.as_kind().kind()));
+            return wrong(format!(
+                "{name} answers {kind}, but the file wants {}",
+                other.as_kind().kind()
+            ));
         }
         self.environment.bring(name, solver);
         Ok(())

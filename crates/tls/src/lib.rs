@@ -27,10 +27,10 @@ mod identifier;
 mod jwk;
 mod key;
 mod pem;
+#[cfg(feature = "local-ca")]
+mod placeholder;
 mod provider;
 mod providers;
-#[cfg(feature = "local-ca")]
-mod stand_in;
 mod store;
 
 #[cfg(feature = "acme")]
@@ -62,6 +62,8 @@ pub use decide::{Action, Reason, decide, renewal};
 pub use history::{History, KnownHint};
 pub use identifier::Identifier;
 pub use key::{CertificateKey, KeyType};
+#[cfg(feature = "local-ca")]
+pub use placeholder::make_placeholder;
 #[cfg(feature = "manage")]
 pub use private_key::PrivateKey;
 #[cfg(feature = "acme")]
@@ -73,8 +75,6 @@ pub use provider::{
 };
 #[cfg(feature = "acme")]
 pub use resolve::Resolver;
-#[cfg(feature = "local-ca")]
-pub use stand_in::make_stand_in;
 pub use store::{About, CertificateSummary, Store, Version};
 
 /// The example of the README compiles.

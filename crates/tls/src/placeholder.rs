@@ -1,7 +1,7 @@
 //! Stand-ins: what a server shows until its certificate is issued.
 //!
 //! A web server does not start without the files that its configuration names, and an authority asks
-//! the web server before it issues them. A stand-in breaks the circle: `live/<name>` leads to a
+//! the web server before it issues them. A placeholder breaks the circle: `live/<name>` leads to a
 //! self-signed certificate that is no version of the store, so that everything else still finds none.
 
 use std::{
@@ -14,15 +14,15 @@ use seaworthy_core::{Context, Error, Name, Result, durable};
 
 use crate::{
     CertificateProvider, CertificateRequest, Identifier, KeyType, PrivateKey, Store,
-    local_ca::SelfSigned, store::STAND_INS,
+    local_ca::SelfSigned, store::PLACEHOLDERS,
 };
 
-/// How long a stand-in lives: longer than anybody puts up with it.
+/// How long a placeholder lives: longer than anybody puts up with it.
 const LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 impl Store {
-    /// Puts a stand-in for `names` where nothing is live under `name`, and says whether it did.
-    pub async fn put_stand_in(
+    /// Puts a placeholder for `names` where nothing is live under `name`, and says whether it did.
+    pub async fn put_placeholder(
         &self,
         name: &Name,
         names: &[Identifier],
@@ -31,34 +31,34 @@ impl Store {
         if self.live(name).join("fullchain.pem").exists() || self.current(name)?.is_some() {
             return Ok(false);
         }
-        let folder = self.stand_in_folder(name);
-        make_stand_in(&folder, names, cx).await?;
-        self.lead_to_stand_in(name)?;
+        let folder = self.placeholder_folder(name);
+        make_placeholder(&folder, names, cx).await?;
+        self.lead_to_placeholder(name)?;
         Ok(true)
     }
 
-    /// Removes the stand-in of `name`; a real certificate stays.
-    pub fn remove_stand_in(&self, name: &Name) -> Result<()> {
-        if self.is_stand_in(name) {
+    /// Removes the placeholder of `name`; a real certificate stays.
+    pub fn remove_placeholder(&self, name: &Name) -> Result<()> {
+        if self.is_placeholder(name) {
             self.swap(name, None)?;
         }
-        let folder = self.stand_in_folder(name);
+        let folder = self.placeholder_folder(name);
         match fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 let message = format!("cannot remove {}", folder.display());
-                Err(Error::io("store.stand_in", message, e))
+                Err(Error::io("store.placeholder", message, e))
             }
             _ => Ok(()),
         }
     }
 
-    fn stand_in_folder(&self, name: &Name) -> PathBuf {
-        self.root().join(STAND_INS).join(name.as_str())
+    fn placeholder_folder(&self, name: &Name) -> PathBuf {
+        self.root().join(PLACEHOLDERS).join(name.as_str())
     }
 }
 
-/// Writes a stand-in for `names` into `folder`: the same four files as a certificate's.
-pub async fn make_stand_in(folder: &Path, names: &[Identifier], cx: &Context) -> Result<()> {
+/// Writes a placeholder for `names` into `folder`: the same four files as a certificate's.
+pub async fn make_placeholder(folder: &Path, names: &[Identifier], cx: &Context) -> Result<()> {
     let key = PrivateKey::generate(KeyType::P256)?;
     let request = CertificateRequest::new(names.to_vec());
     let chain = SelfSigned::new().life(LIFE).issue(&request, &key, cx).await?;
@@ -78,19 +78,19 @@ mod tests {
     use crate::{About, IssuedChain};
 
     #[tokio::test]
-    async fn nobody_takes_a_stand_in_for_a_certificate() {
+    async fn nobody_takes_a_placeholder_for_a_certificate() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path().join("tls"));
         let (name, cx) = (Name::new("a").unwrap(), Context::new());
         let names: Vec<Identifier> = vec!["a.example".parse().unwrap()];
-        assert!(store.put_stand_in(&name, &names, &cx).await.unwrap());
+        assert!(store.put_placeholder(&name, &names, &cx).await.unwrap());
         let file = store.live(&name).join("fullchain.pem");
         let text = fs::read_to_string(&file).unwrap();
         assert!(IssuedChain::from_pem(&text).unwrap().leaf().is_for(&names));
-        assert!(store.is_stand_in(&name) && store.current(&name).unwrap().is_none());
+        assert!(store.is_placeholder(&name) && store.current(&name).unwrap().is_none());
         assert_eq!((store.names().unwrap(), store.all_names().unwrap()), (vec![], vec![]));
         // Once is enough.
-        assert!(!store.put_stand_in(&name, &names, &cx).await.unwrap());
+        assert!(!store.put_placeholder(&name, &names, &cx).await.unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
 
         // The real one takes its place in one step, and is not removed with it.
@@ -100,16 +100,16 @@ mod tests {
         let about = About::new("real");
         let version = store.stage(&name, &chain, &key.pem(), &about, cx.now()).unwrap();
         store.swap(&name, Some(&version.id)).unwrap();
-        assert!(!store.is_stand_in(&name));
+        assert!(!store.is_placeholder(&name));
         assert!(!folder.path().join("tls/stand-ins/a").exists());
-        store.remove_stand_in(&name).unwrap();
+        store.remove_placeholder(&name).unwrap();
         assert_eq!(store.current(&name).unwrap().unwrap().id, version.id);
-        assert!(!store.put_stand_in(&name, &names, &cx).await.unwrap());
+        assert!(!store.put_placeholder(&name, &names, &cx).await.unwrap());
 
         // Without one, removing leaves nothing.
         let other = Name::new("b").unwrap();
-        assert!(store.put_stand_in(&other, &names, &cx).await.unwrap());
-        store.remove_stand_in(&other).unwrap();
+        assert!(store.put_placeholder(&other, &names, &cx).await.unwrap());
+        store.remove_placeholder(&other).unwrap();
         assert!(
             !store.live(&other).is_symlink() && !folder.path().join("tls/stand-ins/b").exists()
         );

@@ -14,7 +14,7 @@ use crate::{Certificate, IssuedChain, pem};
 
 const ABOUT: &str = "about.json";
 /// The folder of what stands in for certificates that are not issued yet.
-pub(crate) const STAND_INS: &str = "stand-ins";
+pub(crate) const PLACEHOLDERS: &str = "stand-ins";
 
 /// Certificates and their keys on disk.
 ///
@@ -117,23 +117,23 @@ impl Store {
     fn names_in(&self, below: &str) -> Result<Vec<Name>> {
         let mut names: Vec<Name> =
             list(&self.root.join(below))?.into_iter().filter_map(|n| Name::new(n).ok()).collect();
-        names.retain(|name| below != "live" || !self.is_stand_in(name));
+        names.retain(|name| below != "live" || !self.is_placeholder(name));
         names.sort();
         Ok(names)
     }
 
     /// Whether what is live under `name` only stands in for a certificate that is not issued yet.
-    pub fn is_stand_in(&self, name: &Name) -> bool {
-        fs::read_link(self.live(name)).is_ok_and(|target| leads_to_stand_in(&target))
+    pub fn is_placeholder(&self, name: &Name) -> bool {
+        fs::read_link(self.live(name)).is_ok_and(|target| leads_to_placeholder(&target))
     }
 
-    /// Makes the stand-in of `name` live.
+    /// Makes the placeholder of `name` live.
     #[cfg(feature = "local-ca")]
-    pub(crate) fn lead_to_stand_in(&self, name: &Name) -> Result<()> {
-        self.lead_to(name, &Path::new("..").join(STAND_INS).join(name.as_str()))
+    pub(crate) fn lead_to_placeholder(&self, name: &Name) -> Result<()> {
+        self.lead_to(name, &Path::new("..").join(PLACEHOLDERS).join(name.as_str()))
     }
 
-    /// The live certificate of `name`; none where there is only a stand-in.
+    /// The live certificate of `name`; none where there is only a placeholder.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] where one is there that cannot be read.
@@ -151,7 +151,7 @@ impl Store {
     pub fn current_id(&self, name: &Name) -> Result<Option<String>> {
         let link = self.live(name);
         match fs::read_link(&link) {
-            Ok(target) if leads_to_stand_in(&target) => Ok(None),
+            Ok(target) if leads_to_placeholder(&target) => Ok(None),
             Ok(target) => {
                 Ok(Some(target.file_name().unwrap_or_default().to_string_lossy().into_owned()))
             }
@@ -281,7 +281,7 @@ impl Store {
             Some(id) => {
                 self.lead_to(name, &Path::new("../versions").join(name.as_str()).join(id))?;
                 // Nothing stands in for what is there.
-                remove(&self.root.join(STAND_INS).join(name.as_str()))
+                remove(&self.root.join(PLACEHOLDERS).join(name.as_str()))
             }
             None => {
                 let link = self.own_link(name)?;
@@ -324,7 +324,7 @@ impl Store {
     /// Removes everything of `name`.
     pub fn remove(&self, name: &Name) -> Result<()> {
         self.swap(name, None)?;
-        remove(&self.root.join(STAND_INS).join(name.as_str()))?;
+        remove(&self.root.join(PLACEHOLDERS).join(name.as_str()))?;
         remove(&self.versions(name))
     }
 
@@ -346,8 +346,8 @@ fn read_if_there(path: &Path) -> Result<Option<String>> {
     }
 }
 
-fn leads_to_stand_in(target: &Path) -> bool {
-    target.starts_with(Path::new("..").join(STAND_INS))
+fn leads_to_placeholder(target: &Path) -> bool {
+    target.starts_with(Path::new("..").join(PLACEHOLDERS))
 }
 
 fn cannot_set(link: &Path, e: io::Error) -> Error {

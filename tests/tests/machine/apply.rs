@@ -222,7 +222,7 @@ fn what_fails_leaves_what_was_there() {
 }
 
 #[test]
-fn a_stand_in_is_served_until_the_authority_answers() {
+fn a_placeholder_is_served_until_the_authority_answers() {
     let mut server = server();
     // Nobody listens there.
     let acme = "type = \"acme\"\ndirectory = \"https://127.0.0.1:14000/dir\"\nagree_tos = true";
@@ -233,12 +233,12 @@ fn a_stand_in_is_served_until_the_authority_answers() {
     let (code, said) = server.sh("seaworthy apply");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("certificates: FAILED") && said.contains("services: done"), "{said}");
-    // Visitors get an answer, and nobody takes the stand-in for a certificate.
+    // Visitors get an answer, and nobody takes the placeholder for a certificate.
     let insecure = CURL.replace("--cacert /etc/seaworthy/tls/ca/own/root.pem", "-k");
     assert_eq!(server.ok(&insecure).trim(), "here I am");
     assert!(server.ok("seaworthy cert list").contains("app: not issued yet"));
     let (code, checked) = server.sh("seaworthy cert check app");
-    assert!(code == 1 && checked.contains("only a stand-in is there"), "{checked}");
+    assert!(code == 1 && checked.contains("only a placeholder is there"), "{checked}");
     // Renewing tries again, later; a person may ask at once.
     let planned = json(&server.ok("seaworthy cert show app --json"));
     assert_eq!(planned["result"]["certificates"][0]["not_after"], serde_json::Value::Null);

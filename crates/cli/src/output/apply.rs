@@ -29,7 +29,7 @@ fn write_step(step: &ApplyStep, dry_run: bool, out: &mut dyn Write) -> io::Resul
     };
     let what = match step.kind {
         StepKind::Folders => "folders",
-        StepKind::StandIns => "stand-ins",
+        StepKind::Placeholders => "placeholders",
         StepKind::Proxy => "web server",
         StepKind::Certificates => "certificates",
         _ => "services",

@@ -3,8 +3,7 @@
 use seaworthy_core::Span;
 
 use super::{
-    ChallengeType, CustomSolverConfig, DnsHookConfig, Rfc2136Config, SolverKind,
-    challenge_type,
+    ChallengeType, CustomSolverConfig, DnsHookConfig, Rfc2136Config, SolverKind, challenge_type,
 };
 use crate::{ChallengeKind, config::Server};
 
@@ -63,8 +62,7 @@ impl ChallengeType for Dns01Config {
         if servers.is_empty() {
             servers.extend(solver.name_server());
         }
-        let mut propagation =
-            crate::solver::Propagation::new(opener.resolver()?).servers(servers);
+        let mut propagation = crate::solver::Propagation::new(opener.resolver()?).servers(servers);
         if let Some(patience) = self.patience {
             propagation = propagation.limit(patience.as_duration());
         }

@@ -1,8 +1,7 @@
 //! A file on port 80.
 
 use super::{
-    ChallengeType, CustomSolverConfig, SolverKind, StandaloneConfig, WebrootConfig,
-    challenge_type,
+    ChallengeType, CustomSolverConfig, SolverKind, StandaloneConfig, WebrootConfig, challenge_type,
 };
 use crate::ChallengeKind;
 

@@ -1,9 +1,6 @@
 //! A special certificate on port 443.
 
-use super::{
-    ChallengeType, CustomSolverConfig, SolverKind, StandaloneConfig,
-    challenge_type,
-};
+use super::{ChallengeType, CustomSolverConfig, SolverKind, StandaloneConfig, challenge_type};
 use crate::ChallengeKind;
 
 challenge_type! {

@@ -10,8 +10,8 @@ use seaworthy_core::{Context, Error, ErrorKind, FileLock, Name, Result, Secret};
 
 use super::{ManagedCertificate, Origin, report::Report};
 use crate::{
-    About, Action, Certificate, CertificateProvider, CertificateSummary, History, IssuedChain, KnownHint,
-    PrivateKey, Reason, Store, Version,
+    About, Action, Certificate, CertificateProvider, CertificateSummary, History, IssuedChain,
+    KnownHint, PrivateKey, Reason, Store, Version,
     decide::{decide, later},
 };
 

@@ -57,11 +57,7 @@ pub trait ProviderKind: Debug + Send + Sync {
         _cx: &seaworthy_core::Context,
     ) -> seaworthy_core::Result<crate::open::Opened> {
         let message = format!("this program was built without what [ca.{name}] needs");
-        Err(seaworthy_core::Error::new(
-            seaworthy_core::ErrorKind::Unsupported,
-            "ca.open",
-            message,
-        )
-        .remedy_is("build it with the feature of that name"))
+        Err(seaworthy_core::Error::new(seaworthy_core::ErrorKind::Unsupported, "ca.open", message)
+            .remedy_is("build it with the feature of that name"))
     }
 }

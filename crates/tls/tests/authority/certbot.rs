@@ -86,7 +86,10 @@ async fn certbots_rsa_account_gets_a_new_key_and_is_ours() {
     assert!(!loses.load(Ordering::SeqCst), "an answer was lost");
     assert_eq!(authority.account_url().as_deref(), Some(&*account.url));
     assert_eq!(account_files(&folder), ["account.json"]);
-    assert!(!authority.roll_over_account_key(&account.url, &old).await.unwrap(), "it is ours already");
+    assert!(
+        !authority.roll_over_account_key(&account.url, &old).await.unwrap(),
+        "it is ours already"
+    );
 
     // The account is used, and no other one is registered.
     let address = format!("127.0.0.1:{}", lab.http_port).parse().unwrap();

@@ -79,7 +79,8 @@ pub enum StepKind {
     /// Folders that the others need.
     Folders,
     /// What the web server shows until its certificates are issued.
-    StandIns,
+    #[serde(rename = "stand_ins")]
+    Placeholders,
     /// The web server.
     Proxy,
     /// Certificates: issued and deployed.
@@ -141,10 +142,10 @@ impl StepFile {
 
 impl Seaworthy {
     /// Brings this machine to what the file says, step after step: folders, the web server with
-    /// stand-ins for certificates that are not there yet, the certificates, services and the timer.
+    /// placeholders for certificates that are not there yet, the certificates, services and the timer.
     ///
     /// Everything is looked at before anything is changed. Where a step fails, those before it are
-    /// taken back. A certificate that is not issued stops nothing: its stand-in stays, and every
+    /// taken back. A certificate that is not issued stops nothing: its placeholder stays, and every
     /// later run asks again.
     pub async fn apply(&self, request: &ApplyRequest, cx: &Context) -> Reply<ApplyResult> {
         let result = ApplyResult { dry_run: request.dry_run, steps: Vec::new() };
@@ -173,8 +174,8 @@ impl Seaworthy {
 struct Done {
     /// Folders that were not there before, in order.
     folders: Vec<PathBuf>,
-    /// Certificates that got a stand-in.
-    stand_ins: Vec<seaworthy_core::Name>,
+    /// Certificates that got a placeholder.
+    placeholders: Vec<seaworthy_core::Name>,
     /// The web server's files before, where they were changed, and whether it ran.
     proxy: Option<(Option<StagedFiles>, bool)>,
 }
@@ -241,13 +242,13 @@ impl Apply<'_> {
             }
         }
         let store = self.seaworthy.certificate_manager().store().clone();
-        let mut stand_ins = std::mem::take(&mut self.done.stand_ins);
+        let mut placeholders = std::mem::take(&mut self.done.placeholders);
         // In place of the others there is a real one by now.
-        stand_ins.retain(|name| store.is_stand_in(name));
-        for name in stand_ins {
-            match store.remove_stand_in(&name) {
-                Ok(()) => self.is_undone(StepKind::StandIns),
-                Err(error) => warn("a stand-in", &error),
+        placeholders.retain(|name| store.is_placeholder(name));
+        for name in placeholders {
+            match store.remove_placeholder(&name) {
+                Ok(()) => self.is_undone(StepKind::Placeholders),
+                Err(error) => warn("a placeholder", &error),
             }
         }
         for folder in std::mem::take(&mut self.done.folders).iter().rev() {

@@ -18,7 +18,7 @@ impl Apply<'_> {
     /// Looks at all steps, and adds them as they would be. Changes nothing.
     pub(super) async fn plan(&mut self) -> Result<()> {
         let lacking = self.seaworthy.lacking_certificates();
-        self.plan_stand_ins(&lacking);
+        self.plan_placeholders(&lacking);
         if self.seaworthy.has_web() {
             let plan = self.seaworthy.plan_proxy(&lacking, self.cx).await?;
             let files = plan.changes.iter().map(|change| proxy_file(change, &plan.live)).collect();
@@ -40,7 +40,7 @@ impl Apply<'_> {
     /// Does what was planned.
     pub(super) async fn take(&mut self, mut step: ApplyStep) -> Result<()> {
         let done = match step.kind {
-            StepKind::StandIns => self.put_stand_ins(&mut step).await,
+            StepKind::Placeholders => self.put_placeholders(&mut step).await,
             StepKind::Proxy => self.install_proxy(&mut step).await,
             StepKind::Certificates => self.issue(&mut step).await,
             StepKind::Services => self.install_services(&mut step).await,
@@ -54,19 +54,19 @@ impl Apply<'_> {
         done
     }
 
-    fn plan_stand_ins(&mut self, lacking: &[(Name, Vec<Identifier>)]) {
+    fn plan_placeholders(&mut self, lacking: &[(Name, Vec<Identifier>)]) {
         let store = self.seaworthy.certificate_manager().store().clone();
         let there = |name: &Name| store.live(name).join("fullchain.pem").exists();
         let files = lacking.iter().filter(|(name, _)| !there(name));
         let files = files.map(|(name, _)| StepFile::added(store.live(name))).collect();
-        self.add(ApplyStep::of(StepKind::StandIns, files, Vec::new()));
+        self.add(ApplyStep::of(StepKind::Placeholders, files, Vec::new()));
     }
 
-    async fn put_stand_ins(&mut self, step: &mut ApplyStep) -> Result<()> {
+    async fn put_placeholders(&mut self, step: &mut ApplyStep) -> Result<()> {
         let store = self.seaworthy.certificate_manager().store().clone();
         for (name, names) in self.seaworthy.lacking_certificates() {
-            if store.put_stand_in(&name, &names, self.cx).await? {
-                self.done.stand_ins.push(name);
+            if store.put_placeholder(&name, &names, self.cx).await? {
+                self.done.placeholders.push(name);
                 step.state = StepState::Changed;
             }
         }
@@ -116,8 +116,7 @@ impl Apply<'_> {
         let opener = self.seaworthy.certificate_opener();
         let mut step = ApplyStep::new(StepKind::Certificates, StepState::Unchanged);
         for name in self.seaworthy.certificate_names(&[])? {
-            let certificate =
-                self.seaworthy.managed_certificate(&name, &opener, self.cx).await?;
+            let certificate = self.seaworthy.managed_certificate(&name, &opener, self.cx).await?;
             let history = manager.history(&name)?;
             let mut options = RunOptions::default();
             options.now = true;
@@ -141,7 +140,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// A certificate that fails stops nothing: its stand-in, or the older one, is served.
+    /// A certificate that fails stops nothing: its placeholder, or the older one, is served.
     async fn issue(&mut self, step: &mut ApplyStep) -> Result<()> {
         if step.state == StepState::Unchanged {
             return Ok(());
@@ -216,7 +215,7 @@ impl Seaworthy {
         };
         let lacking = self.config.certificate.iter().filter(|(name, _)| {
             used(name)
-                && (store.is_stand_in(name) || !store.live(name).join("fullchain.pem").exists())
+                && (store.is_placeholder(name) || !store.live(name).join("fullchain.pem").exists())
         });
         lacking.map(|(name, config)| (name.clone(), config.names.clone())).collect()
     }

@@ -139,8 +139,8 @@ impl Seaworthy {
         let mut on_disk = Checked::new(name.to_string(), None);
         let Some(version) = manager.store().current(name)? else {
             on_disk.names.clone_from(&config.names);
-            let advice = match manager.store().is_stand_in(name) {
-                true => "only a stand-in is there; `seaworthy cert issue` gets a real one",
+            let advice = match manager.store().is_placeholder(name) {
+                true => "only a placeholder is there; `seaworthy cert issue` gets a real one",
                 false => "there is none; `seaworthy cert issue` gets one",
             };
             on_disk.findings.push(advice.to_owned());

@@ -15,7 +15,7 @@ use seaworthy_core::{
 use seaworthy_proxy_config::{
     CertificateFiles, FilePath, Finding, NginxInstaller, NginxRenderer, Target, Web, lint,
 };
-use seaworthy_tls::{Identifier, make_stand_in};
+use seaworthy_tls::{Identifier, make_placeholder};
 use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyState, LeftOut, ProxyApplyRequest, ProxyApplyResult};
@@ -184,7 +184,7 @@ impl Seaworthy {
             .map_err(|e| Error::io("proxy.check", "cannot create a temporary folder", e))?;
         for (name, names) in lacking {
             let folder = folder.path().join(name.as_str());
-            make_stand_in(&folder, names, cx).await?;
+            make_placeholder(&folder, names, cx).await?;
             let file = |file: &str| FilePath::new(folder.join(file).to_string_lossy());
             let files = CertificateFiles::new(file("fullchain.pem")?, file("privkey.pem")?);
             prepared.web.certificates.insert(name.clone(), files);
