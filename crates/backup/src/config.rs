@@ -1,6 +1,5 @@
 //! `[sink.<name>]` and `[backup.<name>]` as the file has them.
 
-mod drill;
 mod keys;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +12,9 @@ use crate::{
 };
 
 pub use crate::{
+    drill::{CheckConfig, CheckOf, DrillConfig, DrillServer},
     sinks::{
+        CustomSinkConfig, SinkConfig,
         local::LocalSinkConfig,
         s3::{
             AddressStyle, B2Key, B2SinkConfig, CustomerKey, KmsKey, LockMode, ObjectLockConfig,
@@ -21,61 +22,14 @@ pub use crate::{
         },
     },
     sources::{
+        SourceConfig,
         command::{CommandConfig, EnvironmentValue},
         files::FilesConfig,
         postgres::PostgresConfig,
         sqlite::{ForeignKeys, SqliteConfig},
     },
 };
-pub use drill::{CheckConfig, CheckOf, DrillConfig, DrillServer};
 pub use keys::{EncryptionConfig, SigningConfig};
-
-/// A place for snapshots: `[sink.<name>]`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum SinkConfig {
-    /// A folder of this machine.
-    Local(LocalSinkConfig),
-    /// A bucket of any store that speaks S3.
-    S3(Box<S3SinkConfig>),
-    /// A bucket of Backblaze B2.
-    B2(Box<B2SinkConfig>),
-    /// A sink that a program which embeds Seaworthy brings along.
-    Custom(CustomSinkConfig),
-}
-
-seaworthy_core::tagged!(SinkConfig, "a table such as { type = \"local\", path = … }", {
-    "local" => Local(LocalSinkConfig),
-    "s3" => S3(Box<S3SinkConfig>),
-    "b2" => B2(Box<B2SinkConfig>),
-    "custom" => Custom(CustomSinkConfig),
-});
-
-impl SinkConfig {
-    /// Whether runs must not delete there.
-    pub fn append_only(&self) -> bool {
-        match self {
-            Self::Local(local) => local.append_only,
-            Self::S3(s3) => s3.append_only,
-            Self::B2(b2) => b2.append_only,
-            Self::Custom(_) => false,
-        }
-    }
-
-    /// Whether it lies on another machine.
-    pub fn is_remote(&self) -> bool {
-        !matches!(self, Self::Local(_))
-    }
-}
-
-/// A sink that a program which embeds Seaworthy brings along: the file says only that there is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[non_exhaustive]
-pub struct CustomSinkConfig {}
 
 /// A job: what is backed up, where to, and how: `[backup.<name>]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -191,41 +145,6 @@ pub struct RestoreConfig {
     pub after: Vec<CommandLine>,
 }
 
-/// What is backed up: `[backup.<name>.sources.<name>]`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum SourceConfig {
-    /// Files and folders.
-    Files(FilesConfig),
-    /// An SQLite database.
-    Sqlite(SqliteConfig),
-    /// A command's standard output.
-    Command(CommandConfig),
-    /// A PostgreSQL database.
-    Postgres(Box<PostgresConfig>),
-}
-
-seaworthy_core::tagged!(SourceConfig, "a table such as { type = \"files\", paths = […] }", {
-    "files" => Files(FilesConfig),
-    "sqlite" => Sqlite(SqliteConfig),
-    "command" => Command(CommandConfig),
-    "postgres" => Postgres(Box<PostgresConfig>),
-});
-
-impl SinkConfig {
-    /// Makes relative paths relative to `base`, which must be absolute.
-    pub fn resolve(&mut self, base: &Path) {
-        match self {
-            Self::Local(local) => resolve(&mut local.path, base),
-            Self::S3(s3) => s3.resolve(base),
-            Self::B2(b2) => b2.resolve(base),
-            Self::Custom(_) => {}
-        }
-    }
-}
-
 impl JobConfig {
     /// Makes relative paths relative to `base`, which must be absolute.
     pub fn resolve(&mut self, base: &Path) {
@@ -239,18 +158,7 @@ impl JobConfig {
                 resolve(path, base);
             }
         }
-        for (_, source) in self.sources.iter_mut() {
-            match source {
-                SourceConfig::Files(files) => {
-                    files.paths.iter_mut().for_each(|path| resolve(path, base));
-                }
-                SourceConfig::Sqlite(sqlite) => resolve(&mut sqlite.path, base),
-                SourceConfig::Command(command) => {
-                    command.directory.iter_mut().for_each(|path| resolve(path, base));
-                }
-                SourceConfig::Postgres(postgres) => postgres.resolve(base),
-            }
-        }
+        self.sources.iter_mut().for_each(|(_, source)| source.as_kind_mut().resolve(base));
         self.drill.resolve(base);
     }
 }

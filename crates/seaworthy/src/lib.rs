@@ -12,11 +12,9 @@
 //! crates below it work without any file: see [`backup`] and [`proxy_config`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod bucket;
 mod certificates;
 pub mod command;
 pub mod config;
-mod database;
 pub mod doctor;
 mod due;
 mod hosts;
@@ -27,7 +25,6 @@ pub mod notify;
 mod open;
 mod out;
 mod outcome;
-mod profile;
 mod replicas;
 mod seaworthy;
 pub mod status;

@@ -6,17 +6,30 @@ use std::{
 };
 
 use seaworthy_backup::{
-    BackupJob, BackupSink, BackupSource, KeepPolicy, Repository, RestoreTarget, RetentionPolicy,
-    RunOptions,
-    config::{CommandConfig, EnvironmentValue, JobConfig, LimitConfig, SinkConfig, SourceConfig},
+    BackupJob, BackupSink, KeepPolicy, Repository, RetentionPolicy, RunOptions,
+    config::{JobConfig, LimitConfig},
     format::SnapshotKind,
-    restore::PlainTarget,
-    sinks::ObjectStoreSink,
-    sources::{CommandSource, FilesSource, FilesTarget, SqliteSource, SqliteTarget},
+    sinks::{SinkKind, SinkUse},
+    sources::{OpenedSource, Origin, SourceKind, origin_of},
 };
-use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Secret};
+use seaworthy_core::{Context, Environment, Error, ErrorKind, Name, Result, Section};
 
-use crate::{Seaworthy, bucket::Intent, keys::Purpose, machine, replicas};
+use crate::{Config, Seaworthy, keys::Purpose, machine, replicas};
+
+/// A source that a program brings along, with its job and its name.
+#[derive(Clone, Debug)]
+pub(crate) struct BroughtSource {
+    job: Name,
+    name: Name,
+    kind: Arc<dyn SourceKind>,
+}
+
+impl Config {
+    /// The folders of this machine that sinks fill, with their names.
+    pub(crate) fn sink_folders(&self) -> impl Iterator<Item = (&Name, &Path)> {
+        self.sink.iter().filter_map(|(name, sink)| Some((name, sink.as_kind().folder()?)))
+    }
+}
 
 impl Seaworthy {
     /// The job `name` of the file.
@@ -48,37 +61,26 @@ impl Seaworthy {
         }
     }
 
-    /// Opens the sink `name`, and says what is doubtful about it. What an append-only sink cannot
-    /// do depends on the `intent`; `limit` is that of a job.
+    /// The sink `name` of the file.
+    pub(crate) fn sink_kind(&self, name: &Name) -> Result<&dyn SinkKind> {
+        let sink = self.config.sink.get(name.as_str()).ok_or_else(|| {
+            let message = format!("there is no sink {:?} in the file", name.as_str());
+            let names = self.config.sink.names().map(Name::as_str);
+            let suggestion = crate::config::suggestion(name.as_str(), names);
+            Error::new(ErrorKind::InvalidInput, "sink.find", message)
+                .remedy_is(suggestion.unwrap_or_default())
+        })?;
+        Ok(sink.as_kind())
+    }
+
+    /// Opens the sink `name`, and says what is doubtful about it.
     pub(crate) async fn open_sink(
         &self,
         name: &Name,
-        intent: Intent,
-        limit: &LimitConfig,
+        purpose: SinkUse,
         cx: &Context,
     ) -> Result<Arc<dyn BackupSink>> {
-        let sink = match self.config.sink.get(name.as_str()) {
-            Some(SinkConfig::Local(local)) => {
-                let sink = ObjectStoreSink::local(&local.path)?;
-                for warning in sink.warnings().await {
-                    cx.emit(Event::warning(warning));
-                }
-                let only_adds = local.append_only && intent == Intent::Use;
-                if only_adds { sink.append_only() } else { sink }
-            }
-            Some(SinkConfig::S3(s3)) => {
-                ObjectStoreSink::s3(self.s3_options(name, s3, intent, limit, cx).await?)?
-            }
-            Some(SinkConfig::B2(b2)) => {
-                ObjectStoreSink::s3(self.b2_options(name, b2, intent, limit, cx).await?)?
-            }
-            Some(SinkConfig::Custom(_)) => return self.custom_sink(name),
-            _ => {
-                let message = format!("this version cannot open the sink {:?}", name.as_str());
-                return Err(Error::new(ErrorKind::Unsupported, "sink.open", message));
-            }
-        };
-        Ok(Arc::new(sink))
+        self.sink_kind(name)?.open(&purpose, &self.environment.of(name), cx).await
     }
 
     /// The snapshots of `job` in its sink `sink`, with the keys that `purpose` needs.
@@ -90,15 +92,16 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Repository> {
         let keys = self.keys(job, purpose, cx).await?;
-        let intent = if purpose == Purpose::Prune { Intent::Prune } else { Intent::Use };
-        let limit = &self.job_config(job)?.limit;
-        let sink = self.open_sink(sink, intent, limit, cx).await?;
+        let to_prune = purpose == Purpose::Prune;
+        let sink_use = if to_prune { SinkUse::prune() } else { SinkUse::run() };
+        let sink_use = within(sink_use, &self.job_config(job)?.limit);
+        let sink = self.open_sink(sink, sink_use, cx).await?;
         Ok(Repository::new(sink, job.clone(), self.meant_host().clone()).keys(keys))
     }
 
     /// Whether runs must not delete from `sink`.
     pub(crate) fn is_append_only(&self, sink: &Name) -> bool {
-        self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::append_only)
+        self.config.sink.get(sink.as_str()).is_some_and(|sink| sink.as_kind().append_only())
     }
 
     /// The policy of `job` on `sink`; none keeps everything.
@@ -112,15 +115,26 @@ impl Seaworthy {
         Ok(Some(Arc::new(policy)))
     }
 
-    /// The job `name` as a run of the engine, with those of its sources that `chosen` names.
+    /// The job `name` as a run of the engine, with its sources, or with those alone that are
+    /// recorded as `only` says.
     pub(crate) async fn engine_job(
         &self,
         name: &Name,
         sink: &Name,
-        chosen: &(dyn Fn(&Name) -> bool + Sync),
+        only: Option<&[Name]>,
         changes: impl FnOnce(&mut RunOptions),
         cx: &Context,
     ) -> Result<BackupJob> {
+        let mut options = self.run_options(name, sink)?;
+        changes(&mut options);
+        let kind = options.kind;
+        let job = self.engine_job_without_sources(name, sink, options, cx).await?;
+        let sources = self.open_sources(name, only, kind, cx).await?;
+        Ok(sources.into_iter().fold(job, |job, opened| job.source(opened.name, opened.source)))
+    }
+
+    /// How runs of the job `name` go that store in `sink`.
+    pub(crate) fn run_options(&self, name: &Name, sink: &Name) -> Result<RunOptions> {
         let config = self.job_config(name)?;
         let mut options = RunOptions::default();
         options.compression = config.compression.compression()?;
@@ -130,22 +144,25 @@ impl Seaworthy {
         options.verify_after = self.verify_after(config, sink);
         options.temp = self.temp_of(config);
         options.host_name = machine::host_name();
-        changes(&mut options);
-        let (kind, temp) = (options.kind, options.temp.clone());
+        Ok(options)
+    }
+
+    /// The job `name` as a run of the engine that has no sources yet.
+    pub(crate) async fn engine_job_without_sources(
+        &self,
+        name: &Name,
+        sink: &Name,
+        options: RunOptions,
+        cx: &Context,
+    ) -> Result<BackupJob> {
+        let config = self.job_config(name)?;
+        let kind = options.kind;
         let keys = self.keys(name, Purpose::Write, cx).await?;
-        let sink_opened = self.open_sink(sink, Intent::Use, &config.limit, cx).await?;
-        let mut job = BackupJob::new(name.clone(), self.host.clone(), sink_opened)
+        let opened = self.open_sink(sink, within(SinkUse::run(), &config.limit), cx).await?;
+        let mut job = BackupJob::new(name.clone(), self.host.clone(), opened)
             .state(self.state.clone())
             .keys(keys)
             .options(options);
-        for (source, source_config) in config.sources.iter().filter(|(source, _)| chosen(source)) {
-            job = match source_config {
-                SourceConfig::Postgres(postgres) => {
-                    self.add_database(job, source, postgres, kind, cx).await?
-                }
-                other => job.source(source.clone(), self.open_source(other, &temp, cx).await?),
-            };
-        }
         if kind == SnapshotKind::Backup {
             job = job.max_hold(replicas::max_hold(config));
             for replica in self.replicas(name, cx).await? {
@@ -160,100 +177,85 @@ impl Seaworthy {
         Ok(job)
     }
 
+    /// Everything that the sources of `job` hold now, ready to be read for a snapshot of this kind;
+    /// or only what is recorded as `only` says.
+    pub(crate) async fn open_sources(
+        &self,
+        job: &Name,
+        only: Option<&[Name]>,
+        kind: SnapshotKind,
+        cx: &Context,
+    ) -> Result<Vec<OpenedSource>> {
+        let config = self.job_config(job)?;
+        let made_by =
+            |recorded: &Name| self.origin(job, recorded).map(|origin| origin.name.clone());
+        let wanted: Option<Vec<Name>> = only.map(|only| only.iter().filter_map(made_by).collect());
+        let mut all = Vec::new();
+        for (name, source) in self.sources(job) {
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(name)) {
+                continue;
+            }
+            let environment = self.source_environment(name, config);
+            let mut opened = source.expand(name, kind, &environment, cx).await?;
+            opened.retain(|one| only.is_none_or(|only| only.contains(&one.name)));
+            all.extend(opened);
+        }
+        Ok(all)
+    }
+
+    /// The sources of `job`: those of the file, and those that a program brought.
+    pub(crate) fn sources(&self, job: &Name) -> impl Iterator<Item = (&Name, &dyn SourceKind)> {
+        let config = self.config.backup.get(job.as_str());
+        let of_file = config.into_iter().flat_map(|config| config.sources.iter());
+        let brought = self.brought_sources.iter().filter({
+            let job = job.clone();
+            move |source| source.job == job
+        });
+        of_file
+            .map(|(name, source)| (name, source.as_kind()))
+            .chain(brought.map(|source| (&source.name, &*source.kind)))
+    }
+
+    /// The source of `job` that made what is `recorded` in a snapshot.
+    pub(crate) fn origin<'a>(&'a self, job: &Name, recorded: &'a Name) -> Option<Origin<'a>> {
+        origin_of(self.sources(job), recorded)
+    }
+
+    /// What surrounds the source `name` of the job with this `config`.
+    pub(crate) fn source_environment(&self, name: &Name, config: &JobConfig) -> Environment {
+        self.environment.of(name).with_temp(self.temp_of(config))
+    }
+
+    /// Adds a source of a program's own to the job `job` of the file: it is checked now, backed up
+    /// after those of the file, tried by `doctor`, restored and drilled, as any other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] where there is no such job, where it has a source of that name,
+    /// or where [`SourceKind::check`] finds something.
+    pub fn add_source(&mut self, job: &Name, name: &Name, kind: Arc<dyn SourceKind>) -> Result<()> {
+        self.job_config(job)?;
+        let siblings: Vec<&Name> = self.sources(job).map(|(name, _)| name).collect();
+        let fail = |message: String| Error::new(ErrorKind::InvalidInput, "source.add", message);
+        if siblings.contains(&name) {
+            return Err(fail(format!("{job} has a source {name} already")));
+        }
+        let mut section = Section::new(["backup", job.as_str(), "sources", name.as_str()]);
+        kind.check(&siblings, &mut section);
+        if let Some(fault) = section.faults().first() {
+            let remedy = fault.remedy.clone().unwrap_or_default();
+            return Err(fail(fault.message.clone()).remedy_is(remedy));
+        }
+        self.brought_sources.push(BroughtSource { job: job.clone(), name: name.clone(), kind });
+        Ok(())
+    }
+
     /// The folder for temporary files of a job.
     pub(crate) fn temp_of(&self, config: &JobConfig) -> PathBuf {
         config.limit.temp.clone().unwrap_or_else(std::env::temp_dir)
     }
-
-    async fn open_source(
-        &self,
-        config: &SourceConfig,
-        temp: &Path,
-        cx: &Context,
-    ) -> Result<Arc<dyn BackupSource>> {
-        match config {
-            SourceConfig::Files(files) => {
-                let source = FilesSource::new(&files.paths)?.exclude(&files.exclude)?;
-                Ok(Arc::new(source.leave_out(self.own_folders())))
-            }
-            SourceConfig::Sqlite(sqlite) => Ok(Arc::new(
-                SqliteSource::new(&sqlite.path).temp(temp).foreign_keys(sqlite.foreign_keys),
-            )),
-            SourceConfig::Command(command) => self.command_source(command, cx).await,
-            _ => Err(unknown_source()),
-        }
-    }
-
-    async fn command_source(
-        &self,
-        config: &CommandConfig,
-        cx: &Context,
-    ) -> Result<Arc<dyn BackupSource>> {
-        let mut source = CommandSource::new(config.command.clone(), config.output_name())?;
-        if let Some(directory) = &config.directory {
-            source = source.directory(directory);
-        }
-        if let Some(limit) = &config.timeout {
-            source = source.time_limit(limit.as_duration());
-        }
-        for (name, value) in &config.environment {
-            let value = match value {
-                EnvironmentValue::Secret(secret) => self.secret(secret, cx).await?,
-                EnvironmentValue::Plain(text) => Secret::new(text),
-                _ => return Err(unknown_source()),
-            };
-            source = source.environment(name, value);
-        }
-        Ok(Arc::new(source))
-    }
-
-    /// The folders that Seaworthy itself keeps: its sinks on this machine and its state. They are
-    /// never part of a backup, and never moved aside by a restore.
-    pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
-        let sinks = self.config.sink.iter().filter_map(|(_, sink)| match sink {
-            SinkConfig::Local(local) => Some(local.path.clone()),
-            _ => None,
-        });
-        sinks.chain([self.state.path().to_owned()]).collect()
-    }
 }
 
-/// The place where a source's data was.
-pub(crate) fn target_in_place(
-    config: &SourceConfig,
-    stamp: &str,
-) -> Result<Box<dyn RestoreTarget>> {
-    match config {
-        SourceConfig::Files(files) => Ok(Box::new(FilesTarget::in_place(&files.paths, stamp))),
-        SourceConfig::Sqlite(sqlite) => Ok(Box::new(SqliteTarget::in_place(&sqlite.path, stamp))),
-        SourceConfig::Command(_) => {
-            let message = "nothing says where a command's output belongs";
-            Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-                .remedy_is("restore it to a folder with --to"))
-        }
-        _ => Err(unknown_source()),
-    }
-}
-
-/// `folder` as a place for a payload of this kind; what is neither files nor a database file is
-/// written as it is.
-pub(crate) fn target_in_folder(kind: &str, folder: &Path) -> Box<dyn RestoreTarget> {
-    match kind {
-        "tar" => Box::new(FilesTarget::to_folder(folder)),
-        "sqlite" => Box::new(SqliteTarget::to_folder(folder)),
-        _ => Box::new(PlainTarget::to_folder(folder)),
-    }
-}
-
-/// The paths that a source's data was in.
-pub(crate) fn places_of(config: &SourceConfig) -> Vec<PathBuf> {
-    match config {
-        SourceConfig::Files(files) => files.paths.clone(),
-        SourceConfig::Sqlite(sqlite) => vec![sqlite.path.clone()],
-        _ => Vec::new(),
-    }
-}
-
-fn unknown_source() -> Error {
-    Error::new(ErrorKind::Unsupported, "source.open", "this version does not know this source")
+/// `purpose`, with the limits of a job.
+pub(crate) fn within(purpose: SinkUse, limit: &LimitConfig) -> SinkUse {
+    purpose.at_most(limit.upload, limit.download)
 }

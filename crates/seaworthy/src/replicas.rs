@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use seaworthy_backup::{
     BackupSink, Holds, ObjectKey, PutOptions, Replica, Repository, Upload, VerifyAfter,
-    config::{JobConfig, SinkConfig},
-    sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo},
+    config::JobConfig,
+    sinks::{ByteStream, Capabilities, ObjectHistory, ObjectInfo, SinkUse},
 };
 use seaworthy_core::{Context, Error, Name, Result, Span, Timestamp};
 
-use crate::{Seaworthy, bucket::Intent, keys::Purpose};
+use crate::{Seaworthy, keys::Purpose, open::within};
 
 /// How long a replica is waited for where the file says nothing, in days.
 const MAX_HOLD_DAYS: u16 = 7;
@@ -23,7 +23,7 @@ impl Seaworthy {
         let config = self.job_config(job)?;
         let mut replicas = Vec::new();
         for name in config.sinks.iter().skip(1) {
-            let sink = match self.open_sink(name, Intent::Use, &config.limit, cx).await {
+            let sink = match self.open_sink(name, within(SinkUse::run(), &config.limit), cx).await {
                 Ok(sink) => sink,
                 Err(error) => Arc::new(UnopenedSink { name: name.clone(), error }),
             };
@@ -58,7 +58,7 @@ impl Seaworthy {
     /// How a snapshot that was stored in `sink` is proved: what this machine holds is read back. A
     /// remote store checked the digest of each part as it came, and reading back is paid for.
     pub(crate) fn verify_after(&self, config: &JobConfig, sink: &Name) -> VerifyAfter {
-        let is_remote = self.config.sink.get(sink.as_str()).is_some_and(SinkConfig::is_remote);
+        let is_remote = self.sink_kind(sink).is_ok_and(|kind| kind.is_remote());
         config.verify_after.unwrap_or(if is_remote { VerifyAfter::Stat } else { VerifyAfter::Read })
     }
 }

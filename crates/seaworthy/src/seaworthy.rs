@@ -2,15 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use seaworthy_backup::{
-    BackupSink, HostId, StateFolder, config::SinkConfig, encryption::Identities,
-};
+use seaworthy_backup::{BackupSink, HostId, StateFolder, encryption::Identities};
 use seaworthy_core::{
     CommandLine, Context, Environment, Error, ErrorKind, Name, Result, Secret, SecretRef, Variables,
 };
 use seaworthy_tls::ChallengeSolver;
 
-use crate::{Config, StateVariables, default_state_folder, machine};
+use crate::{Config, StateVariables, default_state_folder, machine, open::BroughtSource};
 
 /// Everything that the file describes, ready to be worked with: one async function for each
 /// command, each giving a [`Reply`](crate::Reply) that serialises.
@@ -33,6 +31,7 @@ pub struct Seaworthy {
     pub(crate) state: StateFolder,
     /// What surrounds each part of the file.
     pub(crate) environment: Environment,
+    pub(crate) brought_sources: Vec<BroughtSource>,
     pub(crate) identities: Identities,
     /// This program with its file, as timers call it.
     pub(crate) program: Option<CommandLine>,
@@ -44,12 +43,15 @@ impl Seaworthy {
     pub fn new(config: Config, default_state: &Path) -> Result<Self> {
         let state = config.state.clone().unwrap_or_else(|| default_state.to_owned());
         let host = machine::host_id(&state)?;
+        let sinks = config.sink_folders().map(|(_, folder)| folder.to_owned());
+        let own_folders: Vec<_> = sinks.chain([state.clone()]).collect();
         Ok(Self {
             config,
             host,
             meant: None,
             state: StateFolder::new(state),
-            environment: Environment::new("/"),
+            environment: Environment::new("/").with_own_folders(own_folders),
+            brought_sources: Vec::new(),
             identities: Identities::new(),
             program: None,
         })
@@ -92,21 +94,13 @@ impl Seaworthy {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] where the file has no such sink or calls it something else.
     pub fn add_sink(&mut self, name: &Name, sink: Arc<dyn BackupSink>) -> Result<()> {
-        if !matches!(self.config.sink.get(name.as_str()), Some(SinkConfig::Custom(_))) {
+        if !self.sink_kind(name).is_ok_and(|kind| kind.is_brought()) {
             let message = format!("the file has no custom sink {:?}", name.as_str());
             return Err(Error::new(ErrorKind::InvalidInput, "sink.add", message)
                 .remedy_is(format!("write [sink.{name}] with type = \"custom\"")));
         }
         self.environment.bring(name, sink);
         Ok(())
-    }
-
-    pub(crate) fn custom_sink(&self, name: &Name) -> Result<Arc<dyn BackupSink>> {
-        self.environment.of(name).brought().ok_or_else(|| {
-            let message = format!("nobody has filled the custom sink {:?}", name.as_str());
-            Error::new(ErrorKind::Unsupported, "sink.open", message)
-                .remedy_is("use this file from the program that embeds Seaworthy and brings it")
-        })
     }
 
     /// Answers with `solver` where the file has a `challenge` with `custom = "NAME"`.

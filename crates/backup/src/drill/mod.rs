@@ -1,21 +1,28 @@
 //! Drills: a snapshot restored into a throw-away place, compared with its index, and removed again.
 
-pub(crate) mod read_back;
+mod config;
+mod read_back;
 #[cfg(any(feature = "files", feature = "sqlite", feature = "postgres"))]
-pub(crate) mod scratch;
+mod scratch;
 
-use std::path::PathBuf;
+use std::{fmt::Debug, path::PathBuf, sync::Arc};
 
+use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Timestamp};
 use serde::Serialize;
 
-#[cfg(feature = "postgres")]
-use crate::sources::postgres::{ConnectOptions, ThrowAwayServer};
 use crate::{
-    format::{CheckKind, CheckOutcome, CheckRecord, PayloadKind, SnapshotId},
-    restore::RestoreOptions,
-    snapshot::Snapshot,
+    format::{CheckKind, CheckOutcome, CheckRecord, SnapshotId},
+    restore::{Restoration, RestoreOptions, RestoreReport, RestoreTarget, Selection, restore},
+    snapshot::{PayloadReader, Snapshot},
 };
+
+pub use config::{CheckConfig, CheckOf, DrillConfig, DrillServer};
+pub use read_back::ReadBack;
+#[cfg(feature = "postgres")]
+pub(crate) use read_back::read_frames;
+#[cfg(any(feature = "files", feature = "sqlite", feature = "postgres"))]
+pub(crate) use {read_back::panicked, scratch::Scratch};
 
 /// How many findings are kept of a source, and named in a record.
 const MAX_FINDINGS: usize = 20;
@@ -39,41 +46,79 @@ impl Default for DrillOptions {
 }
 
 impl DrillOptions {
-    #[cfg_attr(
-        not(any(feature = "files", feature = "sqlite", feature = "postgres")),
-        allow(dead_code, reason = "nothing is restored without them")
-    )]
-    pub(crate) fn restore_options(&self) -> RestoreOptions {
+    fn restore_options(&self) -> RestoreOptions {
         RestoreOptions { workers: self.workers, temp: self.temp.clone() }
+    }
+}
+
+/// How a payload is tried out: restored to a throw-away place and compared with its index, as far
+/// as its kind can be.
+#[async_trait]
+pub trait Drill: Debug + Send + Sync + 'static {
+    /// Tries `payload` out, and removes whatever it made for that, also where it fails.
+    ///
+    /// What is wrong with the payload is found; an error of the kinds
+    /// [`Damaged`](ErrorKind::Damaged) and [`Source`](ErrorKind::Source) speaks of it as well. Any
+    /// other error says why it cannot be told here.
+    async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found>;
+}
+
+/// A payload that is tried out.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DrillPayload<'a> {
+    /// The snapshot that holds it.
+    pub snapshot: &'a Snapshot,
+    /// The source that made it.
+    pub source: &'a Name,
+    /// Questions in SQL. Each must answer with a row whose first value is true: `true`, or a number
+    /// other than zero.
+    pub checks: &'a [String],
+    /// How the drill runs.
+    pub options: &'a DrillOptions,
+}
+
+impl DrillPayload<'_> {
+    /// Reads the payload.
+    pub async fn reader(&self, cx: &Context) -> Result<PayloadReader> {
+        let index = self.snapshot.index(&self.options.temp, cx).await?;
+        self.snapshot.payload(&index, self.source, self.options.workers)
+    }
+
+    /// Restores the whole payload to `target`.
+    pub async fn restore(&self, target: impl RestoreTarget, cx: &Context) -> Result<RestoreReport> {
+        let restoration = Restoration::new(self.source.clone(), Box::new(target), Selection::all());
+        let options = self.options.restore_options();
+        let reports = restore(self.snapshot, vec![restoration], &options, cx).await?;
+        Ok(reports.into_iter().next().unwrap_or_default())
+    }
+}
+
+/// The drill of a payload that this build cannot restore.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LeftOut;
+
+#[async_trait]
+impl Drill for LeftOut {
+    async fn run(&self, payload: DrillPayload<'_>, _: &Context) -> Result<Found> {
+        let message = format!("this build cannot restore the payload of {}", payload.source);
+        Err(Error::new(ErrorKind::Unsupported, "drill", message)
+            .remedy_is("build it with the feature of that kind"))
     }
 }
 
 /// One source of a snapshot, and how it is tried out.
 #[derive(Clone, Debug)]
-pub struct Rehearsal {
-    pub(crate) source: Name,
-    pub(crate) checks: Vec<String>,
-    #[cfg(feature = "postgres")]
-    pub(crate) server: Option<Server>,
+pub struct DrillPlan {
+    source: Name,
+    drill: Arc<dyn Drill>,
+    checks: Vec<String>,
 }
 
-/// Where a PostgreSQL database is restored to.
-#[cfg(feature = "postgres")]
-#[derive(Clone, Debug)]
-pub(crate) enum Server {
-    Running { options: ConnectOptions, connections: usize },
-    ThrowAway { server: ThrowAwayServer, connections: usize },
-}
-
-impl Rehearsal {
-    /// Tries `source` out. A PostgreSQL database needs a server as well.
-    pub fn new(source: Name) -> Self {
-        Self {
-            source,
-            checks: Vec::new(),
-            #[cfg(feature = "postgres")]
-            server: None,
-        }
+impl DrillPlan {
+    /// Tries `source` out by `drill`.
+    pub fn new(source: Name, drill: Arc<dyn Drill>) -> Self {
+        Self { source, drill, checks: Vec::new() }
     }
 
     /// Asks the restored database these questions in SQL. Each must answer with a row whose first
@@ -81,23 +126,6 @@ impl Rehearsal {
     #[must_use]
     pub fn checks(mut self, checks: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.checks = checks.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Restores into a scratch database of the server that `options` leads to, over so many
-    /// connections.
-    #[cfg(feature = "postgres")]
-    #[must_use]
-    pub fn on_server(mut self, options: ConnectOptions, connections: usize) -> Self {
-        self.server = Some(Server::Running { options, connections });
-        self
-    }
-
-    /// Restores into a server that is made for the purpose, over so many connections.
-    #[cfg(feature = "postgres")]
-    #[must_use]
-    pub fn on_throw_away(mut self, server: ThrowAwayServer, connections: usize) -> Self {
-        self.server = Some(Server::ThrowAway { server, connections });
         self
     }
 }
@@ -171,33 +199,46 @@ impl DrillReport {
     }
 }
 
-/// What trying one source out came to.
+/// What trying one payload out came to.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) compared: u64,
-    pub(crate) rows: Option<u64>,
-    pub(crate) bytes: u64,
-    pub(crate) checks: u64,
-    pub(crate) findings: Findings,
-    pub(crate) notes: Vec<String>,
-    /// Why a finding here says nothing about the snapshot.
-    pub(crate) doubt: Option<String>,
+#[non_exhaustive]
+pub struct Found {
+    /// Files, databases or tables that were restored and compared.
+    pub compared: u64,
+    /// Rows that were compared, where rows are known.
+    pub rows: Option<u64>,
+    /// Bytes that were restored.
+    pub bytes: u64,
+    /// How many questions in SQL were answered well.
+    pub checks: u64,
+    /// What could not be restored here as it was and says nothing about the snapshot.
+    pub notes: Vec<String>,
+    /// Why what is wrong here says nothing about the snapshot.
+    pub doubt: Option<String>,
+    /// What is wrong.
+    pub faults: Faults,
 }
 
-/// The first findings, and how many more there are.
+/// What is wrong with a payload: the first faults, and how many more there are.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) first: Vec<String>,
-    pub(crate) more: usize,
+pub struct Faults {
+    first: Vec<String>,
+    more: usize,
 }
 
-impl Findings {
-    pub(crate) fn push(&mut self, finding: impl Into<String>) {
+impl Faults {
+    /// Adds one.
+    pub fn push(&mut self, fault: impl Into<String>) {
         if self.first.len() + 1 < MAX_FINDINGS {
-            self.first.push(finding.into());
+            self.first.push(fault.into());
         } else {
             self.more += 1;
         }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
     }
 
     pub(crate) fn into_vec(mut self) -> Vec<String> {
@@ -208,22 +249,22 @@ impl Findings {
     }
 }
 
-/// Tries `rehearsals` out, one after another. What is wrong with the snapshot, or why it cannot be
+/// Tries `plans` out, one after another. What is wrong with the snapshot, or why it cannot be
 /// told here, is in the report; whatever was made for it is removed, also where this fails.
 ///
 /// Fails with [`ErrorKind::Cancelled`], and where the snapshot does not hold a source.
 pub async fn drill(
     snapshot: &Snapshot,
-    rehearsals: Vec<Rehearsal>,
+    plans: Vec<DrillPlan>,
     options: &DrillOptions,
     cx: &Context,
 ) -> Result<DrillReport> {
     let started = cx.now();
     let held = &snapshot.manifest().sources;
-    let complete = held.iter().all(|held| rehearsals.iter().any(|r| r.source == held.name));
+    let complete = held.iter().all(|held| plans.iter().any(|plan| plan.source == held.name));
     let mut sources = Vec::new();
-    for rehearsal in rehearsals {
-        sources.push(one(snapshot, &rehearsal, options, cx).await?);
+    for plan in plans {
+        sources.push(one(snapshot, &plan, options, cx).await?);
     }
     let rank = |outcome| match outcome {
         CheckOutcome::Ok => 0,
@@ -239,12 +280,12 @@ pub async fn drill(
 
 async fn one(
     snapshot: &Snapshot,
-    rehearsal: &Rehearsal,
+    plan: &DrillPlan,
     options: &DrillOptions,
     cx: &Context,
 ) -> Result<SourceDrill> {
     cx.check("drill")?;
-    let name = &rehearsal.source;
+    let name = &plan.source;
     let held = snapshot.manifest().sources.iter().find(|held| held.name == *name);
     let held = held.ok_or_else(|| {
         let message = format!("{}@{} holds no source {name}", snapshot.job(), snapshot.id());
@@ -252,14 +293,15 @@ async fn one(
     })?;
     let task = format!("drill {}: {name}", snapshot.job());
     let started = cx.now();
-    let tried = try_out(snapshot, &held.kind, rehearsal, options, cx).await;
+    let payload = DrillPayload { snapshot, source: name, checks: &plan.checks, options };
+    let tried = plan.drill.run(payload, cx).await;
     let elapsed = cx.now().since(started);
     cx.check("drill")?;
     let (found, outcome) = match tried {
-        Ok(found) if found.findings.first.is_empty() => (found, CheckOutcome::Ok),
+        Ok(found) if found.faults.is_empty() => (found, CheckOutcome::Ok),
         Ok(mut found) => match found.doubt.take() {
             Some(doubt) => {
-                found.findings.first.insert(0, doubt);
+                found.faults.first.insert(0, doubt);
                 (found, CheckOutcome::Inconclusive)
             }
             None => (found, CheckOutcome::Failed),
@@ -269,7 +311,7 @@ async fn one(
             let outcome = judge(&error);
             let mut found = Found::default();
             let remedy = error.remedy().map_or_else(String::new, |remedy| format!(" ({remedy})"));
-            found.findings.push(format!("{}{remedy}", error.chain()));
+            found.faults.push(format!("{}{remedy}", error.chain()));
             (found, outcome)
         }
     };
@@ -282,7 +324,7 @@ async fn one(
         rows: found.rows,
         bytes: found.bytes,
         checks: found.checks,
-        findings: found.findings.into_vec(),
+        findings: found.faults.into_vec(),
         notes: found.notes,
         seconds: elapsed.as_secs_f64(),
     })
@@ -294,33 +336,6 @@ fn judge(error: &Error) -> CheckOutcome {
         ErrorKind::Damaged | ErrorKind::Source => CheckOutcome::Failed,
         _ => CheckOutcome::Inconclusive,
     }
-}
-
-async fn try_out(
-    snapshot: &Snapshot,
-    kind: &str,
-    rehearsal: &Rehearsal,
-    options: &DrillOptions,
-    cx: &Context,
-) -> Result<Found> {
-    #[cfg(feature = "files")]
-    if kind == PayloadKind::TAR.as_str() {
-        return crate::sources::files::drill::drill(snapshot, &rehearsal.source, options, cx).await;
-    }
-    #[cfg(feature = "sqlite")]
-    if kind == PayloadKind::SQLITE.as_str() {
-        return crate::sources::sqlite::drill::drill(snapshot, rehearsal, options, cx).await;
-    }
-    #[cfg(feature = "postgres")]
-    if kind == PayloadKind::SQL.as_str() {
-        return crate::sources::postgres::drill::drill(snapshot, rehearsal, options, cx).await;
-    }
-    let known = [PayloadKind::TAR, PayloadKind::SQLITE, PayloadKind::SQL];
-    if known.iter().any(|known| known.as_str() == kind) {
-        let message = format!("this build cannot restore a payload of kind {kind:?}");
-        return Err(Error::new(ErrorKind::Unsupported, "drill", message));
-    }
-    read_back::drill(snapshot, &rehearsal.source, options, cx).await
 }
 
 /// Whether a database means true by `text`.

@@ -1,31 +1,28 @@
 //! A payload of which nothing is known but its bytes: every frame is fetched, checked and decoded.
 
-use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+use async_trait::async_trait;
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 
-use super::{DrillOptions, Found};
-use crate::{
-    format::index::Record,
-    snapshot::{PayloadReader, Snapshot},
-};
+use super::{Drill, DrillPayload, Found};
+use crate::{format::index::Record, snapshot::PayloadReader};
 
-pub(crate) async fn drill(
-    snapshot: &Snapshot,
-    source: &Name,
-    options: &DrillOptions,
-    cx: &Context,
-) -> Result<Found> {
-    let index = snapshot.index(&options.temp, cx).await?;
-    let payload = snapshot.payload(&index, source, options.workers)?;
-    let bytes = read(payload, cx, |_| {}).await?;
-    let mut found = Found { compared: 1, bytes, ..Found::default() };
-    found
-        .notes
-        .push("its bytes were read back; they are restored nowhere by themselves".to_owned());
-    Ok(found)
+/// The drill of a payload of which nothing is known but its bytes: it is restored nowhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadBack;
+
+#[async_trait]
+impl Drill for ReadBack {
+    async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found> {
+        let bytes = read_frames(payload.reader(cx).await?, cx, |_| {}).await?;
+        let mut found = Found { compared: 1, bytes, ..Found::default() };
+        let note = "its bytes were read back; they are restored nowhere by themselves";
+        found.notes.push(note.to_owned());
+        Ok(found)
+    }
 }
 
 /// Gives the plain bytes of every frame to `each`, in order, and says how many they were.
-pub(crate) async fn read(
+pub(crate) async fn read_frames(
     payload: PayloadReader,
     cx: &Context,
     mut each: impl FnMut(&[u8]) + Send + 'static,

@@ -1,12 +1,16 @@
 //! Where snapshots are stored: the [`BackupSink`] trait and the sinks of this crate.
 
 mod blocking;
+mod custom;
 mod ext;
+mod kind;
 pub mod local;
 pub mod memory;
 #[cfg(any(feature = "local", feature = "s3"))]
 mod object_store;
 pub mod s3;
+#[cfg(any(feature = "local", feature = "s3"))]
+mod store;
 
 use std::{
     fmt::{Debug, Display},
@@ -17,15 +21,35 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
-use seaworthy_core::{Result, Timestamp};
+use seaworthy_core::{Result, Timestamp, tagged};
+use serde::Serialize;
 
 pub use crate::format::ObjectKey;
 pub(crate) use blocking::BlockingReader;
+pub use custom::CustomSinkConfig;
 pub use ext::BackupSinkExt;
+pub use kind::{SinkKind, SinkTrial, SinkUse};
 pub use memory::MemorySink;
 
 #[cfg(any(feature = "local", feature = "s3"))]
 pub use self::object_store::{ObjectStoreSink, StorePreset};
+
+tagged! {
+    /// A place for snapshots: `[sink.<name>]`.
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[non_exhaustive]
+    pub enum SinkConfig as pub dyn SinkKind, "a table such as { type = \"local\", path = … }" {
+        /// A folder of this machine.
+        "local" => Local(local::LocalSinkConfig),
+        /// A bucket of any store that speaks S3.
+        "s3" => S3(Box<s3::S3SinkConfig>),
+        /// A bucket of Backblaze B2.
+        "b2" => B2(Box<s3::B2SinkConfig>),
+        /// A sink that a program which embeds Seaworthy brings along.
+        "custom" => Custom(CustomSinkConfig),
+    }
+}
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;

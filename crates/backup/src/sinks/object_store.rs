@@ -11,11 +11,10 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
-#[cfg(feature = "local")]
-use super::local::{self, LocalStore};
-#[cfg(feature = "s3")]
-use super::s3::Bucket;
-use super::{BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, PutOptions, Upload};
+use super::{
+    BackupSink, ByteStream, Capabilities, ObjectHistory, ObjectInfo, PutOptions, Upload,
+    store::{Plain, Store},
+};
 use crate::format::ObjectKey;
 use upload::ObjectUpload;
 
@@ -25,23 +24,10 @@ use upload::ObjectUpload;
 pub struct ObjectStoreSink(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    store: Arc<dyn ObjectStore>,
+    store: Arc<dyn Store>,
     label: String,
     prefix: ObjectKey,
     preset: StorePreset,
-    pub(super) behind: Behind,
-}
-
-/// What a store is besides an object store.
-#[derive(Clone)]
-pub(super) enum Behind {
-    Nothing,
-    /// A folder of this machine.
-    #[cfg(feature = "local")]
-    Folder(LocalStore),
-    /// A bucket.
-    #[cfg(feature = "s3")]
-    Bucket(Bucket),
 }
 
 /// In what a store differs from others.
@@ -109,19 +95,22 @@ impl ObjectStoreSink {
         prefix: ObjectKey,
         preset: StorePreset,
     ) -> Self {
-        let label = label.into();
-        Self(Arc::new(Inner { store, label, prefix, preset, behind: Behind::Nothing }))
+        Self::of_store(Arc::new(Plain(store)), label.into(), prefix, preset)
     }
 
-    #[cfg(feature = "s3")]
-    pub(super) fn of_bucket(
-        store: Arc<dyn ObjectStore>,
+    pub(super) fn of_store(
+        store: Arc<dyn Store>,
         label: String,
         prefix: ObjectKey,
         preset: StorePreset,
-        bucket: Bucket,
     ) -> Self {
-        Self(Arc::new(Inner { store, label, prefix, preset, behind: Behind::Bucket(bucket) }))
+        Self(Arc::new(Inner { store, label, prefix, preset }))
+    }
+
+    /// What is doubtful about this sink though it works, in sentences for people: that its folder,
+    /// or a job's folder in it, is open to other users. Folders that this sink made are not.
+    pub async fn warnings(&self) -> Vec<String> {
+        self.0.store.warnings().await
     }
 
     /// Never deletes, and claims so.
@@ -135,36 +124,6 @@ impl ObjectStoreSink {
             label: inner.label.clone(),
             prefix: inner.prefix.clone(),
             preset,
-            behind: inner.behind.clone(),
-        }))
-    }
-
-    /// The lifecycle rules of the bucket that concern what this sink stores there.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] where there is no bucket, or one without such rules;
-    /// [`ErrorKind::PermissionDenied`] where the key may not see them.
-    #[cfg(feature = "s3")]
-    pub async fn lifecycle_rules(&self) -> Result<Vec<super::s3::LifecycleRule>> {
-        let inner = &*self.0;
-        let Behind::Bucket(bucket) = &inner.behind else {
-            return Err(inner.unsupported("sink.lifecycle", "have lifecycle rules"));
-        };
-        let root = ObjectKey::root();
-        let found = bucket.lifecycle(inner.path(&root)?.as_ref()).await;
-        found.map_err(|failure| {
-            inner.failed(bucket, "sink.lifecycle", "see the lifecycle rules of", &root, &failure)
-        })
-    }
-
-    #[cfg(feature = "local")]
-    pub(super) fn of_folder(local: LocalStore, label: String, preset: StorePreset) -> Self {
-        Self(Arc::new(Inner {
-            store: Arc::new(local.clone()),
-            label,
-            prefix: ObjectKey::root(),
-            preset,
-            behind: Behind::Folder(local),
         }))
     }
 }
@@ -200,7 +159,7 @@ impl Inner {
     }
 
     async fn size(&self, key: &ObjectKey, path: &Path) -> Result<u64> {
-        let meta = self.store.head(path).await;
+        let meta = self.store.objects().head(path).await;
         Ok(meta.map_err(|e| self.error("sink.read", "read", key, e))?.size)
     }
 
@@ -246,10 +205,7 @@ impl BackupSink for ObjectStoreSink {
         if options.if_absent && !self.0.preset.capabilities.if_absent {
             return Err(self.0.unsupported("sink.begin", "promise not to replace an object"));
         }
-        #[cfg(feature = "local")]
-        if let Behind::Folder(local) = &self.0.behind {
-            local.ready_to_write().await?;
-        }
+        self.0.store.ready_to_write().await?;
         let upload = ObjectUpload::new(self.0.clone(), key.clone(), path, options)?;
         Ok(Box::new(upload))
     }
@@ -269,7 +225,7 @@ impl BackupSink for ObjectStoreSink {
         }
         let options =
             GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
-        let found = match (self.0.store.get_opts(&path, options).await, &range) {
+        let found = match (self.0.store.objects().get_opts(&path, options).await, &range) {
             (Ok(found), _) => found,
             (Err(error), None) => return Err(self.0.error("sink.read", "read", key, error)),
             (Err(error), Some(range)) => {
@@ -291,7 +247,7 @@ impl BackupSink for ObjectStoreSink {
 
     async fn stat(&self, key: &ObjectKey) -> Result<ObjectInfo> {
         let path = self.0.locate(key)?;
-        let meta = self.0.store.head(&path).await;
+        let meta = self.0.store.objects().head(&path).await;
         let meta = meta.map_err(|e| self.0.error("sink.stat", "look at", key, e))?;
         let modified = Timestamp::from(std::time::SystemTime::from(meta.last_modified));
         Ok(ObjectInfo::new(key.clone(), meta.size, modified))
@@ -303,7 +259,7 @@ impl BackupSink for ObjectStoreSink {
             Err(error) => return stream::iter([Err(error)]).boxed(),
         };
         let (inner, prefix) = (self.0.clone(), prefix.clone());
-        let found = self.0.store.list((!path.as_ref().is_empty()).then_some(&path));
+        let found = self.0.store.objects().list((!path.as_ref().is_empty()).then_some(&path));
         found
             .map(move |meta| match meta {
                 // Some stores list the object at the prefix itself.
@@ -319,12 +275,6 @@ impl BackupSink for ObjectStoreSink {
         if !self.0.preset.capabilities.delete {
             return Err(self.0.unsupported("sink.delete", "delete"));
         }
-        #[cfg(feature = "s3")]
-        if let Behind::Bucket(bucket) = &self.0.behind {
-            let deleted = bucket.delete(path.as_ref()).await;
-            return deleted
-                .map_err(|failure| self.0.failed(bucket, "sink.delete", "delete", key, &failure));
-        }
         let deleted = self.0.store.delete(&path).await;
         match deleted.map_err(|e| self.0.error("sink.delete", "delete", key, e)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -334,19 +284,10 @@ impl BackupSink for ObjectStoreSink {
 
     async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
         let path = self.0.locate(key)?;
-        #[cfg(feature = "s3")]
-        if let Behind::Bucket(bucket) = &self.0.behind {
-            let found = bucket.history(path.as_ref()).await;
-            return found.map_err(|failure| {
-                self.0.failed(bucket, "sink.history", "look at", key, &failure)
-            });
-        }
-        match self.0.store.head(&path).await {
-            Ok(_) => Ok(ObjectHistory::present()),
-            Err(error) => match self.0.error("sink.history", "look at", key, error) {
-                error if error.kind() == ErrorKind::NotFound => Ok(ObjectHistory::default()),
-                error => Err(error),
-            },
+        let found = self.0.store.history(&path).await;
+        match found.map_err(|e| self.0.error("sink.history", "look at", key, e)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(ObjectHistory::default()),
+            found => found,
         }
     }
 
@@ -355,23 +296,10 @@ impl BackupSink for ObjectStoreSink {
         prefix: &ObjectKey,
         before: Option<Timestamp>,
     ) -> Result<u64> {
-        match &self.0.behind {
-            #[cfg(feature = "local")]
-            Behind::Folder(local) => local::discard_unfinished(local, prefix, before).await,
-            #[cfg(feature = "s3")]
-            Behind::Bucket(bucket) => {
-                let path = self.0.path(prefix)?;
-                let discarded = bucket.discard_uploads(path.as_ref(), before).await;
-                discarded.map_err(|failure| {
-                    let verb = "give up the unfinished uploads below";
-                    self.0.failed(bucket, "sink.discard", verb, prefix, &failure)
-                })
-            }
-            // The crate has no call that lists unfinished uploads.
-            Behind::Nothing => {
-                let _ = (prefix, before);
-                Ok(0)
-            }
-        }
+        let path = self.0.path(prefix)?;
+        let discarded = self.0.store.discard_unfinished(&path, before).await;
+        discarded.map_err(|e| {
+            self.0.error("sink.discard", "free what unfinished uploads left below", prefix, e)
+        })
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         Snapshot, index_file::IndexWriter, sealed::SealedObject, signed::put_manifest,
         sums::write_sums,
     },
-    sources::EntryScanner,
+    sources::{EntryScanner, payload_handler},
 };
 
 /// How far behind an entry's beginning its headers and the map of a sparse file end at the latest,
@@ -158,7 +158,7 @@ async fn rebuild_payload(
     let scan = Scan {
         frames: Frames::new(stored, source.codec),
         whole,
-        entries: EntryScanner::new(source)?,
+        entries: payload_handler(&source.kind).scanner(source)?,
         source: source.clone(),
         promised,
         cx: cx.clone(),
@@ -187,7 +187,7 @@ struct Scan {
     frames: Frames,
     /// What was read of the object, as stored.
     whole: Whole,
-    entries: EntryScanner,
+    entries: Box<dyn EntryScanner>,
     source: ManifestSource,
     promised: ManifestObject,
     cx: Context,
@@ -201,7 +201,7 @@ impl Scan {
         loop {
             self.cx.check("index.rebuild")?;
             let mut found = Vec::new();
-            let next = self.frames.next(&mut self.entries, &mut found);
+            let next = self.frames.next(&mut *self.entries, &mut found);
             let Some(frame) = next.map_err(|error| in_payload(&self.source, error))? else { break };
             send(Record::Frame(FrameRecord {
                 object: self.source.object.clone(),
@@ -267,7 +267,7 @@ impl Frames {
     /// Reads the next frame and adds the entries that begin in it to `found`.
     fn next(
         &mut self,
-        entries: &mut EntryScanner,
+        entries: &mut dyn EntryScanner,
         found: &mut Vec<Record>,
     ) -> Result<Option<Found>> {
         let next = match self.codec {
@@ -281,7 +281,7 @@ impl Frames {
     /// A frame as its codec marks it.
     fn decode(
         &mut self,
-        entries: &mut EntryScanner,
+        entries: &mut dyn EntryScanner,
         found: &mut Vec<Record>,
     ) -> Result<Option<Found>> {
         if self.stored.fill_buf().map_err(BlockingReader::unwrap_error)?.is_empty() {
@@ -312,7 +312,7 @@ impl Frames {
     /// Without a codec nothing marks a frame: one is cut where an entry begins, near the usual size.
     fn cut(
         &mut self,
-        entries: &mut EntryScanner,
+        entries: &mut dyn EntryScanner,
         found: &mut Vec<Record>,
     ) -> Result<Option<Found>> {
         found.extend(self.carried_entry.take());
@@ -335,7 +335,7 @@ impl Frames {
 
     /// How many of the carried bytes make a frame. Headers, and the map of a sparse file behind
     /// them, stay whole: an entry that has only just begun goes into the next frame.
-    fn cut_at(&mut self, entries: &EntryScanner, found: &mut Vec<Record>) -> usize {
+    fn cut_at(&mut self, entries: &dyn EntryScanner, found: &mut Vec<Record>) -> usize {
         let end = self.start + self.carried.len() as u64;
         let begun = match found.last() {
             Some(Record::File(last)) if last.at + last.len > end && end - last.at < MAP_ROOM => {

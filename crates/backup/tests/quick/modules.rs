@@ -36,11 +36,7 @@ const ORDER: &[&str] = &[
 const TIED: &[(&str, &[&str])] = &[
     // A snapshot is read from its other copies, which are snapshots.
     ("snapshot", &["fallback", "stored"]),
-    // Until each store answers for itself what it does besides, and each kind of payload for how it
-    // is tried out.
-    ("sinks", &["local", "object_store", "s3"]),
     ("sinks/s3", &["action", "body", "bucket", "failure", "headers", "open", "service"]),
-    ("", &["drill", "sources"]),
 ];
 
 #[test]

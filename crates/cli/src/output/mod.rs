@@ -23,6 +23,7 @@ use std::io::{self, BufWriter, Write};
 
 use seaworthy::{
     Document,
+    backup::sources::payload_handler,
     command::{ConfigCheckResult, PinResult},
     core::ByteSize,
 };
@@ -112,13 +113,7 @@ fn count(n: impl TryInto<u64>, what: &str) -> String {
 
 /// `3 files`, `1 database`, `12 tables, 3400 rows`: what a payload of this kind holds.
 fn items(kind: &str, n: u64, rows: Option<u64>) -> String {
-    let items = match kind {
-        "tar" => count(n, "file"),
-        "sqlite" => count(n, "database"),
-        "sql" if rows.is_some() => count(n, "table"),
-        "sql" => count(n, "item"),
-        _ => count(n, "file"),
-    };
+    let items = count(n, payload_handler(kind).counted(rows));
     rows.map_or(items.clone(), |rows| format!("{items}, {}", count(rows, "row")))
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use seaworthy::{command::RestoreResult, core::Name};
+use seaworthy::{backup::sources::payload_handler, command::RestoreResult, core::Name};
 
 use super::{Report, count, size};
 use crate::terminal::one_line;
@@ -15,8 +15,8 @@ impl Report for RestoreResult {
         writeln!(out, "{done} {}@{} from {}", self.job, self.id, sinks.join(" and "))?;
         for restored in &self.restored {
             let report = &restored.report;
-            let what = if restored.kind == "tar" { "file" } else { "database" };
-            let (files, bytes) = (count(report.files, what), size(report.bytes));
+            let noun = payload_handler(&restored.kind).noun();
+            let (files, bytes) = (count(report.files, noun), size(report.bytes));
             let fetched = size(report.fetched);
             writeln!(out, "  {}: {files}, {bytes}, {fetched} read", restored.source)?;
             for place in &report.placed {

@@ -1,6 +1,10 @@
 //! `backup`: the jobs run, one after another.
 
-use seaworthy_backup::{BackupReport, Prune, PruneReport, config::SourceConfig};
+use std::path::PathBuf;
+
+use seaworthy_backup::{
+    BackupReport, Prune, PruneReport, format::SnapshotKind, sources::OpenedSource,
+};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +12,6 @@ use super::request;
 use crate::{
     ErrorDocument, Outcome, Reply, Seaworthy,
     notify::{self, Delivery, Heard, Occasion, SubjectKind},
-    open,
 };
 
 /// What `backup` is asked for.
@@ -65,7 +68,7 @@ pub struct DryRun {
     /// Where it would store, for people.
     pub sink: String,
     /// The sources and what they would read, in order.
-    pub sources: Vec<(Name, Vec<std::path::PathBuf>)>,
+    pub sources: Vec<(Name, Vec<PathBuf>)>,
     /// What retention would do with the snapshots that are there.
     pub prune: PruneReport,
 }
@@ -135,29 +138,25 @@ impl Seaworthy {
     async fn backup_job(&self, job: &Name, accept: bool, cx: &Context) -> Result<BackupReport> {
         let sink = self.first_sink(job)?;
         let engine =
-            self.engine_job(job, &sink, &|_| true, |options| options.accept = accept, cx).await?;
+            self.engine_job(job, &sink, None, |options| options.accept = accept, cx).await?;
         engine.run(cx).await
     }
 
     async fn dry_run(&self, job: &Name, cx: &Context) -> Result<DryRun> {
         let sink = self.first_sink(job)?;
-        let engine = self.engine_job(job, &sink, &|_| true, |_| {}, cx).await?;
+        let options = self.run_options(job, &sink)?;
+        let engine = self.engine_job_without_sources(job, &sink, options, cx).await?;
         let mut sources = Vec::new();
-        for (name, source) in self.job_config(job)?.sources.iter() {
-            if let SourceConfig::Postgres(postgres) = source {
-                // That it answers was checked above.
-                let options = self.connect_options(postgres, cx).await?;
-                sources.push((name.clone(), vec![format!("the database {options}").into()]));
-                continue;
-            }
-            let places = open::places_of(source);
-            for place in &places {
-                std::fs::symlink_metadata(place).map_err(|e| {
-                    let message = format!("cannot read {} of {job}: {name}", place.display());
+        for opened in self.open_sources(job, None, SnapshotKind::Backup, cx).await? {
+            let OpenedSource { name, place, comes_along: false, .. } = opened else { continue };
+            for path in &place.paths {
+                std::fs::symlink_metadata(path).map_err(|e| {
+                    let message = format!("cannot read {} of {job}: {name}", path.display());
                     Error::io("backup.run", message, e).remedy_is("is the path right, and mounted?")
                 })?;
             }
-            sources.push((name.clone(), places));
+            let named = place.named.map(PathBuf::from);
+            sources.push((name, place.paths.into_iter().chain(named).collect()));
         }
         let policy = self.policy(job, &sink)?;
         let holds = self.holds(job, engine.repository(), cx).await?;

@@ -2,17 +2,17 @@
 
 use seaworthy_backup::{
     Snapshot, SnapshotId, SnapshotState,
-    config::{DrillServer, JobConfig, PostgresConfig, SourceConfig},
-    drill::{DrillOptions, DrillReport, Rehearsal, drill},
+    config::JobConfig,
+    drill::{DrillOptions, DrillPlan, DrillReport, drill},
     format::CheckOutcome,
-    sources::postgres::{ConnectOptions, ThrowAwayServer},
+    sources::payload_handler,
 };
 use seaworthy_core::{Context, Error, Event, Name, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{IdentityFiles, OfHost, SnapshotName, parts::jobs_of, request};
 use crate::{
-    Outcome, Reply, Seaworthy, database,
+    Outcome, Reply, Seaworthy,
     keys::Purpose,
     notify::{Delivery, SubjectKind},
 };
@@ -131,8 +131,8 @@ impl Seaworthy {
         if let Some(workers) = config.limit.workers {
             options.workers = workers.into();
         }
-        let rehearsals = self.rehearsals(&snapshot, config, cx).await?;
-        let report = drill(&snapshot, rehearsals, &options, cx).await?;
+        let plans = self.drill_plans(&snapshot, config, cx).await?;
+        let report = drill(&snapshot, plans, &options, cx).await?;
         let recorded = repository.record_check(&info.id, &report.to_record(cx.now())).await;
         if let Err(error) = recorded {
             // Unless it changes what is known, a record that cannot be kept is no failure.
@@ -147,59 +147,33 @@ impl Seaworthy {
     }
 
     /// How each source of `snapshot` is tried out.
-    async fn rehearsals(
+    async fn drill_plans(
         &self,
         snapshot: &Snapshot,
         config: &JobConfig,
         cx: &Context,
-    ) -> Result<Vec<Rehearsal>> {
-        let mut rehearsals = Vec::new();
+    ) -> Result<Vec<DrillPlan>> {
+        let mut plans = Vec::new();
         for held in &snapshot.manifest().sources {
             let name = &held.name;
-            let source = config.sources.get(name.as_str());
-            let mut rehearsal = Rehearsal::new(name.clone());
-            let is_database =
-                matches!(source, Some(SourceConfig::Postgres(_) | SourceConfig::Sqlite(_)));
-            if is_database {
+            let origin = self.origin(snapshot.job(), name);
+            let own = match &origin {
+                Some(origin) => {
+                    let environment = self.source_environment(origin.name, config);
+                    origin.kind.drill(origin.part, &config.drill, &environment, cx).await?
+                }
+                None => None,
+            };
+            let drill = own.unwrap_or_else(|| payload_handler(&held.kind).drill());
+            let mut plan = DrillPlan::new(name.clone(), drill);
+            if origin.is_some_and(|origin| origin.kind.answers_sql()) {
                 let checks = config.drill.checks.iter().map(|check| check.parts());
                 let own = checks.filter(|(of, _)| of.is_none_or(|of| of == name));
-                rehearsal = rehearsal.checks(own.map(|(_, sql)| sql));
+                plan = plan.checks(own.map(|(_, sql)| sql));
             }
-            if let Some(SourceConfig::Postgres(postgres)) = source {
-                rehearsal = self.place_of(rehearsal, postgres, config, cx).await?;
-            }
-            rehearsals.push(rehearsal);
+            plans.push(plan);
         }
-        Ok(rehearsals)
-    }
-
-    /// Where the file says that PostgreSQL databases are tried out.
-    async fn place_of(
-        &self,
-        rehearsal: Rehearsal,
-        postgres: &PostgresConfig,
-        config: &JobConfig,
-        cx: &Context,
-    ) -> Result<Rehearsal> {
-        let connections = database::connections(postgres);
-        let options = match &config.drill.server {
-            DrillServer::ThrowAway => {
-                let mut server = ThrowAwayServer::new();
-                if let Some(programs) = &config.drill.programs {
-                    server = server.programs(programs);
-                }
-                if let Some(user) = &config.drill.user {
-                    server = server.user(user);
-                }
-                return Ok(rehearsal.on_throw_away(server, connections));
-            }
-            DrillServer::Url(place) => {
-                let url = self.secret(place, cx).await?;
-                ConnectOptions::parse(url.expose(), &self.postgres_environment())?
-            }
-            _ => self.connect_options(postgres, cx).await?,
-        };
-        Ok(rehearsal.on_server(options, connections))
+        Ok(plans)
     }
 }
 

@@ -1,19 +1,12 @@
 //! What no single value shows: whether the parts of the file fit together.
 
-mod buckets;
-mod databases;
+mod drills;
 mod notify;
 
 use std::collections::HashSet;
 
-use seaworthy_backup::{
-    Keep,
-    config::{JobConfig, SinkConfig, SourceConfig},
-    encryption::Recipients,
-    signing::TrustedKeys,
-    sources::CommandSource,
-};
-use seaworthy_core::{Error, Name, Result};
+use seaworthy_backup::{Keep, config::JobConfig, encryption::Recipients, signing::TrustedKeys};
+use seaworthy_core::{Error, Name, Result, Section};
 
 use crate::machine;
 
@@ -25,9 +18,7 @@ use super::{
 
 /// Adds what is wrong with `config` to the problems of `reader`.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
-    for (name, sink) in config.sink.iter() {
-        check_sink(name.as_str(), sink, reader);
-    }
+    config.sections().for_each(|section| reader.add_faults(&section));
     for (name, job) in config.backup.iter() {
         check_job(config, name.as_str(), job, reader);
     }
@@ -57,12 +48,24 @@ pub(super) fn check_web(config: &Config, reader: &mut Reader<'_>) -> Result<()> 
     Ok(())
 }
 
-fn check_sink(name: &str, sink: &SinkConfig, reader: &mut Reader<'_>) {
-    let SinkConfig::Local(local) = sink else { return buckets::check(name, sink, reader) };
-    if local.path.as_os_str().is_empty() {
-        let place = reader.place(&["sink", name, "path"]);
-        let message = format!("`path` in {} is empty", section(&["sink", name]));
-        reader.problems.push(Problem::new(place, message).remedy_is("write the folder's path"));
+impl Config {
+    /// The sections of sinks and sources, as their kinds check them.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = Section> {
+        let sinks = self.sink.iter().map(|(name, sink)| {
+            let mut section = Section::new(["sink", name.as_str()]);
+            sink.as_kind().check(&mut section);
+            section
+        });
+        let sources = self.backup.iter().flat_map(|(job, config)| {
+            config.sources.iter().map(move |(name, source)| {
+                let siblings: Vec<_> = config.sources.names().filter(|one| *one != name).collect();
+                let path = ["backup", job.as_str(), "sources", name.as_str()];
+                let mut section = Section::new(path);
+                source.as_kind().check(&siblings, &mut section);
+                section
+            })
+        });
+        sinks.chain(sources)
     }
 }
 
@@ -112,7 +115,8 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
     job.keep.iter().for_each(|rules| keep(&["keep"], rules));
     job.keep_on.iter().for_each(|(sink, rules)| keep(&["keep_on", sink.as_str()], rules));
     for sink in &job.sinks {
-        let adds_only = config.sink.get(sink.as_str()).is_some_and(SinkConfig::append_only);
+        let adds_only =
+            config.sink.get(sink.as_str()).is_some_and(|sink| sink.as_kind().append_only());
         let Some(rules) = job.keep_for(sink.as_str()).filter(|rules| adds_only && rules.counts())
         else {
             continue;
@@ -144,34 +148,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         let remedy = format!("add {} with a type", section(&["backup", name, "sources", "NAME"]));
         problem(&["sources"], format!("{this} has no sources"), Some(remedy));
     }
-    for (source, source_config) in job.sources.iter() {
-        let key = match source_config {
-            SourceConfig::Files(files) if files.paths.is_empty() => Some("paths"),
-            SourceConfig::Files(files) if files.paths.iter().any(|p| p.as_os_str().is_empty()) => {
-                Some("paths")
-            }
-            SourceConfig::Sqlite(sqlite) if sqlite.path.as_os_str().is_empty() => Some("path"),
-            SourceConfig::Command(command) => {
-                let name = command.output_name();
-                if let Err(error) = CommandSource::new(command.command.clone(), name) {
-                    let (message, remedy) = words(&error);
-                    problem(&["sources", source.as_str(), "name"], message, remedy);
-                }
-                None
-            }
-            _ => None,
-        };
-        if let Some(key) = key {
-            let place = &["sources", source.as_str(), key];
-            let this = section(&["backup", name, "sources", source.as_str()]);
-            problem(
-                place,
-                format!("`{key}` in {this} is empty"),
-                Some("say what to back up".into()),
-            );
-        }
-    }
-    databases::check(job, &this, &mut problem);
+    drills::check(job, &this, &mut problem);
     for (path, message, remedy) in found {
         let path: Vec<_> = path.iter().map(String::as_str).collect();
         let mut problem = Problem::new(reader.place(&path), message);

@@ -101,7 +101,7 @@ impl Config {
         if let Some(state) = &mut self.state {
             *state = base.join(&state);
         }
-        self.sink.iter_mut().for_each(|(_, sink)| sink.resolve(base));
+        self.sink.iter_mut().for_each(|(_, sink)| sink.as_kind_mut().resolve(base));
         self.backup.iter_mut().for_each(|(_, job)| job.resolve(base));
         self.notify.iter_mut().for_each(|(_, one)| one.notifier.as_kind_mut().resolve(base));
         self.ca.iter_mut().for_each(|(_, ca)| ca.as_kind_mut().resolve(base));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_backup::config::SinkConfig;
 use seaworthy_core::{ByteSize, Findings};
 
 use crate::{
@@ -21,11 +20,8 @@ impl Seaworthy {
     pub(super) fn look_at_disks(&self) -> Findings {
         let mut checks = Findings::of("disk");
         let mut places: Vec<(PathBuf, &str)> = vec![(self.state.path().to_owned(), "state")];
-        for (_, sink) in self.config.sink.iter() {
-            if let SinkConfig::Local(local) = sink {
-                places.push((local.path.clone(), "snapshots"));
-            }
-        }
+        let folders = self.config.sink_folders();
+        places.extend(folders.map(|(_, folder)| (folder.to_owned(), "snapshots")));
         places.extend(
             self.config.backup.iter().map(|(_, job)| (self.temp_of(job), "temporary files")),
         );

@@ -2,14 +2,13 @@
 //! behind.
 
 mod certificates;
-mod databases;
 mod disk;
-mod lifecycle;
 mod new_folders;
 mod notifiers;
 mod own_files;
 mod programs;
 mod sinks;
+mod sources;
 
 use std::collections::HashMap;
 
@@ -48,13 +47,13 @@ impl Seaworthy {
         let _new_folders = self.new_folders();
         let own = async { vec![self.look_at_own_files(), self.look_at_disks()] };
         let sinks = join_all(self.config.sink.names().map(|name| self.try_sink(name, cx)));
-        let databases = self.try_databases(cx);
+        let sources = self.try_sources(cx);
         let programs = self.try_programs(cx);
         let certificates = self.try_certificates(cx);
         let notifiers = self.try_notifiers(request.notify, cx);
-        let (own, sinks, databases, programs, certificates, notifiers) =
-            tokio::join!(own, sinks, databases, programs, certificates, notifiers);
-        let parts = [own, sinks, databases, programs, certificates, notifiers];
+        let (own, sinks, sources, programs, certificates, notifiers) =
+            tokio::join!(own, sinks, sources, programs, certificates, notifiers);
+        let parts = [own, sinks, sources, programs, certificates, notifiers];
         let parts = parts.into_iter().flatten();
         let mut checks: Vec<_> = parts.flat_map(Findings::into_vec).collect();
         group(&mut checks);

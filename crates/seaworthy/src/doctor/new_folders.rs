@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_backup::config::SinkConfig;
-
 use crate::Seaworthy;
 
 /// Folders that were missing, the deepest last. They go when this does, if they are empty still.
@@ -38,10 +36,7 @@ impl Drop for NewFolders {
 impl Seaworthy {
     /// The folders that do not exist yet, of those that the file names for our own things.
     pub(super) fn new_folders(&self) -> NewFolders {
-        let sinks = self.config.sink.iter().filter_map(|(_, sink)| match sink {
-            SinkConfig::Local(local) => Some(local.path.clone()),
-            _ => None,
-        });
+        let sinks = self.config.sink_folders().map(|(_, folder)| folder.to_owned());
         let store = self.certificate_manager().store().root().to_owned();
         let own = [self.state.path().to_owned(), store.join("live"), store.join("versions")];
         NewFolders::missing(sinks.chain(own))

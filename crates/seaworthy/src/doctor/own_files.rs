@@ -2,7 +2,6 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use seaworthy_backup::config::SinkConfig;
 use seaworthy_core::{Error, Findings, SecretRef, durable};
 use serde_json::Value;
 
@@ -27,10 +26,8 @@ impl Seaworthy {
             ),
         }
         private(state, "state folder", 0o077, &mut checks);
-        for (_, sink) in self.config.sink.iter() {
-            if let SinkConfig::Local(local) = sink {
-                private(&local.path, "sink's folder", 0o077, &mut checks);
-            }
+        for (_, folder) in self.config.sink_folders() {
+            private(folder, "sink's folder", 0o077, &mut checks);
         }
         self.look_at_keys(&mut checks);
         for path in self.secret_files() {

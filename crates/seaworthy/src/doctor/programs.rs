@@ -1,6 +1,5 @@
 //! Programs that the file names, and nginx.
 
-use seaworthy_backup::config::SourceConfig;
 use seaworthy_core::{CommandLine, Context, Findings};
 use seaworthy_proxy_config::NEWER_NGINX;
 use seaworthy_tls::manage::missing_programs;
@@ -32,10 +31,7 @@ impl Seaworthy {
             all.push(checks);
         };
         for (name, job) in self.config.backup.iter() {
-            let sources = job.sources.iter().filter_map(|(_, source)| match source {
-                SourceConfig::Command(command) => Some(&command.command),
-                _ => None,
-            });
+            let sources = self.sources(name).flat_map(|(_, source)| source.programs());
             let around = job.restore.before.iter().chain(&job.restore.after);
             look(format!("backup {name}"), sources.chain(around).collect());
         }

@@ -5,16 +5,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use seaworthy_backup::{
     BackupSink, BackupSinkExt, ObjectKey, PutOptions,
-    config::{JobConfig, LimitConfig, SinkConfig},
-    sinks::{ObjectStoreSink, s3::S3Options},
+    config::JobConfig,
+    sinks::{SinkTrial, SinkUse},
 };
 use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Findings, Name, Result, Timestamp};
 
-use super::lifecycle;
-use crate::{Seaworthy, bucket::Intent, keys::Purpose};
+use crate::{Seaworthy, keys::Purpose};
 
-/// The smallest part of an upload that stores take.
-const PART: ByteSize = ByteSize::new(5 << 20);
+/// How much is written of an object that is given up where the sink does not say how large a part
+/// is.
+const BEGUN: ByteSize = ByteSize::new(5 << 20);
 
 /// How far a store's clock may be off.
 const SKEW: Duration = Duration::from_secs(60);
@@ -26,15 +26,15 @@ impl Seaworthy {
     /// Tries the sink `name`.
     pub(super) async fn try_sink(&self, name: &Name, cx: &Context) -> Findings {
         let mut checks = Findings::of(format!("sink {name}"));
-        let opened = self.trial_sink(name, Intent::Use, cx).await;
+        let opened = self.open_sink(name, SinkUse::run().for_trial(), cx).await;
         let Some(sink) = checks.note("open", opened, |sink| sink.to_string()) else {
             return checks;
         };
-        let append_only = self.is_append_only(name);
-        let remover = if !append_only {
+        let Ok(kind) = self.sink_kind(name) else { return checks };
+        let remover = if !kind.append_only() {
             Some(sink.clone())
         } else {
-            match self.trial_sink(name, Intent::Prune, cx).await {
+            match self.open_sink(name, SinkUse::prune().for_trial(), cx).await {
                 Ok(remover) => Some(remover),
                 Err(error) if error.kind() == ErrorKind::Config => None,
                 Err(error) => {
@@ -43,10 +43,6 @@ impl Seaworthy {
                 }
             }
         };
-        let is_bucket = matches!(
-            self.config.sink.get(name.as_str()),
-            Some(SinkConfig::S3(_) | SinkConfig::B2(_))
-        );
         let folder = match trial_folder() {
             Ok(folder) => folder,
             Err(error) => {
@@ -54,59 +50,17 @@ impl Seaworthy {
                 return checks;
             }
         };
-        let trial = Trial { sink: &sink, remover: remover.as_ref(), folder, is_bucket };
+        let facts = kind.trial();
+        let trial = Trial { sink: &sink, remover: remover.as_ref(), folder, facts };
         trial.run(&mut checks, cx).await;
-        self.look_at_lifecycle(name, &mut checks, cx).await;
-        self.look_at_locks(name, &*sink, &mut checks, cx).await;
+        kind.probe(&self.environment.of(name), &mut checks, cx).await;
+        if facts.locks {
+            self.look_at_locks(name, &*sink, &mut checks, cx).await;
+        }
         checks
     }
 
-    /// The sink `name` without locks: what is tried has to go again at once.
-    async fn trial_sink(
-        &self,
-        name: &Name,
-        intent: Intent,
-        cx: &Context,
-    ) -> Result<Arc<dyn BackupSink>> {
-        match self.trial_options(name, intent, cx).await? {
-            Some(options) => Ok(Arc::new(ObjectStoreSink::s3(options)?)),
-            None => self.open_sink(name, intent, &LimitConfig::default(), cx).await,
-        }
-    }
-
-    /// The bucket behind the sink `name`, as it is tried; none where it is no bucket.
-    async fn trial_options(
-        &self,
-        name: &Name,
-        intent: Intent,
-        cx: &Context,
-    ) -> Result<Option<S3Options>> {
-        let limit = LimitConfig::default();
-        let mut options = match self.config.sink.get(name.as_str()) {
-            Some(SinkConfig::S3(s3)) => self.s3_options(name, s3, intent, &limit, cx).await?,
-            Some(SinkConfig::B2(b2)) => self.b2_options(name, b2, intent, &limit, cx).await?,
-            _ => return Ok(None),
-        };
-        options.object_lock = None;
-        options.part_size = Some(PART);
-        // A person waits for the answer.
-        options.retries = options.retries.min(2);
-        options.timeout = options.timeout.min(Duration::from_secs(30));
-        Ok(Some(options))
-    }
-
-    /// What the bucket does with objects by itself.
-    async fn look_at_lifecycle(&self, name: &Name, checks: &mut Findings, cx: &Context) {
-        let Some(config) = self.config.sink.get(name.as_str()) else { return };
-        let Ok(Some(options)) = self.trial_options(name, Intent::Use, cx).await else { return };
-        let rules = match ObjectStoreSink::s3(options.clone()) {
-            Ok(bucket) => bucket.lifecycle_rules().await,
-            Err(error) => Err(error),
-        };
-        lifecycle::judge(rules, config, &options, checks);
-    }
-
-    /// Whether snapshots are locked, where the file wants it: the newest one shows.
+    /// Whether snapshots are locked, as the file wants it: the newest one shows.
     async fn look_at_locks(
         &self,
         name: &Name,
@@ -114,14 +68,6 @@ impl Seaworthy {
         checks: &mut Findings,
         cx: &Context,
     ) {
-        let wanted = match self.config.sink.get(name.as_str()) {
-            Some(SinkConfig::S3(s3)) => s3.object_lock.is_some(),
-            Some(SinkConfig::B2(b2)) => b2.object_lock.is_some(),
-            _ => false,
-        };
-        if !wanted {
-            return;
-        }
         let stores_here = |job: &JobConfig| job.sinks.contains(name);
         let jobs = self.config.backup.iter().filter(|(_, job)| stores_here(job));
         for (job, _) in jobs {
@@ -158,7 +104,7 @@ struct Trial<'a> {
     /// Who may delete; nobody where an append-only sink has no keys for that here.
     remover: Option<&'a Arc<dyn BackupSink>>,
     folder: ObjectKey,
-    is_bucket: bool,
+    facts: SinkTrial,
 }
 
 impl Trial<'_> {
@@ -175,8 +121,8 @@ impl Trial<'_> {
             return;
         }
         let written = self.write_and_read(checks, cx).await;
-        if written && self.is_bucket && cx.check("doctor").is_ok() {
-            self.write_in_parts(checks).await;
+        if let Some(part) = self.facts.part.filter(|_| written && cx.check("doctor").is_ok()) {
+            self.write_in_parts(part, checks).await;
         }
         self.remove(checks, written, listed.is_some()).await;
     }
@@ -202,7 +148,7 @@ impl Trial<'_> {
             }
             Ok(_) => checks.ok("versions", "what is stored can be looked at, hidden or not"),
             Err(error)
-                if error.kind() == ErrorKind::PermissionDenied && !self.must_see_versions() =>
+                if error.kind() == ErrorKind::PermissionDenied && !self.facts.needs_versions =>
             {
                 let message = format!("{}; that does while the bucket keeps none", error.chain());
                 checks.warn("versions", message, error.remedy().unwrap_or_default());
@@ -212,17 +158,12 @@ impl Trial<'_> {
         true
     }
 
-    /// Backblaze keeps every version, so who cannot see them cannot delete.
-    fn must_see_versions(&self) -> bool {
-        self.sink.to_string().starts_with("b2://")
-    }
-
     /// An object that is larger than a part.
-    async fn write_in_parts(&self, checks: &mut Findings) {
+    async fn write_in_parts(&self, part: ByteSize, checks: &mut Findings) {
         let done = async {
             let mut upload =
                 self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
-            for bytes in [vec![0; PART.bytes() as usize], vec![1; 1]] {
+            for bytes in [vec![0; part.bytes() as usize], vec![1; 1]] {
                 if let Err(error) = upload.write(bytes.into()).await {
                     // The first error is the one that matters.
                     let _ = upload.abort().await;
@@ -240,7 +181,8 @@ impl Trial<'_> {
         let done = async {
             let mut upload =
                 self.sink.begin(&self.folder.join("parts")?, PutOptions::default()).await?;
-            let written = upload.write(vec![0; PART.bytes() as usize].into()).await;
+            let size = self.facts.part.unwrap_or(BEGUN).bytes() as usize;
+            let written = upload.write(vec![0; size].into()).await;
             let ended = upload.abort().await;
             written.and(ended)
         };

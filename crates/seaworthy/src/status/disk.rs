@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seaworthy_backup::config::SinkConfig;
 use seaworthy_core::{ByteSize, Name};
 
 use super::{
@@ -60,10 +59,8 @@ impl Seaworthy {
 
     /// The folders that we fill, with the sinks that they are.
     fn used_folders(&self) -> Vec<(Option<Name>, PathBuf)> {
-        let sinks = self.config.sink.iter().filter_map(|(name, sink)| match sink {
-            SinkConfig::Local(local) => Some((Some(name.clone()), local.path.clone())),
-            _ => None,
-        });
+        let sinks = self.config.sink_folders();
+        let sinks = sinks.map(|(name, folder)| (Some(name.clone()), folder.to_owned()));
         let mut all: Vec<_> = sinks.collect();
         all.push((None, self.state.path().to_owned()));
         if !self.config.certificate.is_empty() {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use seaworthy_backup::{Repository, config::LimitConfig, jobs_in};
+use seaworthy_backup::{Repository, jobs_in, sinks::SinkUse};
 use seaworthy_core::{Context, Name, Result};
 
 use super::{
     JobStatus,
     backups::{SINK_LIMIT, SinkLooked, other_hosts},
 };
-use crate::{Seaworthy, bucket::Intent};
+use crate::Seaworthy;
 
 impl Seaworthy {
     /// The jobs that other machines have in the sinks of the file, and that it does not have
@@ -29,7 +29,7 @@ impl Seaworthy {
     }
 
     async fn foreign_jobs(&self, name: &Name, cx: &Context) -> Result<Vec<(Name, SinkLooked)>> {
-        let sink = self.open_sink(name, Intent::Use, &LimitConfig::default(), cx).await?;
+        let sink = self.open_sink(name, SinkUse::run(), cx).await?;
         let mut found = Vec::new();
         for job in jobs_in(&*sink, cx).await? {
             if self.config.backup.get(job.as_str()).is_some() {

@@ -3,6 +3,7 @@
 
 mod config;
 mod custom_sink;
+mod custom_source;
 mod init;
 mod notify;
 mod overdue;

@@ -1,6 +1,7 @@
 //! A folder of this machine as a sink.
 
 mod config;
+mod kind;
 #[cfg(feature = "local")]
 mod open;
 #[cfg(feature = "local")]
@@ -11,5 +12,3 @@ mod store;
 mod walk;
 
 pub use config::LocalSinkConfig;
-#[cfg(feature = "local")]
-pub(super) use {open::discard_unfinished, store::LocalStore};

@@ -3,18 +3,24 @@
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use async_trait::async_trait;
+use object_store::{Error as StoreError, ObjectStore, path::Path as Location};
 use seaworthy_core::{Error, Result, Timestamp};
 
 use super::{
     staged,
-    store::{self, LocalStore},
+    store::{LocalStore, blocking},
     walk,
 };
 use crate::{
     format::ObjectKey,
-    sinks::{Capabilities, ObjectStoreSink, StorePreset, object_store::Behind},
+    sinks::{
+        Capabilities, ObjectStoreSink, StorePreset,
+        store::{self, Store},
+    },
 };
 
 impl ObjectStoreSink {
@@ -48,42 +54,46 @@ impl ObjectStoreSink {
         let label = root.display().to_string();
         // The upload of this store removes its file when it is dropped, there and then.
         let preset = StorePreset { drop_frees: true, ..StorePreset::new(Capabilities::all()) };
-        Ok(Self::of_folder(LocalStore::new(root), label, preset))
-    }
-
-    /// What is doubtful about this sink though it works, in sentences for people: that its folder,
-    /// or a job's folder in it, is open to other users. Folders that this sink made are not.
-    pub async fn warnings(&self) -> Vec<String> {
-        let Behind::Folder(local) = &self.0.behind else { return Vec::new() };
-        let root = local.root().to_owned();
-        store::blocking(move || Ok(warnings_of(&root))).await.unwrap_or_default()
+        let store = Arc::new(LocalStore::new(root));
+        Ok(Self::of_store(store, label, ObjectKey::root(), preset))
     }
 }
 
-/// Removes half-written files below `prefix`, all of them or those that were last written before
-/// `before`, and folders that this empties, and says how many
-/// files there were.
-pub(crate) async fn discard_unfinished(
-    local: &LocalStore,
-    prefix: &ObjectKey,
-    before: Option<Timestamp>,
-) -> Result<u64> {
-    let (root, prefix) = (local.root().to_owned(), prefix.as_str().to_owned());
-    let reaped = store::blocking(move || {
-        let mut count = 0;
-        for found in walk::files(&root, &prefix, staged::is_stage_name)? {
-            let modified = Timestamp::from(found.meta.modified()?);
-            if before.is_none_or(|before| modified < before) {
-                staged::remove(&root, &root.join(&found.name))?;
-                count += 1;
+#[async_trait]
+impl Store for LocalStore {
+    fn objects(&self) -> &dyn ObjectStore {
+        self
+    }
+
+    async fn ready_to_write(&self) -> Result<()> {
+        self.make_root().await
+    }
+
+    /// Removes half-written files, and folders that this empties.
+    async fn discard_unfinished(
+        &self,
+        prefix: &Location,
+        before: Option<Timestamp>,
+    ) -> store::Result<u64> {
+        let (root, prefix) = (self.root().to_owned(), prefix.to_string());
+        let reaped = blocking(move || {
+            let mut count = 0;
+            for found in walk::files(&root, &prefix, staged::is_stage_name)? {
+                let modified = Timestamp::from(found.meta.modified()?);
+                if before.is_none_or(|before| modified < before) {
+                    staged::remove(&root, &root.join(&found.name))?;
+                    count += 1;
+                }
             }
-        }
-        Ok(count)
-    });
-    reaped.await.map_err(|e| {
-        let message = format!("cannot remove half-written files in {local}");
-        Error::io("sink.discard", message, e)
-    })
+            Ok(count)
+        });
+        reaped.await.map_err(|e| StoreError::Generic { store: "local", source: Box::new(e) })
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        let root = self.root().to_owned();
+        blocking(move || Ok(warnings_of(&root))).await.unwrap_or_default()
+    }
 }
 
 fn warnings_of(root: &Path) -> Vec<String> {

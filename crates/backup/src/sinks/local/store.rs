@@ -35,7 +35,7 @@ use super::{
 const READ_STEP: u64 = (4 << 20) + (256 << 10);
 
 #[derive(Clone, Debug)]
-pub(in crate::sinks) struct LocalStore {
+pub(super) struct LocalStore {
     root: Arc<Path>,
     buffers: Buffers,
 }
@@ -54,7 +54,7 @@ impl LocalStore {
     }
 
     /// Creates the root where it is missing and checks that it can be written to.
-    pub(in crate::sinks) async fn ready_to_write(&self) -> seaworthy_core::Result<()> {
+    pub(super) async fn make_root(&self) -> seaworthy_core::Result<()> {
         let root = self.root.clone();
         blocking(move || staged::open_root(&root)).await.map_err(|e| {
             let root = self.root.display();

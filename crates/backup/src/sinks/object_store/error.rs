@@ -5,12 +5,8 @@ use std::{error::Error as StdError, io};
 use object_store::Error as StoreError;
 use seaworthy_core::{Error, ErrorKind};
 
-#[cfg(feature = "s3")]
-use super::Behind;
 use super::Inner;
 use crate::format::ObjectKey;
-#[cfg(feature = "s3")]
-use crate::sinks::s3::{Bucket, Failure};
 
 impl Inner {
     /// What `operation` met when it could not `verb` the object of `key`.
@@ -21,11 +17,10 @@ impl Inner {
         key: &ObjectKey,
         error: StoreError,
     ) -> Error {
-        #[cfg(feature = "s3")]
-        if let (Behind::Bucket(bucket), Some(failure)) = (&self.behind, Failure::of(&error)) {
-            return self.failed(bucket, operation, verb, key, failure);
-        }
         let (label, message) = (&self.label, self.cannot(verb, key));
+        if let Some(explained) = self.store.explain(operation, &message, &error) {
+            return explained.with("object", key).with("sink", label);
+        }
         let mapped = match (system_error(&error), kind(&error)) {
             // The store's own verdict is more exact than that of the system.
             (Some(system), Some(kind)) => Error::new(kind, operation, message).caused_by(system),
@@ -59,20 +54,6 @@ impl Inner {
         } else {
             format!("cannot {verb} {key} in {label}")
         }
-    }
-
-    /// The same, of a bucket that said why.
-    #[cfg(feature = "s3")]
-    pub(super) fn failed(
-        &self,
-        bucket: &Bucket,
-        operation: &'static str,
-        verb: &str,
-        key: &ObjectKey,
-        failure: &Failure,
-    ) -> Error {
-        let error = failure.explain(operation, self.cannot(verb, key), bucket.flavour());
-        error.with("object", key).with("sink", &self.label)
     }
 }
 

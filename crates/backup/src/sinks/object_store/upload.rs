@@ -106,7 +106,7 @@ impl ObjectUpload {
     }
 
     async fn store(&mut self) -> object_store::Result<()> {
-        let store = &self.inner.store;
+        let store = self.inner.store.objects();
         if self.multipart.is_none() {
             let mode = if self.if_absent { PutMode::Create } else { PutMode::Overwrite };
             let mut options = object_store::PutOptions::from(mode);
@@ -124,7 +124,7 @@ impl ObjectUpload {
             return self.proof().settle(completed).await;
         }
         completed?;
-        let store = &self.inner.store;
+        let store = self.inner.store.objects();
         let options = RenameOptions::new().with_target_mode(RenameTargetMode::Create);
         let moved = store.rename_opts(&multipart.at, &self.path, options).await;
         if moved.is_err() {
@@ -147,7 +147,7 @@ impl Proof {
     /// the object itself says.
     async fn settle(self, done: object_store::Result<()>) -> object_store::Result<()> {
         match done {
-            Err(error) if is_ambiguous(&error) && self.is_there().await => Ok(()),
+            Err(error) if self.inner.store.is_ambiguous(&error) && self.is_there().await => Ok(()),
             done => done,
         }
     }
@@ -159,7 +159,7 @@ impl Proof {
         }
         let options = GetOptions { head: true, ..GetOptions::default() };
         let mark = Attribute::Metadata(MARK.into());
-        match self.inner.store.get_opts(&self.path, options).await {
+        match self.inner.store.objects().get_opts(&self.path, options).await {
             Ok(found) => {
                 found.meta.size == self.size
                     && found.attributes.get(&mark) == self.attributes.get(&mark)
@@ -167,15 +167,6 @@ impl Proof {
             Err(_) => false,
         }
     }
-}
-
-/// Whether it may have been done all the same.
-fn is_ambiguous(error: &object_store::Error) -> bool {
-    #[cfg(feature = "s3")]
-    if let Some(failure) = crate::sinks::s3::Failure::of(error) {
-        return failure.is_ambiguous();
-    }
-    matches!(error, object_store::Error::Generic { .. })
 }
 
 #[async_trait]
@@ -217,7 +208,7 @@ impl Upload for ObjectUpload {
             return Err(error);
         }
         // Who may only write may not look: our own clock is close enough then.
-        let modified = match self.inner.store.head(&self.path).await {
+        let modified = match self.inner.store.objects().head(&self.path).await {
             Ok(meta) => std::time::SystemTime::from(meta.last_modified).into(),
             Err(_) => SystemClock.now(),
         };
@@ -260,7 +251,7 @@ struct Multipart {
 impl Multipart {
     async fn begin(inner: &Inner, at: Path, attributes: Attributes) -> object_store::Result<Self> {
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let upload = inner.store.put_multipart_opts(&at, options).await?;
+        let upload = inner.store.objects().put_multipart_opts(&at, options).await?;
         let drop_frees = inner.preset.drop_frees;
         Ok(Self { upload: Some(upload), at, sent: 0, parts: JoinSet::new(), drop_frees })
     }

@@ -293,7 +293,7 @@ impl S3SinkConfig {
         }
     }
 
-    pub(crate) fn resolve(&mut self, base: &Path) {
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
         let secrets =
             [&mut self.access_key_id, &mut self.secret_access_key, &mut self.session_token];
         secrets.into_iter().flatten().for_each(|secret| resolve_secret(secret, base));
@@ -316,7 +316,7 @@ impl B2SinkConfig {
         B2Key { key_id, application_key }
     }
 
-    pub(crate) fn resolve(&mut self, base: &Path) {
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
         resolve_secret(&mut self.key_id, base);
         resolve_secret(&mut self.application_key, base);
         self.server_side_encryption.iter_mut().for_each(|sse| resolve_encryption(sse, base));

@@ -9,6 +9,8 @@ mod action;
 mod body;
 #[cfg(feature = "s3")]
 mod bucket;
+#[cfg(feature = "s3")]
+mod check;
 mod config;
 #[cfg(feature = "s3")]
 mod credentials;
@@ -16,12 +18,19 @@ mod credentials;
 mod failure;
 #[cfg(feature = "s3")]
 mod headers;
+mod kind;
 #[cfg(feature = "s3")]
 mod lifecycle;
 #[cfg(feature = "s3")]
 mod open;
 #[cfg(feature = "s3")]
+mod options;
+#[cfg(feature = "s3")]
 mod pace;
+#[cfg(feature = "s3")]
+mod probe;
+#[cfg(feature = "s3")]
+mod profile;
 #[cfg(feature = "s3")]
 mod proxy;
 #[cfg(feature = "s3")]
@@ -31,8 +40,6 @@ pub use config::{
     AddressStyle, B2Key, B2SinkConfig, CustomerKey, KmsKey, LockMode, ObjectLockConfig, RateConfig,
     S3Keys, S3SinkConfig, ServerEncryptionConfig, StoreKey,
 };
-#[cfg(feature = "s3")]
-pub(super) use {bucket::Bucket, failure::Failure};
 #[cfg(feature = "s3")]
 pub use {
     credentials::{MachineRole, S3Credentials},

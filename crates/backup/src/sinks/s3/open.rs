@@ -2,19 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use seaworthy_core::{ByteRate, ByteSize, Error, ErrorKind, Result};
+use async_trait::async_trait;
+use object_store::{
+    ObjectStore,
+    aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut},
+    path::Path,
+};
+use seaworthy_core::{ByteRate, ByteSize, Error, ErrorKind, Result, Timestamp};
 
 use super::{
     ObjectLock, S3Credentials, S3Proxy, ServerEncryption,
     bucket::Bucket,
+    failure::Failure,
     headers::NewObjects,
     pace::Pace,
     service::{Service, Wire},
 };
 use crate::{
     format::ObjectKey,
-    sinks::{Capabilities, ObjectStoreSink, StorePreset},
+    sinks::{
+        Capabilities, ObjectHistory, ObjectStoreSink, StorePreset,
+        store::{self, Store},
+    },
 };
 
 /// The smallest part that stores take, and the largest.
@@ -225,7 +234,7 @@ impl S3Options {
     }
 
     /// The place's name for people.
-    fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         let scheme = match self.flavour {
             Flavour::S3 => "s3",
             Flavour::B2 => "b2",
@@ -307,6 +316,19 @@ impl ObjectStoreSink {
     /// # Ok::<(), seaworthy_core::Error>(())
     /// ```
     pub fn s3(options: S3Options) -> Result<Self> {
+        let store = Arc::new(BucketStore::new(&options)?);
+        Ok(Self::of_store(store, options.label(), options.prefix.clone(), options.preset()))
+    }
+}
+
+/// A bucket, with all that its store can do.
+pub(super) struct BucketStore {
+    objects: AmazonS3,
+    pub(super) bucket: Bucket,
+}
+
+impl BucketStore {
+    pub(super) fn new(options: &S3Options) -> Result<Self> {
         options.check()?;
         let (_, url) = options.urls()?;
         let client = options.http_client()?;
@@ -334,7 +356,7 @@ impl ObjectStoreSink {
             retry_timeout: Duration::from_secs(24 * 3600),
             ..Default::default()
         };
-        let store = AmazonS3Builder::new()
+        let objects = AmazonS3Builder::new()
             .with_bucket_name(&options.bucket)
             .with_region(&options.region)
             .with_endpoint(url)
@@ -348,14 +370,53 @@ impl ObjectStoreSink {
                 let message = format!("cannot use {}", options.label());
                 Error::new(ErrorKind::InvalidInput, "sink.open", message).caused_by(source)
             })?;
-        Ok(Self::of_bucket(
-            Arc::new(store),
-            options.label(),
-            options.prefix.clone(),
-            options.preset(),
-            bucket,
-        ))
+        Ok(Self { objects, bucket })
     }
+}
+
+#[async_trait]
+impl Store for BucketStore {
+    fn objects(&self) -> &dyn ObjectStore {
+        &self.objects
+    }
+
+    async fn delete(&self, path: &Path) -> store::Result<()> {
+        self.bucket.delete(path.as_ref()).await.map_err(wrapped)
+    }
+
+    async fn history(&self, path: &Path) -> store::Result<ObjectHistory> {
+        self.bucket.history(path.as_ref()).await.map_err(wrapped)
+    }
+
+    async fn discard_unfinished(
+        &self,
+        prefix: &Path,
+        before: Option<Timestamp>,
+    ) -> store::Result<u64> {
+        self.bucket.discard_uploads(prefix.as_ref(), before).await.map_err(wrapped)
+    }
+
+    fn explain(
+        &self,
+        operation: &'static str,
+        message: &str,
+        error: &object_store::Error,
+    ) -> Option<Error> {
+        let failure = Failure::of(error)?;
+        Some(failure.explain(operation, message.to_owned(), self.bucket.flavour()))
+    }
+
+    fn is_ambiguous(&self, error: &object_store::Error) -> bool {
+        match Failure::of(error) {
+            Some(failure) => failure.is_ambiguous(),
+            None => matches!(error, object_store::Error::Generic { .. }),
+        }
+    }
+}
+
+/// As an error of a store. It is unwrapped again where it is explained.
+fn wrapped(failure: Failure) -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source: Box::new(failure) }
 }
 
 #[cfg(test)]

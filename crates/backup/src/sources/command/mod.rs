@@ -1,6 +1,7 @@
 //! A command's standard output.
 
 mod config;
+mod kind;
 mod source;
 
 pub use config::{CommandConfig, EnvironmentValue};

@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     format::{PayloadKind, SourceSummary},
     payload::{SEGMENT_SIZE, Segment, SegmentSender},
-    sources::BackupSource,
+    sources::{BackupSource, is_known},
 };
 
 /// A command whose standard output is stored as it comes.
@@ -38,7 +38,7 @@ impl CommandSource {
     /// Seaworthy's own kinds of payload.
     pub fn new(command: CommandLine, name: &str) -> Result<Self> {
         let kind = PayloadKind::new(name)?;
-        if [PayloadKind::TAR, PayloadKind::SQL, PayloadKind::SQLITE].contains(&kind) {
+        if is_known(&kind) {
             let message = format!("a command's output cannot be called {name:?}");
             return Err(Error::new(ErrorKind::InvalidInput, "command.dump", message)
                 .remedy_is(format!("call it after what it is, such as \"dump.{name}\"")));

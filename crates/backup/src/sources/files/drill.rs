@@ -7,44 +7,40 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use rustix::fs::{AtFlags, CWD, FileType as Kind, Mode, OFlags, Stat, openat, readlinkat, statat};
-use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 
 use super::{
     archive::{EntryMeta, Parsed, Stored, parse_entry, parse_map},
     target::{FilesTarget, Folders},
 };
 use crate::{
-    drill::{DrillOptions, Found, read_back::panicked, scratch::Scratch},
+    drill::{Drill, DrillPayload, Found, Scratch, panicked},
     format::index::{FileRecord, FileType, FrameRecord, Record},
-    restore::{Restoration, Selection, restore},
-    snapshot::{PayloadReader, Snapshot},
+    snapshot::PayloadReader,
 };
 
-pub(crate) async fn drill(
-    snapshot: &Snapshot,
-    source: &Name,
-    options: &DrillOptions,
-    cx: &Context,
-) -> Result<Found> {
-    let scratch = Scratch::new(&options.temp)?;
-    let folder = scratch.path().join("files");
-    let target = Box::new(FilesTarget::to_folder(&folder));
-    let restoration = Restoration::new(source.clone(), target, Selection::all());
-    let reports = restore(snapshot, vec![restoration], &options.restore_options(), cx).await?;
-    let report = reports.into_iter().next().unwrap_or_default();
+/// The drill of files: the restored tree is read again and compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FilesDrill;
 
-    let index = snapshot.index(&options.temp, cx).await?;
-    let payload = snapshot.payload(&index, source, options.workers)?;
-    let cx = cx.clone();
-    let comparing = tokio::task::spawn_blocking(move || {
-        let mut found = Comparison::new(&folder)?.run(&payload, &cx)?;
-        (found.bytes, found.notes) = (report.bytes, report.warnings);
-        // Removing a large tree takes its time as well.
-        drop(scratch);
-        Ok(found)
-    });
-    comparing.await.map_err(panicked)?
+#[async_trait]
+impl Drill for FilesDrill {
+    async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found> {
+        let scratch = Scratch::new(&payload.options.temp)?;
+        let folder = scratch.path().join("files");
+        let report = payload.restore(FilesTarget::to_folder(&folder), cx).await?;
+        let (reader, cx) = (payload.reader(cx).await?, cx.clone());
+        let comparing = tokio::task::spawn_blocking(move || {
+            let mut found = Comparison::new(&folder)?.run(&reader, &cx)?;
+            (found.bytes, found.notes) = (report.bytes, report.warnings);
+            // Removing a large tree takes its time as well.
+            drop(scratch);
+            Ok(found)
+        });
+        comparing.await.map_err(panicked)?
+    }
 }
 
 /// The restored tree, compared entry by entry with the payload that it came from.
@@ -109,7 +105,7 @@ impl Comparison {
         let entry = at.and_then(|at| plain.get(at..)).ok_or_else(|| damaged(&record))?;
         let parsed = parse_entry(entry)?.ok_or_else(|| damaged(&record))?;
         self.found.compared += u64::from(record.file_type != FileType::Directory);
-        let (is_root, findings) = (self.is_root, &mut self.found.findings);
+        let (is_root, findings) = (self.is_root, &mut self.found.faults);
         let mut wrong = |what: String| findings.push(format!("/{}: {what}", record.path));
         let (folder, name) = self.folders.parent(&record.path.0)?;
         let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -151,7 +147,7 @@ impl Comparison {
     /// Compares what of a file lies in `plain`, and keeps it open where it goes on.
     fn contents(&mut self, contents: Contents, plain: &[u8], start: u64) {
         if !contents.is_same(plain, start) {
-            self.found.findings.push(format!("/{}: its contents differ", contents.record.path));
+            self.found.faults.push(format!("/{}: its contents differ", contents.record.path));
         } else if contents.end() > start + plain.len() as u64 {
             self.open = Some(contents);
         }
@@ -240,8 +236,13 @@ fn damaged(record: &FileRecord) -> Error {
 mod tests {
     use std::fs;
 
+    use seaworthy_core::Name;
+
     use super::*;
-    use crate::{format::HostId, run::BackupJob, sinks::MemorySink, sources::FilesSource};
+    use crate::{
+        drill::DrillOptions, format::HostId, run::BackupJob, sinks::MemorySink,
+        sources::FilesSource,
+    };
 
     /// Every difference that a wrong restore could make is found.
     #[tokio::test(flavor = "multi_thread")]
@@ -263,13 +264,13 @@ mod tests {
         let report = job.run(&cx).await.unwrap();
         let snapshot = job.repository().open(&report.id).await.unwrap();
         let options = DrillOptions { workers: 2, temp: folder.path().to_owned() };
-        let whole = drill(&snapshot, &name, &options, &cx).await.unwrap();
-        assert_eq!(whole.findings.into_vec(), [""; 0]);
+        let payload =
+            DrillPayload { snapshot: &snapshot, source: &name, checks: &[], options: &options };
+        let whole = FilesDrill.run(payload, &cx).await.unwrap();
+        assert_eq!(whole.faults.into_vec(), [""; 0]);
 
         let out = folder.path().join("out");
-        let target = Box::new(FilesTarget::to_folder(&out));
-        let restoration = Restoration::new(name.clone(), target, Selection::all());
-        restore(&snapshot, vec![restoration], &options.restore_options(), &cx).await.unwrap();
+        payload.restore(FilesTarget::to_folder(&out), &cx).await.unwrap();
         let at = |name: &str| out.join(data.strip_prefix("/").unwrap()).join(name);
         let time = fs::metadata(at("other")).unwrap().modified().unwrap();
         let rewrite = |name: &str, bytes: &[u8]| {
@@ -293,7 +294,7 @@ mod tests {
         let found = tokio::task::spawn_blocking(move || {
             Comparison::new(&out).unwrap().run(&payload, &Context::new()).unwrap()
         });
-        let findings = found.await.unwrap().findings.into_vec().join("\n");
+        let findings = found.await.unwrap().faults.into_vec().join("\n");
         for words in [
             "/longer: it has 7 bytes instead of 6",
             "/other: its contents differ",

@@ -4,7 +4,9 @@
 pub(crate) mod archive;
 mod config;
 #[cfg(feature = "files")]
-pub(crate) mod drill;
+mod drill;
+mod kind;
+mod payload;
 #[cfg(feature = "files")]
 mod source;
 #[cfg(feature = "files")]
@@ -16,6 +18,9 @@ mod tests;
 #[cfg(feature = "files")]
 pub(crate) use archive::TarScanner;
 pub use config::FilesConfig;
+#[cfg(feature = "files")]
+pub use drill::FilesDrill;
+pub(super) use payload::TarPayload;
 #[cfg(feature = "files")]
 pub use source::FilesSource;
 #[cfg(feature = "files")]

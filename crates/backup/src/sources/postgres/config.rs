@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use seaworthy_core::{SecretRef, Span};
 use serde::{Deserialize, Serialize};
 
+/// The part of a source that holds what belongs to the whole server.
+pub(super) const GLOBALS: &str = "globals";
+
 /// A PostgreSQL database as a source. What `url` leaves open comes from the environment, the
 /// service file and the password file, as with libpq.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,7 +56,7 @@ pub struct PostgresConfig {
 
 impl PostgresConfig {
     /// Makes relative paths relative to `base`.
-    pub(crate) fn resolve(&mut self, base: &Path) {
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
         if let Some(SecretRef::File(path)) = &mut self.url {
             crate::paths::resolve(path, base);
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use seaworthy_core::{Context, Error, Name, Result};
 
 use super::{
+    config::GLOBALS,
     connect::{options::ConnectOptions, session::Session},
     dump::{
         out::Out,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     format::{PayloadKind, SourceSummary, index::SqlSection},
     payload::SegmentSender,
-    sources::BackupSource,
+    sources::{BackupSource, part_name},
 };
 
 /// What belongs to no database: roles, their memberships and settings, tablespaces. A small
@@ -51,7 +52,7 @@ impl PostgresGlobals {
     /// What the payload of the globals is called beside that of the database `source`:
     /// `<source>-globals`. Fails where that is too long for a name.
     pub fn name_beside(source: &Name) -> Result<Name> {
-        Name::new(format!("{source}-globals"))
+        part_name(source, GLOBALS)
     }
 
     /// Runs this `pg_dumpall` in place of the one that is found.

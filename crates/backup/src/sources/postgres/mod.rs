@@ -10,13 +10,19 @@ mod config;
 #[cfg(feature = "postgres")]
 mod connect;
 #[cfg(feature = "postgres")]
-pub(crate) mod drill;
+mod drill;
 #[cfg(feature = "postgres")]
 mod dump;
 #[cfg(feature = "postgres")]
 mod examine;
 #[cfg(feature = "postgres")]
 mod globals;
+mod kind;
+#[cfg(feature = "postgres")]
+mod open;
+mod payload;
+#[cfg(feature = "postgres")]
+mod probe;
 #[cfg(feature = "postgres")]
 mod restore;
 #[cfg(feature = "postgres")]
@@ -27,10 +33,11 @@ mod source;
 mod target;
 
 pub use config::PostgresConfig;
+pub(super) use payload::SqlPayload;
 #[cfg(feature = "postgres")]
 pub use {
     connect::{ConnectOptions, Environment},
-    drill::{TableDifference, ThrowAwayServer, compare_tables},
+    drill::{PostgresDrill, TableDifference, ThrowAwayServer, compare_tables},
     examine::{Examination, Pooling, ServerSeen},
     globals::PostgresGlobals,
     source::PostgresSource,

@@ -2,57 +2,56 @@
 
 use std::path::Path;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use seaworthy_core::{Context, Error, ErrorKind, Result};
 
 use super::SqliteTarget;
 use crate::{
-    drill::{DrillOptions, Found, Rehearsal, read_back::panicked, scratch::Scratch},
+    drill::{Drill, DrillPayload, Found, Scratch, is_true, panicked},
     format::index::{DatabaseRecord, Record},
-    restore::{Restoration, Selection, restore},
-    snapshot::Snapshot,
 };
 
-pub(crate) async fn drill(
-    snapshot: &Snapshot,
-    rehearsal: &Rehearsal,
-    options: &DrillOptions,
-    cx: &Context,
-) -> Result<Found> {
-    let scratch = Scratch::new(&options.temp)?;
-    let target = Box::new(SqliteTarget::to_folder(scratch.path().join("database")));
-    let restoration = Restoration::new(rehearsal.source.clone(), target, Selection::all());
-    let reports = restore(snapshot, vec![restoration], &options.restore_options(), cx).await?;
-    let report = reports.into_iter().next().unwrap_or_default();
-    let index = snapshot.index(&options.temp, cx).await?;
-    let records = snapshot.payload(&index, &rehearsal.source, options.workers)?.records()?;
-    let checks = rehearsal.checks.clone();
-    let (interrupt, handles) = std::sync::mpsc::channel();
-    let mut looking = tokio::task::spawn_blocking(move || {
-        let mut found = Found { bytes: report.bytes, notes: report.warnings, ..Found::default() };
-        let databases = records.filter_map(|record| match record {
-            Ok(Record::Database(database)) => Some(Ok(database)),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
+/// The drill of an SQLite database: SQLite checks it, and it is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqliteDrill;
+
+#[async_trait]
+impl Drill for SqliteDrill {
+    async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found> {
+        let scratch = Scratch::new(&payload.options.temp)?;
+        let target = SqliteTarget::to_folder(scratch.path().join("database"));
+        let report = payload.restore(target, cx).await?;
+        let records = payload.reader(cx).await?.records()?;
+        let checks = payload.checks.to_vec();
+        let (interrupt, handles) = std::sync::mpsc::channel();
+        let mut looking = tokio::task::spawn_blocking(move || {
+            let mut found =
+                Found { bytes: report.bytes, notes: report.warnings, ..Found::default() };
+            let databases = records.filter_map(|record| match record {
+                Ok(Record::Database(database)) => Some(Ok(database)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            });
+            for (path, record) in report.placed.iter().zip(databases) {
+                let looked = look(path, &record?, &checks, &interrupt, &mut found);
+                looked.map_err(|e| {
+                    Error::new(ErrorKind::Source, "drill", format!("SQLite refuses it: {e}"))
+                })?;
+                found.compared += 1;
+            }
+            drop(scratch);
+            Ok(found)
         });
-        for (path, record) in report.placed.iter().zip(databases) {
-            let looked = look(path, &record?, &checks, &interrupt, &mut found);
-            looked.map_err(|e| {
-                Error::new(ErrorKind::Source, "drill", format!("SQLite refuses it: {e}"))
-            })?;
-            found.compared += 1;
+        tokio::select! {
+            looked = &mut looking => return looked.map_err(panicked)?,
+            () = cx.cancel().triggered() => {}
         }
-        drop(scratch);
-        Ok(found)
-    });
-    tokio::select! {
-        looked = &mut looking => return looked.map_err(panicked)?,
-        () = cx.cancel().triggered() => {}
+        // A check of a large database takes minutes: SQLite ends it at once.
+        handles.try_iter().for_each(|handle: rusqlite::InterruptHandle| handle.interrupt());
+        let _ = looking.await;
+        Err(Error::cancelled("drill"))
     }
-    // A check of a large database takes minutes: SQLite ends it at once.
-    handles.try_iter().for_each(|handle: rusqlite::InterruptHandle| handle.interrupt());
-    let _ = looking.await;
-    Err(Error::cancelled("drill"))
 }
 
 fn look(
@@ -68,7 +67,7 @@ fn look(
     database.pragma_query(None, "integrity_check", |row| {
         let problem: String = row.get(0)?;
         if problem != "ok" {
-            found.findings.push(format!("its integrity check says: {problem}"));
+            found.faults.push(format!("its integrity check says: {problem}"));
         }
         Ok(())
     })?;
@@ -79,15 +78,15 @@ fn look(
     })?;
     if violations != record.foreign_key_violations {
         let before = record.foreign_key_violations;
-        found.findings.push(format!(
+        found.faults.push(format!(
             "{violations} rows point to rows that do not exist, in place of {before}"
         ));
     }
     for sql in checks {
         match ask(&database, sql) {
             Ok(true) => found.checks += 1,
-            Ok(false) => found.findings.push(format!("`{sql}` does not answer with true")),
-            Err(error) => found.findings.push(format!("`{sql}` fails: {error}")),
+            Ok(false) => found.faults.push(format!("`{sql}` does not answer with true")),
+            Err(error) => found.faults.push(format!("`{sql}` fails: {error}")),
         }
     }
     Ok(())
@@ -101,7 +100,7 @@ fn ask(database: &Connection, sql: &str) -> rusqlite::Result<bool> {
     Ok(match row.get_ref(0)? {
         ValueRef::Integer(number) => number != 0,
         ValueRef::Real(number) => number != 0.0,
-        ValueRef::Text(text) => crate::drill::is_true(&String::from_utf8_lossy(text)),
+        ValueRef::Text(text) => is_true(&String::from_utf8_lossy(text)),
         ValueRef::Null | ValueRef::Blob(_) => false,
     })
 }

@@ -2,13 +2,18 @@
 
 mod config;
 #[cfg(feature = "sqlite")]
-pub(crate) mod drill;
+mod drill;
+mod kind;
+mod payload;
 #[cfg(feature = "sqlite")]
 mod source;
 #[cfg(feature = "sqlite")]
 mod target;
 
 pub use config::{ForeignKeys, SqliteConfig};
+#[cfg(feature = "sqlite")]
+pub use drill::SqliteDrill;
+pub(super) use payload::SqlitePayload;
 #[cfg(feature = "sqlite")]
 pub use source::SqliteSource;
 #[cfg(feature = "sqlite")]

@@ -5,9 +5,9 @@ use seaworthy_backup::{
     config::JobConfig,
     format::{
         ManifestSource,
-        index::{PathBytes, Record, SqlSection},
+        index::{PathBytes, Record},
     },
-    snapshot::Records,
+    sources::payload_handler,
 };
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 
@@ -49,23 +49,18 @@ impl Seaworthy {
         }
         let index = snapshot.index(&self.temp_of(config), cx).await?;
         if !matches!(place, Some(Destination::Folder(_))) {
-            // Roles are made by hand, from a look at them; no database is theirs.
-            let mut globals = Vec::new();
-            for source in &sources {
-                if source.kind == "sql" && is_globals(index.records_of(&source.name)?)? {
-                    globals.push(source.name.clone());
+            let (mut kept, mut refused) = (Vec::new(), None);
+            for source in sources {
+                let records = index.records_of(&source.name)?;
+                match payload_handler(&source.kind).folder_only(&source.name, records)? {
+                    Some(error) => refused = refused.or(Some(error)),
+                    None => kept.push(source),
                 }
             }
-            sources.retain(|source| !globals.contains(&source.name));
-            if let (Some(name), true) = (globals.first(), sources.is_empty()) {
-                let message = format!("{name} holds the roles of a server, and no database");
-                let remedy = format!(
-                    "write it to a folder with --to FOLDER, look at it, then \
-                     `psql -f FOLDER/{name}.sql postgres`"
-                );
-                return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-                    .remedy_is(remedy));
+            if let (Some(error), true) = (refused, kept.is_empty()) {
+                return Err(error);
             }
+            sources = kept;
         }
         if matches!(place, Some(Destination::Database(_))) {
             if sources.len() > 1 {
@@ -73,7 +68,7 @@ impl Seaworthy {
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
                     .remedy_is(format!("name one with --source: {}", names(&sources))));
             }
-            if let Some(other) = sources.iter().find(|source| source.kind != "sql") {
+            if let Some(other) = sources.iter().find(|of| !payload_handler(&of.kind).takes_url()) {
                 let message = format!("{} is no PostgreSQL database", other.name);
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
                     .remedy_is("restore it to a folder with --to FOLDER"));
@@ -114,8 +109,7 @@ impl Seaworthy {
             missing.retain(|wanted| !found.contains(wanted));
             if !found.is_empty() {
                 let mut one = Chosen::whole(source);
-                // An SQLite database is restored whole.
-                if one.kind != "sqlite" {
+                if payload_handler(&one.kind).has_parts() {
                     one.selection = Selection::only(found);
                 }
                 chosen.push(one);
@@ -129,18 +123,6 @@ impl Seaworthy {
         }
         Ok(chosen)
     }
-}
-
-/// Whether `records` are of a payload that holds the roles of a server.
-fn is_globals(records: Records) -> Result<bool> {
-    for record in records {
-        match record? {
-            Record::Sql(sql) => return Ok(sql.section == SqlSection::Globals),
-            Record::Server(_) | Record::Rows(_) => return Ok(false),
-            _ => {}
-        }
-    }
-    Ok(false)
 }
 
 fn fail<T>(message: String, remedy: String) -> Result<T> {

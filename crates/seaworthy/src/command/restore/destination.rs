@@ -113,18 +113,18 @@ impl Destination {
 }
 
 impl Seaworthy {
-    /// How the database of `url` is reached.
-    pub(super) fn target_options(&self, url: &DatabaseUrl) -> Result<ConnectOptions> {
+    /// The URL that was named.
+    pub(super) fn target_url(&self, url: &DatabaseUrl) -> Result<String> {
         match url {
-            DatabaseUrl::Given(url) => ConnectOptions::parse(url, &self.postgres_environment()),
+            DatabaseUrl::Given(url) => Ok(url.clone()),
             DatabaseUrl::Environment(name) => {
-                let value = self.environment.variables().get(name).and_then(|value| value.to_str());
-                let value = value.ok_or_else(|| {
+                let variables = self.environment.variables();
+                let value = variables.get(name).and_then(|value| value.to_str());
+                value.map(str::to_owned).ok_or_else(|| {
                     let message = format!("the environment variable {name} is not set");
                     Error::new(ErrorKind::InvalidInput, "restore.choose", message)
                         .remedy_is(format!("set {name} to the database's URL"))
-                })?;
-                ConnectOptions::parse(value, &self.postgres_environment())
+                })
             }
         }
     }

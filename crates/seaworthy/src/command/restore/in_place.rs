@@ -4,15 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use seaworthy_backup::{
-    RestoreTarget, Snapshot, SnapshotId,
-    config::{JobConfig, SourceConfig},
+    Snapshot, SnapshotId,
+    config::JobConfig,
     format::{SnapshotKind, index::PathBytes},
-    sources::postgres::PostgresTarget,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
 
 use super::{Chosen, RestoreIntent, RestoreResult};
-use crate::{Seaworthy, open};
+use crate::Seaworthy;
 
 impl Seaworthy {
     pub(super) async fn restore_in_place(
@@ -28,27 +27,23 @@ impl Seaworthy {
         let stamp = SnapshotId::new(cx.now())?.to_string();
         let (mut targets, mut places, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         for one in &chosen {
-            let source = config.sources.get(one.source.as_str()).ok_or_else(|| {
+            let origin = self.origin(&result.job, &one.source).ok_or_else(|| {
                 let message = format!("the file does not say where {} belongs", one.source);
                 Error::new(ErrorKind::NotFound, "restore.choose", message)
                     .blame_request()
                     .remedy_is("restore it to a folder with --to")
             })?;
-            if let SourceConfig::Postgres(postgres) = source {
-                let options = self.connect_options(postgres, cx).await?;
-                shown.push(format!("the database {options}"));
-                let target = PostgresTarget::in_place(options, &stamp);
-                let connections = crate::database::connections(postgres);
-                targets.push(Box::new(target.connections(connections)) as Box<dyn RestoreTarget>);
-                continue;
+            let environment = self.source_environment(origin.name, config);
+            let placed = origin.kind.in_place(origin.part, &stamp, &environment, cx).await?;
+            match placed.place.named {
+                Some(name) => shown.push(name),
+                None if one.selection.is_all() => places.extend(placed.place.paths),
+                None => {
+                    let below_root = |path: &PathBytes| Path::new("/").join(path.as_path());
+                    places.extend(one.selection.paths().iter().map(below_root));
+                }
             }
-            if one.selection.is_all() {
-                places.extend(open::places_of(source));
-            } else {
-                let below_root = |path: &PathBytes| Path::new("/").join(path.as_path());
-                places.extend(one.selection.paths().iter().map(below_root));
-            }
-            targets.push(open::target_in_place(source, &stamp)?);
+            targets.push(placed.target);
         }
         self.refuse_own_folders(&places)?;
         shown.extend(places.iter().map(|place| place.display().to_string()));
@@ -60,7 +55,7 @@ impl Seaworthy {
         })?;
         // Held until the end: no prune can take the snapshot away, and no backup reads half of it.
         let lock = self
-            .engine_job(&result.job, &result.sink, &|_| false, |_| {}, cx)
+            .engine_job(&result.job, &result.sink, Some(&[]), |_| {}, cx)
             .await?
             .lock(&format!("restore {}", result.job))?;
         let done = async {
@@ -83,7 +78,7 @@ impl Seaworthy {
     /// Fails where one of our own folders would be moved aside, with every snapshot in it.
     fn refuse_own_folders(&self, places: &[PathBuf]) -> Result<()> {
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        for own in self.own_folders().iter().map(real) {
+        for own in self.environment.own_folders().iter().map(real) {
             if let Some(place) = places.iter().map(real).find(|place| own.starts_with(place)) {
                 let message = format!(
                     "{} cannot be replaced: {} lies in it and would be moved aside",
@@ -113,7 +108,7 @@ impl Seaworthy {
                 .engine_job(
                     &result.job,
                     &result.sink,
-                    &|source| names.contains(source),
+                    Some(&names),
                     |options| options.kind = SnapshotKind::Safety,
                     cx,
                 )

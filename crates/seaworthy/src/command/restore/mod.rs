@@ -12,9 +12,9 @@ use std::{
 
 use seaworthy_backup::{
     RestoreReport, RestoreTarget, Snapshot, SnapshotId,
-    config::{JobConfig, SourceConfig},
+    config::JobConfig,
     restore::{Restoration, RestoreOptions, restore},
-    sources::postgres::PostgresTarget,
+    sources::payload_handler,
 };
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Event, Name, Result};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::{IdentityFiles, OfHost, Request, SnapshotName};
-use crate::{Outcome, Reply, Seaworthy, keys::Purpose, open};
+use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 
 use choose::Chosen;
 pub use destination::{DatabaseUrl, Destination};
@@ -279,10 +279,10 @@ impl Seaworthy {
                 self.restore_to(folder, &snapshot, chosen, config, &mut done, cx).await
             }
             Some(Destination::Database(url)) => {
-                let options = self.target_options(url)?;
-                let connections = self.connections_of(config, &chosen);
-                let target = PostgresTarget::to_database(options).connections(connections);
-                self.load(&snapshot, chosen, vec![Box::new(target)], config, &mut done, cx).await
+                let url = self.target_url(url)?;
+                let one = chosen.first().map(|one| self.database_target(job, one, &url, config));
+                let targets = one.into_iter().collect::<Result<_>>()?;
+                self.load(&snapshot, chosen, targets, config, &mut done, cx).await
             }
             None => self.restore_in_place(&snapshot, chosen, config, &confirm, &mut done, cx).await,
         };
@@ -294,13 +294,28 @@ impl Seaworthy {
         restored
     }
 
-    /// Over how many connections the first of `chosen` is loaded: as many as copied it.
-    fn connections_of(&self, config: &JobConfig, chosen: &[Chosen]) -> usize {
-        let source = chosen.first().and_then(|one| config.sources.get(one.source.as_str()));
-        match source {
-            Some(SourceConfig::Postgres(postgres)) => crate::database::connections(postgres),
-            _ => crate::database::CONNECTIONS,
-        }
+    /// The database that `url` names, for what was chosen: with the settings of the source that made
+    /// it, where the file still has one.
+    fn database_target(
+        &self,
+        job: &Name,
+        chosen: &Chosen,
+        url: &str,
+        config: &JobConfig,
+    ) -> Result<Box<dyn RestoreTarget>> {
+        let environment = self.source_environment(&chosen.source, config);
+        let origin = self.origin(job, &chosen.source);
+        let of_source =
+            origin.map(|origin| origin.kind.target_at(url, &environment)).transpose()?;
+        let target = match of_source.flatten() {
+            Some(target) => Some(target),
+            None => payload_handler(&chosen.kind).target_at(url, &environment)?,
+        };
+        target.ok_or_else(|| {
+            let message = format!("{} cannot be restored to a database here", chosen.source);
+            Error::new(ErrorKind::Unsupported, "restore.choose", message)
+                .remedy_is("restore it to a folder with --to FOLDER")
+        })
     }
 
     async fn restore_to(
@@ -317,7 +332,7 @@ impl Seaworthy {
         let mut targets = Vec::new();
         for one in &chosen {
             let place = if several { folder.join(one.source.as_str()) } else { folder.to_owned() };
-            targets.push(open::target_in_folder(&one.kind, &place));
+            targets.push(payload_handler(&one.kind).to_folder(&place));
         }
         let loaded = self.load(snapshot, chosen, targets, config, result, cx).await;
         if loaded.is_err() && made {

@@ -1,9 +1,6 @@
 //! The parts of a run, each after the other.
 
-use seaworthy_backup::{
-    config::{JobConfig, SinkConfig},
-    format::SnapshotKind,
-};
+use seaworthy_backup::{config::JobConfig, format::SnapshotKind};
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result, Timestamp};
 use seaworthy_tls::{Action, manage::RunOptions};
 
@@ -312,12 +309,7 @@ impl Seaworthy {
 
     /// Whether retention on `sink` is a matter of its own, and we may apply it.
     fn is_pruned_apart(&self, job: &Name, sink: &Name) -> bool {
-        let Some(config) = self.config.sink.get(sink.as_str()) else { return false };
-        let may = match config {
-            SinkConfig::S3(s3) => s3.prune.is_some(),
-            SinkConfig::B2(b2) => b2.prune.is_some(),
-            _ => true,
-        };
-        config.append_only() && may && matches!(self.policy(job, sink), Ok(Some(_)))
+        let Ok(kind) = self.sink_kind(sink) else { return false };
+        kind.append_only() && kind.may_prune() && matches!(self.policy(job, sink), Ok(Some(_)))
     }
 }

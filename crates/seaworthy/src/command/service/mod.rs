@@ -8,7 +8,7 @@ mod run;
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_backup::config::{JobConfig, SinkConfig};
+use seaworthy_backup::config::JobConfig;
 use seaworthy_core::{CommandLine, ConfigRenderer, Error, FileSet, Generations, Result, TimeZone};
 use seaworthy_service_config::{
     CronInstaller, CronRenderer, FilePath, Pm2Renderer, Runner, Services, SystemdInstaller,
@@ -110,9 +110,8 @@ impl Seaworthy {
         let mut runner = Runner::new(LOOK.parse()?);
         let path = |path: &Path| FilePath::new(path.to_string_lossy().into_owned());
         runner.writes.push(path(self.state.path())?);
-        for (_, sink) in self.config.sink.iter() {
-            let SinkConfig::Local(local) = sink else { continue };
-            runner.writes.push(path(&local.path)?);
+        for (_, folder) in self.config.sink_folders() {
+            runner.writes.push(path(folder)?);
         }
         if !self.config.certificate.is_empty() {
             runner.writes.push(path(self.config.tls.clone().unwrap_or_default().store())?);

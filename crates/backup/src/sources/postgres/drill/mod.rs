@@ -6,18 +6,14 @@ mod throw_away;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
+use async_trait::async_trait;
+use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 
 use super::{ConnectOptions, PostgresGlobals, PostgresTarget};
 use crate::{
-    drill::{
-        DrillOptions, Found, Rehearsal, Server, is_true,
-        read_back::{self, panicked},
-        scratch::Scratch,
-    },
+    drill::{Drill, DrillPayload, Found, ReadBack, Scratch, is_true, panicked, read_frames},
     format::index::{Record, ServerRecord, SqlSection, TableRecord},
-    restore::{Restoration, Selection, restore},
-    snapshot::{PayloadReader, Snapshot},
+    snapshot::PayloadReader,
 };
 use scratch::ScratchDatabase;
 use throw_away::RunningServer;
@@ -28,35 +24,56 @@ pub use throw_away::ThrowAwayServer;
 /// How many roles and tablespaces a throw-away server is given because a restore asked for them.
 const MOST_MISSING: usize = 200;
 
-pub(crate) async fn drill(
-    snapshot: &Snapshot,
-    rehearsal: &Rehearsal,
-    options: &DrillOptions,
-    cx: &Context,
-) -> Result<Found> {
-    let index = snapshot.index(&options.temp, cx).await?;
-    let payload = snapshot.payload(&index, &rehearsal.source, options.workers)?;
-    let Some((record, tables)) = expected(payload).await? else {
-        // Roles and tablespaces of the whole server.
-        return read_back::drill(snapshot, &rehearsal.source, options, cx).await;
-    };
-    let drill = Drill { snapshot, rehearsal, options, record, tables, cx };
-    match &rehearsal.server {
-        None => {
-            let message = "no server was named to restore it to";
-            Err(Error::new(ErrorKind::Unsupported, "drill", message))
-        }
-        Some(Server::Running { options, connections }) => {
-            drill.in_scratch_database(options, *connections).await
-        }
-        Some(Server::ThrowAway { server, connections }) => {
-            let scratch = Scratch::new(&options.temp)?;
-            let major = drill.record.version / 10_000;
-            let running = server.start(scratch.path(), major, cx).await?;
-            let done = drill.on_throw_away(&running, *connections).await;
-            running.stop().await;
-            tokio::task::spawn_blocking(move || drop(scratch)).await.map_err(panicked)?;
-            done
+/// The drill of a PostgreSQL database: restored into a scratch database, compared table by table,
+/// and asked. Without a server that is named it cannot be tried out.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresDrill(Option<Server>);
+
+/// Where the database is restored to.
+#[derive(Clone, Debug)]
+enum Server {
+    Running { options: ConnectOptions, connections: usize },
+    ThrowAway { server: ThrowAwayServer, connections: usize },
+}
+
+impl PostgresDrill {
+    /// Restores into a scratch database of the server that `options` leads to, over so many
+    /// connections.
+    pub fn on_server(options: ConnectOptions, connections: usize) -> Self {
+        Self(Some(Server::Running { options, connections }))
+    }
+
+    /// Restores into a server that is made for the purpose, over so many connections.
+    pub fn on_throw_away(server: ThrowAwayServer, connections: usize) -> Self {
+        Self(Some(Server::ThrowAway { server, connections }))
+    }
+}
+
+#[async_trait]
+impl Drill for PostgresDrill {
+    async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found> {
+        let Some((record, tables)) = expected(payload.reader(cx).await?).await? else {
+            // Roles and tablespaces of the whole server.
+            return ReadBack.run(payload, cx).await;
+        };
+        let drill = Tried { payload, record, tables, cx };
+        match &self.0 {
+            None => {
+                let message = "no server was named to restore it to";
+                Err(Error::new(ErrorKind::Unsupported, "drill", message))
+            }
+            Some(Server::Running { options, connections }) => {
+                drill.in_scratch_database(options, *connections).await
+            }
+            Some(Server::ThrowAway { server, connections }) => {
+                let scratch = Scratch::new(&payload.options.temp)?;
+                let major = drill.record.version / 10_000;
+                let running = server.start(scratch.path(), major, cx).await?;
+                let done = drill.on_throw_away(&running, *connections).await;
+                running.stop().await;
+                tokio::task::spawn_blocking(move || drop(scratch)).await.map_err(panicked)?;
+                done
+            }
         }
     }
 }
@@ -85,16 +102,15 @@ async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<Ta
     reading.await.map_err(panicked)?
 }
 
-struct Drill<'a> {
-    snapshot: &'a Snapshot,
-    rehearsal: &'a Rehearsal,
-    options: &'a DrillOptions,
+/// A database that is tried out.
+struct Tried<'a> {
+    payload: DrillPayload<'a>,
     record: ServerRecord,
     tables: Vec<TableRecord>,
     cx: &'a Context,
 }
 
-impl Drill<'_> {
+impl Tried<'_> {
     /// Restores into a database of its own on a running server, and drops it whatever happened.
     async fn in_scratch_database(
         &self,
@@ -138,14 +154,14 @@ impl Drill<'_> {
 
     /// The roles that the payload beside this one makes.
     async fn roles(&self) -> Result<Vec<String>> {
-        let name = PostgresGlobals::name_beside(&self.rehearsal.source)?;
-        if !self.snapshot.manifest().sources.iter().any(|held| held.name == name) {
+        let name = PostgresGlobals::name_beside(self.payload.source)?;
+        if !self.payload.snapshot.manifest().sources.iter().any(|held| held.name == name) {
             return Ok(Vec::new());
         }
         let text = Arc::new(Mutex::new(Vec::new()));
-        let (sink, index) = (text.clone(), self.snapshot.index(&self.options.temp, self.cx).await?);
-        let payload = self.snapshot.payload(&index, &name, 1)?;
-        read_back::read(payload, self.cx, move |plain| {
+        let sink = text.clone();
+        let globals = DrillPayload { source: &name, ..self.payload };
+        read_frames(globals.reader(self.cx).await?, self.cx, move |plain| {
             sink.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(plain);
         })
         .await?;
@@ -164,12 +180,8 @@ impl Drill<'_> {
             let target = PostgresTarget::to_database(scratch.options().clone())
                 .connections(connections)
                 .maintenance_database(scratch.maintenance());
-            let source: Name = self.rehearsal.source.clone();
-            let restoration = Restoration::new(source, Box::new(target), Selection::all());
-            let options = self.options.restore_options();
-            let reports = restore(self.snapshot, vec![restoration], &options, self.cx).await;
-            let report = match reports {
-                Ok(reports) => reports.into_iter().next().unwrap_or_default(),
+            let report = match self.payload.restore(target, self.cx).await {
+                Ok(report) => report,
                 Err(error) => return self.failed(scratch, error, &mut found),
             };
             found.bytes = report.bytes;
@@ -183,7 +195,7 @@ impl Drill<'_> {
             () = cancelled => Err(Error::cancelled("drill")),
         };
         done?;
-        if !found.findings.first.is_empty() {
+        if !found.faults.is_empty() {
             found.doubt = self.doubt(scratch);
         }
         Ok(found)
@@ -192,7 +204,7 @@ impl Drill<'_> {
     /// A restore that failed is a finding about the snapshot only where nothing else explains it.
     fn failed(&self, scratch: &ScratchDatabase, error: Error, found: &mut Found) -> Result<()> {
         if error.kind() == ErrorKind::Source && self.doubt(scratch).is_some() {
-            found.findings.push(error.chain());
+            found.faults.push(error.chain());
             return Ok(());
         }
         Err(error)
@@ -218,7 +230,7 @@ impl Drill<'_> {
             compare_tables(scratch.options(), self.tables.clone(), connections, self.cx).await?;
         for difference in differences {
             let (table, expected) = (&difference.table, difference.expected);
-            found.findings.push(match difference.found {
+            found.faults.push(match difference.found {
                 None => format!("the table {table} is missing"),
                 Some(rows) if rows == expected => format!("the rows of {table} differ"),
                 Some(rows) => format!("{table} has {rows} rows instead of {expected}"),
@@ -226,21 +238,21 @@ impl Drill<'_> {
         }
         let (objects, expected) = (scratch.large_objects().await?, self.record.large_objects);
         if objects != expected {
-            found.findings.push(format!("it has {objects} large objects instead of {expected}"));
+            found.faults.push(format!("it has {objects} large objects instead of {expected}"));
         }
         Ok(())
     }
 
     async fn ask(&self, scratch: &ScratchDatabase, found: &mut Found) -> Result<()> {
-        for sql in &self.rehearsal.checks {
+        for sql in self.payload.checks {
             match scratch.ask(sql).await {
                 Ok(answer) if answer.as_deref().is_some_and(is_true) => found.checks += 1,
                 Ok(answer) => {
                     let answer = answer.unwrap_or_else(|| "nothing".to_owned());
-                    found.findings.push(format!("`{sql}` answers {answer:?}, not true"));
+                    found.faults.push(format!("`{sql}` answers {answer:?}, not true"));
                 }
                 Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
-                Err(error) => found.findings.push(format!("`{sql}` fails: {}", error.chain())),
+                Err(error) => found.faults.push(format!("`{sql}` fails: {}", error.chain())),
             }
         }
         Ok(())

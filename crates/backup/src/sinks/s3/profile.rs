@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use seaworthy_backup::sinks::s3::S3Credentials;
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
+use super::S3Credentials;
+
 /// What a profile says.
-pub(crate) struct Profile {
-    pub(crate) credentials: S3Credentials,
-    pub(crate) region: Option<String>,
+pub(super) struct Profile {
+    pub(super) credentials: S3Credentials,
+    pub(super) region: Option<String>,
 }
 
 /// Reads the profile `name` in the file at `path`. No error shows a part of a secret.
-pub(crate) fn read(path: &Path, name: &str) -> Result<Profile> {
+pub(super) fn read(path: &Path, name: &str) -> Result<Profile> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::io("sink.open", format!("cannot read the profiles in {shown}"), e))?;

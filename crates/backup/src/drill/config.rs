@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::paths::resolve;
 use seaworthy_core::{Name, Schedule, SecretRef};
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -38,12 +39,12 @@ pub struct DrillConfig {
 
 impl DrillConfig {
     /// Makes relative paths relative to `base`.
-    pub(super) fn resolve(&mut self, base: &Path) {
+    pub(crate) fn resolve(&mut self, base: &Path) {
         if let DrillServer::Url(SecretRef::File(path)) = &mut self.server {
-            super::resolve(path, base);
+            resolve(path, base);
         }
         if let Some(programs) = &mut self.programs {
-            super::resolve(programs, base);
+            resolve(programs, base);
         }
     }
 }
