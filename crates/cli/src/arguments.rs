@@ -75,19 +75,25 @@ impl Additions {
     }
 }
 
+/// `command` with the arguments of `T` too; what is said about it stays.
+fn added<T: Args>(command: clap::Command) -> clap::Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    T::augment_args(command).about(about)
+}
+
 /// The whole command line.
 pub(crate) fn command_line() -> clap::Command {
-    let detailed = DetailedExitCode::augment_args;
+    let detailed = added::<DetailedExitCode>;
     let in_group = |command: clap::Command, group, name| {
         command.mut_subcommand(group, |command| command.mut_subcommand(name, detailed))
     };
     let mut command = Arguments::command()
         .mut_subcommand("apply", detailed)
         .mut_subcommand("run", detailed)
-        .mut_subcommand("status", StatusArguments::augment_args)
+        .mut_subcommand("status", added::<StatusArguments>)
         .mut_subcommand("deploy", |deploy| {
             let either = ArgGroup::new("what").required(true).args(["from", "rollback"]);
-            Rollback::augment_args(deploy).group(either)
+            added::<Rollback>(deploy).group(either)
         });
     for (group, name) in [("cert", "renew"), ("proxy", "apply"), ("service", "apply")] {
         command = in_group(command, group, name);
@@ -120,6 +126,22 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         command_line().debug_assert();
+    }
+
+    #[test]
+    fn a_command_is_described_as_the_facade_describes_it() {
+        use clap::Subcommand as _;
+        let facade = Command::augment_subcommands(clap::Command::new("facade"));
+        let ours = command_line();
+        let about = |command: &clap::Command| command.get_about().map(ToString::to_string);
+        for command in facade.get_subcommands() {
+            let same = ours.find_subcommand(command.get_name()).unwrap();
+            assert_eq!(about(same), about(command));
+            for one in command.get_subcommands() {
+                let same = same.find_subcommand(one.get_name()).unwrap();
+                assert_eq!(about(same), about(one));
+            }
+        }
     }
 
     #[test]
