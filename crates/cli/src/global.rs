@@ -45,7 +45,9 @@ impl Global {
     /// The configuration file that is meant.
     pub(crate) fn file(&self) -> Result<PathBuf> {
         let variable = std::env::var_os("SEAWORTHY_CONFIG");
-        seaworthy::config::find(self.config.as_deref(), variable.as_deref().map(Path::new))
+        let found =
+            seaworthy::config::find(self.config.as_deref(), variable.as_deref().map(Path::new));
+        found.map_err(|error| error.remedy_is("name one with --config FILE or SEAWORTHY_CONFIG"))
     }
 
     /// What the configuration file describes.

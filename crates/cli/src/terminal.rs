@@ -49,7 +49,7 @@ impl Terminal {
         for (name, value) in error.context().filter(|(name, _)| *name == "already placed") {
             text.push_str(&format!("\n  {name}: {value}"));
         }
-        if let Some(remedy) = error.remedy() {
+        if let Some(remedy) = error.remedy_spelled(flag) {
             text.push_str(&format!("\n{} {remedy}", self.label("help:", "1;36")));
         }
         self.line(&text);
@@ -69,6 +69,11 @@ impl Terminal {
     fn label(&self, label: &str, colour: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{label}\x1b[0m") } else { label.to_owned() }
     }
+}
+
+/// The flag that sets the field `name` of a request.
+fn flag(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
 }
 
 /// `text` without control characters that a terminal would obey: names of files are chosen by

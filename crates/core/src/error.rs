@@ -115,6 +115,7 @@ struct Inner {
     place: Option<Origin>,
     context: Vec<(&'static str, String)>,
     remedy: Option<String>,
+    remedy_fields: &'static [&'static str],
     retryable: bool,
     blames_request: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -131,6 +132,7 @@ impl Error {
             place: None,
             context: Vec::new(),
             remedy: None,
+            remedy_fields: &[],
             retryable,
             blames_request: false,
             source: None,
@@ -188,6 +190,21 @@ impl Error {
     #[must_use]
     pub fn remedy_is(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = Some(remedy.into());
+        self.0.remedy_fields = &[];
+        self
+    }
+
+    /// Says what the user can do with these fields of the request. The text has each of them in
+    /// backticks; a frontend that calls them something else says so with
+    /// [`remedy_spelled`](Self::remedy_spelled).
+    #[must_use]
+    pub fn remedy_with(
+        mut self,
+        remedy: impl Into<String>,
+        fields: &'static [&'static str],
+    ) -> Self {
+        self = self.remedy_is(remedy);
+        self.0.remedy_fields = fields;
         self
     }
 
@@ -237,6 +254,26 @@ impl Error {
             let cause = self.0.source.as_deref()?.downcast_ref::<Self>()?;
             cause.remedy()
         })
+    }
+
+    /// The [remedy](Self::remedy) with each field of the request as `spell` writes it.
+    ///
+    /// ```
+    /// use seaworthy_core::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::InvalidInput, "verify", "the index is lost")
+    ///     .remedy_with("verify it with `rebuild_index`", &["rebuild_index"]);
+    /// let flag = |field: &str| format!("--{}", field.replace('_', "-"));
+    /// assert_eq!(error.remedy_spelled(flag).unwrap(), "verify it with --rebuild-index");
+    /// ```
+    pub fn remedy_spelled(&self, spell: impl Fn(&str) -> String) -> Option<String> {
+        let Some(remedy) = &self.0.remedy else {
+            let cause = self.0.source.as_deref()?.downcast_ref::<Self>()?;
+            return cause.remedy_spelled(spell);
+        };
+        let fields = self.0.remedy_fields.iter();
+        Some(fields.fold(remedy.clone(), |remedy, field| {
+            remedy.replace(&format!("`{field}`"), &spell(field))
+        }))
     }
 
     /// Whether trying again may help.

@@ -85,8 +85,8 @@ impl Opening {
         let remedy = if self.encryption.recipients.is_empty() {
             remedy
         } else {
-            format!("{remedy}; name its file with --identity or in SEAWORTHY_IDENTITY")
+            format!("{remedy}; name its file in `identity` or in SEAWORTHY_IDENTITY")
         };
-        Error::new(ErrorKind::InvalidInput, "decrypt", message).remedy_is(remedy)
+        Error::new(ErrorKind::InvalidInput, "decrypt", message).remedy_with(remedy, &["identity"])
     }
 }

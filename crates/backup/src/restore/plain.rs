@@ -48,7 +48,7 @@ impl RestoreTarget for PlainTarget {
         if !selection.is_all() {
             let message = format!("{} can only be written to a folder whole", source.name);
             return Err(Error::new(ErrorKind::InvalidInput, "restore", message)
-                .remedy_is("restore a table of a database with --to postgres://…"));
+                .remedy_with("restore a table `to` a database: postgres://…", &["to"]));
         }
         let path = self.folder.path().join(format!("{}.{}", source.name, source.kind));
         self.folder.open()?;

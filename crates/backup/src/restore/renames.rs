@@ -79,8 +79,10 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
         let message = format!("cannot rename {} to {}", from.display(), to.display());
         let error = Error::io("restore", message, errno.into());
         match errno {
-            Errno::BUSY | Errno::XDEV => error
-                .remedy_is("restore to a folder with --to, and move the files from there by hand"),
+            Errno::BUSY | Errno::XDEV => error.remedy_with(
+                "restore `to` a folder, and move the files from there by hand",
+                &["to"],
+            ),
             _ => error,
         }
     })

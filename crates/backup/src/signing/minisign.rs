@@ -32,9 +32,8 @@ impl SigningKey {
             None => {
                 let message =
                     format!("{origin} holds no secret key of minisign without a password");
-                Err(Error::new(ErrorKind::InvalidInput, "signing.key", message).remedy_is(
-                    "`seaworthy keygen sign --out FILE` makes one, as does `minisign -G -W`",
-                ))
+                Err(Error::new(ErrorKind::InvalidInput, "signing.key", message)
+                    .remedy_is("make one with keygen, for signing, or with `minisign -G -W`"))
             }
         }
     }

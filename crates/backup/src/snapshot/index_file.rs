@@ -132,11 +132,12 @@ impl Index {
         let name = &manifest.index;
         let damaged = |why: String| {
             let message = format!("the index of {}@{} {why}", manifest.job, manifest.id);
-            Error::new(ErrorKind::Damaged, "index.read", message).with("object", name).remedy_is(
+            Error::new(ErrorKind::Damaged, "index.read", message).with("object", name).remedy_with(
                 format!(
-                    "`seaworthy verify {}@{} --rebuild-index` makes a new one from the payloads",
+                    "verify {}@{} with `rebuild_index`: it makes a new one from the payloads",
                     manifest.job, manifest.id
                 ),
+                &["rebuild_index"],
             )
         };
         let vouched = manifest.object(name).ok_or_else(|| damaged("is not vouched for".into()))?;

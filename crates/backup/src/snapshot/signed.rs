@@ -24,8 +24,9 @@ pub(crate) async fn check_manifest(
 ) -> Result<()> {
     let untrusted = |why: &str| {
         let message = format!("the manifest in {folder} is not to be trusted: {why}");
-        Error::new(ErrorKind::Untrusted, "manifest.trust", message).remedy_is(
-            "find out who wrote it. `seaworthy restore --force` restores it all the same",
+        Error::new(ErrorKind::Untrusted, "manifest.trust", message).remedy_with(
+            "find out who wrote it; a restore with `force` takes it all the same",
+            &["force"],
         )
     };
     let mut why = None;

@@ -219,7 +219,7 @@ fn each_format_is_rendered_into_a_folder() {
     }
     for kind in ["pm2", "github-actions"] {
         let (_, said) = lab.run(&format!("service apply --type {kind}"), 2);
-        assert!(said.contains("service render --type"), "{said}");
+        assert!(said.contains("service render with --out"), "{said}");
     }
     fs::create_dir(lab.path("cron.d")).unwrap();
     lab.run("service apply --type cron --folder cron.d", 0);

@@ -25,6 +25,6 @@ pub fn find(named: Option<&Path>, from_environment: Option<&Path>) -> Result<Pat
     usual.iter().find(there).map(|path| path.to_path_buf()).ok_or_else(|| {
         let message = format!("no seaworthy.toml is here, and no {OF_THE_MACHINE}");
         Error::new(ErrorKind::Config, "config.find", message)
-            .remedy_is("name one with --config FILE or SEAWORTHY_CONFIG")
+            .remedy_is("name one, or set SEAWORTHY_CONFIG")
     })
 }

@@ -204,7 +204,7 @@ async fn nginx_dump(cx: &Context) -> Result<Option<String>> {
 fn is_there(file: &Path) -> Error {
     let message = format!("{} is there already", file.display());
     Error::new(ErrorKind::AlreadyExists, "init.write", message)
-        .remedy_is("move it away, or name another file with --config: nothing is overwritten")
+        .remedy_is("move it away, or name another file: nothing is overwritten")
 }
 
 fn write_new(file: &Path, text: &str) -> Result<()> {

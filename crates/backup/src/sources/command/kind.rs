@@ -63,6 +63,6 @@ impl SourceKind for CommandConfig {
     ) -> Result<PlacedTarget> {
         let message = "nothing says where a command's output belongs";
         Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-            .remedy_is("restore it to a folder with --to"))
+            .remedy_with("restore it `to` a folder", &["to"]))
     }
 }

@@ -238,7 +238,10 @@ impl RestoreTarget for PostgresTarget {
         if !selection.is_all() && matches!(self.place, Place::InPlace { .. }) {
             let message = "a part of a database cannot take the place of the whole";
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
-                .remedy_is("restore it with --to into another database, then copy the rows over"));
+                .remedy_with(
+                    "restore it `to` another database, then copy the rows over",
+                    &["to"],
+                ));
         }
         tokio::select! {
             done = self.load_all(&payload, selection, cx) => done,

@@ -138,7 +138,10 @@ impl RestoreTarget for SqliteTarget {
         if !selection.is_all() {
             let message = "a part of an SQLite database cannot be restored by itself";
             return Err(Error::new(ErrorKind::InvalidInput, "sqlite.restore", message)
-                .remedy_is("leave --only out, or name the --source whose files you mean"));
+                .remedy_with(
+                    "leave `only` out, or name the `source` whose files you mean",
+                    &["only", "source"],
+                ));
         }
         let record = payload.records()?.find_map(|record| match record {
             Ok(Record::Database(database)) => Some(Ok(database)),

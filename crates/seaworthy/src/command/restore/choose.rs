@@ -45,7 +45,8 @@ impl Seaworthy {
         };
         if let (Some(source), true) = (&request.source, sources.is_empty()) {
             let message = format!("{} holds no source {source}", name_of(snapshot));
-            return fail(message, format!("it holds {}", names(&held.iter().collect::<Vec<_>>())));
+            let held = names(&held.iter().collect::<Vec<_>>());
+            return fail(message, format!("it holds {held}"), &[]);
         }
         let index = snapshot.index(&self.temp_of(config), cx).await?;
         if !matches!(place, Some(Destination::Folder(_))) {
@@ -66,7 +67,10 @@ impl Seaworthy {
             if sources.len() > 1 {
                 let message = "a database takes one source, and several were chosen";
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-                    .remedy_is(format!("name one with --source: {}", names(&sources))));
+                    .remedy_with(
+                        format!("name one in `source`: {}", names(&sources)),
+                        &["source"],
+                    ));
             }
             if let Some(other) = sources.iter().find(|of| !payload_handler(&of.kind).takes_url()) {
                 let message = format!("{} is no PostgreSQL database", other.name);
@@ -118,14 +122,14 @@ impl Seaworthy {
         if let Some(path) = missing.first() {
             let name = name_of(snapshot);
             let message = format!("{name} holds no {path}, neither as a path nor as a table");
-            let list = format!("`seaworthy show {name} --files` and --tables list what it holds");
-            return fail(message, list);
+            let list = format!("show {name} with `files` or `tables`: what it holds is listed");
+            return fail(message, list, &["files", "tables"]);
         }
         Ok(chosen)
     }
 }
 
-fn fail<T>(message: String, remedy: String) -> Result<T> {
+fn fail<T>(message: String, remedy: String, fields: &'static [&'static str]) -> Result<T> {
     let error = Error::new(ErrorKind::NotFound, "restore.choose", message);
-    Err(error.blame_request().remedy_is(remedy))
+    Err(error.blame_request().remedy_with(remedy, fields))
 }

@@ -103,9 +103,10 @@ impl Destination {
         };
         if ConnectOptions::holds_password(url)? {
             let message = "a password in the target's URL could be read by others";
-            return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message).remedy_is(
+            return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message).remedy_with(
                 "take it out and use .pgpass or PGPASSWORD, or name a variable that holds the URL: \
-                 --to env:NAME",
+                 `to` env:NAME",
+                &["to"],
             ));
         }
         Ok(self.clone())

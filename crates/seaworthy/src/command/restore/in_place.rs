@@ -31,7 +31,7 @@ impl Seaworthy {
                 let message = format!("the file does not say where {} belongs", one.source);
                 Error::new(ErrorKind::NotFound, "restore.choose", message)
                     .blame_request()
-                    .remedy_is("restore it to a folder with --to")
+                    .remedy_with("restore it `to` a folder", &["to"])
             })?;
             let environment = self.source_environment(origin.name, config);
             let placed = origin.kind.in_place(origin.part, &stamp, &environment, cx).await?;
@@ -86,7 +86,10 @@ impl Seaworthy {
                     own.display()
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.in_place", message)
-                    .remedy_is("restore to a folder with --to, or in parts with --only"));
+                    .remedy_with(
+                        "restore `to` a folder, or in parts with `only`",
+                        &["to", "only"],
+                    ));
             }
         }
         Ok(())

@@ -153,7 +153,7 @@ fn refuse(intent: &RestoreIntent) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidInput, "restore.confirm", message)
         .with("places", list(places))
         .with("before", list(before))
-        .remedy_is("say `yes`, or restore `to` a folder"))
+        .remedy_with("say `yes`, or restore `to` a folder", &["yes", "to"]))
 }
 
 /// What a restore in place is about to do.

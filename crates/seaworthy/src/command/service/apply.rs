@@ -175,18 +175,16 @@ impl Seaworthy {
             let (what, remedy) = match request.kind {
                 ServiceKind::Pm2 => (
                     "PM2 reads its file from where you start it",
-                    "`service render --type pm2 --out DIR`, then `pm2 startOrReload \
+                    "service render with `out` into a folder DIR, then `pm2 startOrReload \
                      DIR/ecosystem.config.cjs` and `pm2 save`",
                 ),
                 _ => (
                     "GitHub reads workflows from the repository",
-                    "`service render --type github-actions --out DIR`, and put workflows/ into \
-                     .github",
+                    "service render with `out` into a folder DIR, and put DIR/workflows/ into .github",
                 ),
             };
-            return Err(
-                Error::new(ErrorKind::InvalidInput, "service.apply", what).remedy_is(remedy)
-            );
+            return Err(Error::new(ErrorKind::InvalidInput, "service.apply", what)
+                .remedy_with(remedy, &["out"]));
         };
         let changes = self.service_changes(request.kind, &files, folder)?;
         let state = if request.dry_run {

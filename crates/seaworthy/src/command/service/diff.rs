@@ -100,7 +100,7 @@ impl Seaworthy {
         let Some(place) = self.place(kind, folder)? else {
             let message = "such files are not installed by Seaworthy";
             return Err(Error::new(ErrorKind::InvalidInput, "service.diff", message)
-                .remedy_is("name the folder that holds them with --out"));
+                .remedy_with("name the folder that holds them in `out`", &["out"]));
         };
         let edited: Vec<_> = place.drift()?.into_iter().map(|(path, _)| path).collect();
         let mut all = Vec::new();

@@ -185,8 +185,9 @@ fn refuse_mounts_below(parent: &Path, missing: &[Vec<u8>], name: &[u8]) -> Resul
                 "{} cannot be replaced: another file system is mounted at {point}",
                 live.display()
             );
-            return Err(Error::new(ErrorKind::Unsupported, "restore", message).remedy_is(
-                "unmount it first, or restore to a folder with --to and move the files by hand",
+            return Err(Error::new(ErrorKind::Unsupported, "restore", message).remedy_with(
+                "unmount it first, or restore `to` a folder and move the files by hand",
+                &["to"],
             ));
         }
     }

@@ -191,7 +191,7 @@ pub(super) fn all(
         if is_partial && fs::symlink_metadata(swap.loaded()).is_err() {
             let message = format!("the snapshot does not hold {}", swap.live.display());
             return Err(Error::new(ErrorKind::NotFound, "restore", message)
-                .remedy_is("`seaworthy show --files` lists what it holds"));
+                .remedy_with("show it with `files`: they are listed", &["files"]));
         }
         syncfs(&swap.root).map_err(|e| sync(swap, e))?;
     }

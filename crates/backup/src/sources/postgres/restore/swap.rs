@@ -11,7 +11,7 @@ pub(crate) async fn check(maintenance: &Session, name: &str) -> Result<()> {
     let Some(row) = rows.first() else {
         let message = format!("there is no database {name} whose place could be taken");
         return Err(Error::new(ErrorKind::NotFound, "postgres.restore", message)
-            .remedy_is("restore with --to: the database is made"));
+            .remedy_with("restore it with `to`: the database is created", &["to"]));
     };
     if row.get(0) {
         return Ok(());

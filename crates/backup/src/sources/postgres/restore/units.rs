@@ -116,7 +116,7 @@ pub(crate) async fn check(payload: &PayloadReader, selection: &Selection) -> Res
     let Some(name) = missing.await?.into_iter().next() else { return Ok(()) };
     let message = format!("the snapshot has no rows of a table {name}");
     Err(Error::new(ErrorKind::NotFound, "postgres.restore", message)
-        .remedy_is("`seaworthy show --tables` lists its tables; write schema.table as it is there"))
+        .remedy_with("show it with `tables`, and write schema.table as it is there", &["tables"]))
 }
 
 /// Sends the units of `payload` that `selection` asks for and that `share` has, in order, until nobody
