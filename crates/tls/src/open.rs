@@ -16,6 +16,7 @@ use crate::{
 pub struct Opener {
     environment: Environment,
     store: Store,
+    #[cfg(feature = "acme")]
     staging: bool,
     #[cfg(feature = "acme")]
     shared: Arc<acme::Shared>,
@@ -53,16 +54,11 @@ impl Opener {
         Self {
             environment,
             store: Store::new(tls.store()),
+            #[cfg(feature = "acme")]
             staging: false,
             #[cfg(feature = "acme")]
             shared: Arc::new(acme::Shared::new(tls, state)),
         }
-    }
-
-    /// From the authorities' directories for trying out.
-    #[must_use]
-    pub fn staging(self, staging: bool) -> Self {
-        Self { staging, ..self }
     }
 
     /// What surrounds the file.
@@ -168,6 +164,12 @@ mod acme {
     }
 
     impl Opener {
+        /// From the authorities' directories for trying out.
+        #[must_use]
+        pub fn staging(self, staging: bool) -> Self {
+            Self { staging, ..self }
+        }
+
         /// The ACME authorities that are in use, by the names that the file gives them.
         pub fn authorities(&self) -> Vec<(Name, AcmeAuthority)> {
             let all = self.shared.authorities.lock().unwrap_or_else(PoisonError::into_inner);
