@@ -269,16 +269,16 @@ fn proxy(endpoint: Option<&str>, environment: &Environment) -> Option<S3Proxy> {
 
 fn machine_role(environment: &Environment) -> MachineRole {
     let variable = |name: &str| environment.variables().text(name).map(str::to_owned);
-    let mut role = MachineRole::default();
-    role.web_identity_token_file = variable("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from);
-    role.role_arn = variable("AWS_ROLE_ARN");
-    role.role_session_name = variable("AWS_ROLE_SESSION_NAME");
-    role.sts_endpoint = variable("AWS_ENDPOINT_URL_STS");
-    role.container_relative_uri = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    role.container_full_uri = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-        .zip(variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from));
-    role.metadata_endpoint = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    role
+    MachineRole {
+        web_identity_token_file: variable("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from),
+        role_arn: variable("AWS_ROLE_ARN"),
+        role_session_name: variable("AWS_ROLE_SESSION_NAME"),
+        sts_endpoint: variable("AWS_ENDPOINT_URL_STS"),
+        container_relative_uri: variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        container_full_uri: variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            .zip(variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from)),
+        metadata_endpoint: variable("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+    }
 }
 
 /// The file with the user's own profiles.
