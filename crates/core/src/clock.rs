@@ -1,12 +1,12 @@
-//! Where the present moment comes from.
+//! Where the current time comes from.
 
 use std::{fmt::Debug, sync::Mutex};
 
 use crate::{Timestamp, time::Span, time::TimeZone};
 
-/// Tells the present moment, so that tests and replays can choose it.
+/// Returns the current time, so that tests and replays can set it.
 pub trait Clock: Debug + Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -30,7 +30,7 @@ impl ManualClock {
         Self(Mutex::new(now))
     }
 
-    /// Shows `now` from here on.
+    /// Shows `now` from this call on.
     pub fn set(&self, now: Timestamp) {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = now;
     }

@@ -41,17 +41,17 @@ impl CommandLine {
         &self.0[1..]
     }
 
-    /// Runs it with no standard input and gives back its standard output, 4 MiB of it at most. It is killed when `cx`
-    /// is cancelled, after `limit`, and when the future is dropped.
+    /// Runs it with no standard input and returns its standard output, at most 4 MiB of it. It is
+    /// killed when `cx` is cancelled, after `limit`, and when the future is dropped.
     ///
-    /// Fails with [`ErrorKind::Command`] when it cannot be started, exits with another code than 0
+    /// Fails with [`ErrorKind::Command`] when it cannot be started, exits with a code other than 0
     /// or is ended by a signal; the message ends with the last lines of its standard error.
     pub async fn run(&self, cx: &Context, limit: Option<Duration>) -> Result<Vec<u8>> {
         self.run_with(None, cx, limit).await
     }
 
-    /// The same with `input` on its standard input. A command that does not read it to its end is
-    /// no failure.
+    /// The same with `input` on its standard input. It is not an error if the command does not read
+    /// all of it.
     pub async fn run_with_input(
         &self,
         input: Vec<u8>,
@@ -93,7 +93,7 @@ impl CommandLine {
             tokio::pin!(read);
             let status = tokio::select! {
                 status = child.wait() => {
-                    // A daemon that it left behind may hold the pipes open for ever.
+                    // A daemon that it left behind may hold the pipes open forever.
                     let _ = tokio::time::timeout(LAST_WORDS, &mut read).await;
                     status
                 }
@@ -132,15 +132,15 @@ impl CommandLine {
 /// Writes what the program reads, and closes the pipe.
 async fn write_all(pipe: Option<process::ChildStdin>, input: Vec<u8>) {
     let Some(mut pipe) = pipe else { return };
-    // A program that stops reading has had enough; its exit status tells the rest.
+    // A program may stop reading early; its exit status says whether it failed.
     let _ = pipe.write_all(&input).await;
 }
 
-/// Reads the first [`STDOUT_MOST`] bytes and passes over the rest.
+/// Reads the first [`STDOUT_MOST`] bytes and discards the rest.
 async fn read_up_to(pipe: Option<impl AsyncRead + Unpin>, out: &mut Vec<u8>) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = [0; 4096];
-    // A broken pipe ends the output; the exit status tells whether that was a failure.
+    // A broken pipe ends the output; the exit status says whether that was a failure.
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
         let room = STDOUT_MOST - out.len();
         out.extend_from_slice(&buffer[..n.min(room)]);
@@ -156,12 +156,12 @@ async fn read_tail(pipe: Option<impl AsyncRead + Unpin>, tail: &mut StderrTail) 
     }
 }
 
-/// The end of what a program says on its standard error: as much as an error message carries.
+/// The end of a program's standard error: as much as an error message carries.
 #[derive(Clone, Debug, Default)]
 pub struct StderrTail(VecDeque<u8>);
 
 impl StderrTail {
-    /// Adds what the program said next.
+    /// Adds the next piece of output.
     pub fn push(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
         self.0.drain(..self.0.len().saturating_sub(STDERR_TAIL));
@@ -174,7 +174,7 @@ impl StderrTail {
     }
 }
 
-/// For people: words that a shell would split or read otherwise are quoted.
+/// For people: words that a shell would split or interpret are quoted.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, word) in self.0.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a long operation is given besides its input: cancellation, progress and the clock.
+//! What a long operation gets besides its input: cancellation, progress and the clock.
 
 use std::{fmt, sync::Arc};
 
@@ -23,7 +23,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that nobody watches, on the machine's clock.
+    /// A context without progress reports, on the machine's clock.
     pub fn new() -> Self {
         Self {
             cancel: Cancel::default(),
@@ -32,7 +32,7 @@ impl Context {
         }
     }
 
-    /// Sends progress to `progress`.
+    /// Reports progress to `progress`.
     #[must_use]
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
@@ -58,12 +58,12 @@ impl Context {
         &self.cancel
     }
 
-    /// The present moment by this context's clock.
+    /// The current time by this context's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Who progress is reported to.
+    /// Where progress is reported.
     pub fn progress(&self) -> &Arc<dyn Progress> {
         &self.progress
     }
@@ -97,12 +97,12 @@ impl fmt::Debug for Context {
 pub struct Cancel(CancellationToken);
 
 impl Cancel {
-    /// A trigger that nobody has pulled.
+    /// A trigger that has not been pulled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks the operation to stop. More than once does nothing more.
+    /// Asks the operation to stop. Further calls have no effect.
     pub fn trigger(&self) {
         self.0.cancel();
     }

@@ -9,8 +9,8 @@ use std::{
 
 use crate::{Error, Result};
 
-/// Replaces the file at `path` by `bytes`, with permission bits `mode`. After a crash at any moment
-/// the path holds either the old bytes or the new ones, whole.
+/// Replaces the file at `path` with `bytes`, with permission bits `mode`. After a crash at any
+/// point the path holds either all of the old bytes or all of the new ones.
 pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let fail =
         |e: io::Error| Error::io("file.write", format!("cannot write {}", path.display()), e);
@@ -78,7 +78,7 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
         .map_err(|e| Error::io("folder.sync", format!("cannot sync {}", folder.display()), e))
 }
 
-/// Creates `folder` and its parents where they are missing, for the owner alone (0700).
+/// Creates `folder` and its parents if they are missing, readable by the owner alone (0700).
 pub fn create_private_folder(folder: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)

@@ -31,11 +31,11 @@ pub enum ErrorKind {
     PermissionDenied = -5,
     /// A disk, a quota or a bucket is full.
     NoSpace = -6,
-    /// A part does not offer what was asked of it.
+    /// A part does not support what was asked of it.
     Unsupported = -7,
     /// Stored bytes are not what was written: truncated, flipped, missing.
     Damaged = -8,
-    /// Stored bytes are whole but not signed by whom we trust.
+    /// Stored bytes are complete but not signed by a trusted key.
     Untrusted = -9,
     /// Written by a newer version of Seaworthy.
     NewerFormat = -10,
@@ -45,7 +45,7 @@ pub enum ErrorKind {
     Cancelled = -12,
     /// A time limit passed.
     TimedOut = -13,
-    /// A service cannot be reached or answers with a passing failure.
+    /// A service cannot be reached or reports a temporary failure.
     Unavailable = -14,
     /// Any other failure of input or output.
     Io = -15,
@@ -55,7 +55,7 @@ pub enum ErrorKind {
     Command = -17,
     /// A target that must be empty is not.
     NotEmpty = -18,
-    /// A short name fits more than one thing.
+    /// A short name matches more than one thing.
     Ambiguous = -19,
     /// A defect in Seaworthy itself.
     Internal = -20,
@@ -122,7 +122,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `kind` that `operation` (such as `sink.read`) met, in words for people.
+    /// An error of `kind` in `operation` (such as `sink.read`), with a message for people.
     pub fn new(kind: ErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
         let retryable = matches!(kind, ErrorKind::Unavailable | ErrorKind::TimedOut);
         Self(Box::new(Inner {
@@ -144,7 +144,7 @@ impl Error {
         Self::new(kind_of_io(&source), operation, message).caused_by(source)
     }
 
-    /// `text`, as somebody wrote it, is not `what`, such as "a size such as 64MiB", and why.
+    /// `text`, as it was written, is not `what` (for example "a size such as 64MiB"), and why.
     pub fn invalid_text(operation: &'static str, text: &str, what: &str, why: &str) -> Self {
         let short: String = text.chars().take(80).collect();
         let message = format!("{short:?} is not {what}: {why}");
@@ -156,7 +156,7 @@ impl Error {
         Self::new(ErrorKind::Cancelled, operation, "interrupted")
     }
 
-    /// Adds a fact, such as which key or path was at hand.
+    /// Adds a fact, such as the key or path concerned.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.context.push((name, value.to_string()));
@@ -227,7 +227,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Which operation met it, such as `sink.read`.
+    /// The operation that failed, such as `sink.read`.
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
@@ -248,7 +248,7 @@ impl Error {
         place.chain(self.0.context.iter().map(|(name, value)| (*name, value.as_str())))
     }
 
-    /// What the user can do, where it is known here or in a cause.
+    /// What the user can do, if it is known here or in a cause.
     pub fn remedy(&self) -> Option<&str> {
         self.0.remedy.as_deref().or_else(|| {
             let cause = self.0.source.as_deref()?.downcast_ref::<Self>()?;

@@ -17,7 +17,7 @@ use crate::{
 
 /// The record in each generation, hidden from the programs that read the files.
 const RECORD: &str = ".seaworthy.json";
-/// Says that a folder is ours.
+/// Marks a folder as ours.
 const MARKER: &str = ".seaworthy";
 const MARKER_TEXT: &[u8] = b"Seaworthy keeps its rendered files here. Edits are lost.\n";
 /// The link to the files that are live.
@@ -31,7 +31,7 @@ pub struct Generations {
     base: PathBuf,
 }
 
-/// What was written, so that later edits can be told.
+/// What was written, so that later edits can be detected.
 #[derive(Serialize, Deserialize)]
 struct Record {
     format: u32,
@@ -58,7 +58,7 @@ pub enum Change {
 }
 
 impl Generations {
-    /// The generations below `base`, such as `/etc/nginx/seaworthy`. Touches nothing.
+    /// The generations below `base`, such as `/etc/nginx/seaworthy`. Changes nothing on disk.
     pub fn new(base: impl Into<PathBuf>) -> Self {
         Self { base: base.into() }
     }
@@ -83,13 +83,13 @@ impl Generations {
         self.staged(GOOD)
     }
 
-    /// Which of the live files are no longer as they were written: somebody edited them.
+    /// Which of the live files are no longer as they were written, because somebody edited them.
     pub fn drift(&self) -> Result<Vec<(String, Change)>> {
         let Some(staged) = self.current()? else { return Ok(Vec::new()) };
         Ok(compare(&staged.files, &read_folder(&staged.folder)?))
     }
 
-    /// How `files` differ from those that are live, as they lie on disk.
+    /// How `files` differ from the live files on disk.
     pub fn diff(&self, files: &FileSet) -> Result<Vec<(String, Change)>> {
         let old = match self.current()? {
             Some(staged) => read_folder(&staged.folder)?,
@@ -127,7 +127,7 @@ impl Generations {
             Error::new(
                 ErrorKind::AlreadyExists,
                 "apply",
-                format!("{} is not a link of ours", path.display()),
+                format!("{} is not a link that Seaworthy made", path.display()),
             )
             .remedy_is("move it away: it will not be overwritten")
         };
@@ -153,7 +153,7 @@ impl Generations {
             return Ok(());
         }
         DirBuilder::new().recursive(true).mode(0o755).create(&self.base).map_err(fail)?;
-        // What a crash leaves before the marker is there: its half-written copy.
+        // A crash before the marker exists leaves its half-written copy.
         let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(MARKER);
         for entry in fs::read_dir(&self.base).map_err(fail)? {
             let entry = entry.map_err(fail)?;
@@ -161,7 +161,7 @@ impl Generations {
                 return Err(Error::new(
                     ErrorKind::NotEmpty,
                     "apply",
-                    format!("{} has files that are not ours", self.base.display()),
+                    format!("{} has files that Seaworthy did not write", self.base.display()),
                 )
                 .with("file", entry.path().display())
                 .remedy_is("move them away: they will not be overwritten"));
@@ -225,7 +225,7 @@ impl Generations {
     }
 
     fn point(&self, link: &str, staged: Option<&StagedFiles>) -> Result<()> {
-        // Refuses to replace anything but a link of ours.
+        // Refuses to replace anything except a link of ours.
         self.target(link)?;
         let path = self.base.join(link);
         let name = staged.map(|staged| staged.folder.file_name().unwrap_or_default());
@@ -233,7 +233,7 @@ impl Generations {
             .map_err(|e| Error::io("apply.swap", format!("cannot set {}", path.display()), e))
     }
 
-    /// Removes every generation but those in `keep`.
+    /// Removes every generation except those in `keep`.
     pub(crate) fn prune(&self, keep: &[&StagedFiles]) -> Result<()> {
         let fail = |e: io::Error| {
             Error::io("apply.prune", format!("cannot tidy {}", self.base.display()), e)
@@ -310,7 +310,7 @@ fn read_folder(folder: &Path) -> Result<FileSet> {
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    // The umask does not decide what the programs may read.
+    // The umask must not decide what the programs may read.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     File::sync_all(&file)

@@ -1,10 +1,10 @@
-//! The vocabulary that every crate of Seaworthy speaks.
+//! The types that every crate of Seaworthy shares.
 //!
 //! - [`Error`]: what failed, on what, why, and what to do; its [`ErrorKind`]s are the C ABI's codes
 //! - [`Context`]: cancellation, [`Progress`] and the [`Clock`] of one operation
 //! - [`Name`], [`Named`], [`ByteSize`], [`ByteRate`], [`Span`], [`Schedule`], [`CommandLine`]: values as
 //!   people write them in the file
-//! - [`Secret`]: never printed; [`SecretRef`]: where the file says that it is
+//! - [`Secret`]: never printed; [`SecretRef`]: where to find it, as written in the file
 //! - [`durable`] files and [`FileLock`]s
 //! - [`FileSet`]: rendered configuration; [`apply`] makes it live through an [`Installer`]; [`go_live`]
 //!   is the swap in it, with its way back, for any other [`Place`]

@@ -37,13 +37,13 @@ impl FileLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // The holder's line is a courtesy: without it the lock is still held.
+                // The line about the holder is only information: the lock is held without it, too.
                 let _ = file.read_to_string(&mut holder);
                 let holder = if holder.is_empty() { "another process" } else { holder.trim() };
                 return Err(Error::new(
                     ErrorKind::Locked,
                     "lock",
-                    format!("{purpose} cannot start: {holder} is at work"),
+                    format!("{purpose} cannot start: {holder} is running"),
                 )
                 .with("lock", path.display())
                 .remedy_is("wait until it has ended and try again"));
@@ -67,7 +67,7 @@ impl FileLock {
 impl Drop for FileLock {
     fn drop(&mut self) {
         // Closing is not enough: a child that another thread has just forked shares the lock until
-        // it becomes another program.
+        // it calls exec.
         let _ = self.file.unlock();
     }
 }

@@ -35,8 +35,8 @@ impl Name {
         } else {
             Err(Error::new(ErrorKind::InvalidInput, "name", format!("{text:?} is not a name"))
                 .remedy_is(
-                    "begin with a letter or digit and use only letters, digits, '.', '_' and '-', \
-                     100 at most",
+                    "begin with a letter or digit and use only letters, digits, '.', '_' and \
+                     '-', at most 100 characters",
                 ))
         }
     }

@@ -24,13 +24,12 @@ use crate::Name;
 pub struct Named<T>(Vec<(Name, T)>);
 
 impl<T> Named<T> {
-    /// Nothing yet.
+    /// An empty table.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds `thing` at the end, or puts it in the place of the one with this name, which is given
-    /// back.
+    /// Adds `thing` at the end, or replaces the one with this name, which is returned.
     pub fn insert(&mut self, name: Name, thing: T) -> Option<T> {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => Some(std::mem::replace(old, thing)),
@@ -66,7 +65,7 @@ impl<T> Named<T> {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

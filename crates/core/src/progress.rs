@@ -12,7 +12,8 @@ pub trait Progress: Debug + Send + Sync {
     fn event(&self, event: &Event);
 }
 
-/// What happens during an operation, in order. Its JSON is an object whose `event` says which.
+/// What happens during an operation, in order. Its JSON is an object whose member `event` names the
+/// kind.
 ///
 /// ```
 /// use seaworthy_core::Event;
@@ -29,19 +30,19 @@ pub enum Event {
     OperationStarted {
         /// What is done: `backup`, `verify`, `drill`, `prune`, `certificate`.
         operation: String,
-        /// The name in the file of the job or the certificate.
+        /// The name of the job or the certificate in the file.
         name: String,
     },
     /// A step began, such as reading one source.
     Started {
         /// What it is, for people: `nightly: uploads`.
         task: String,
-        /// How many bytes there will be, where it is known.
+        /// How many bytes there will be, if known.
         total_bytes: Option<u64>,
     },
-    /// The present step moved on by this much.
+    /// The current step made this much progress.
     Advanced {
-        /// Bytes of plain data.
+        /// Bytes of uncompressed data.
         bytes: u64,
         /// Files, tables or other items.
         items: u64,
@@ -64,21 +65,21 @@ pub enum Event {
     OperationEnded {
         /// What was done.
         operation: String,
-        /// The name in the file of the job or the certificate.
+        /// The name of the job or the certificate in the file.
         name: String,
         /// How it ended, as in the documents: `done`, `losses`, `findings`, `failed`, ….
         outcome: String,
         /// Why it failed.
         error: Option<String>,
     },
-    /// Somebody was told what happened, or could not be.
+    /// A notification was sent, or could not be.
     Notified {
-        /// The name in the file of who it is.
+        /// The name of the notifier in the file.
         notifier: String,
-        /// What was told: `failure`, `recovery`, `success`, `overdue`, `suspect`, `expiring`,
+        /// What it was about: `failure`, `recovery`, `success`, `overdue`, `suspect`, `expiring`,
         /// `started` or `test`.
         occasion: String,
-        /// `sent`, `kept_back` or `failed`.
+        /// `sent`, `kept_back` (not sent, because nothing changed) or `failed`.
         state: String,
     },
 }
@@ -89,7 +90,7 @@ impl Event {
         Self::Warning { message: message.into() }
     }
 
-    /// This event, which happened at `time`, with the version of its form.
+    /// This event, which happened at `time`, with the version of its format.
     pub fn at(&self, time: Timestamp) -> EventRecord<'_> {
         EventRecord { schema: 1, time, event: self }
     }
@@ -100,8 +101,8 @@ impl Event {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EventRecord<'a> {
-    /// The version of this form: 1. Later versions add events and members; those that a program does
-    /// not know are to be passed over.
+    /// The version of this format: 1. Later versions add events and members; a program should
+    /// ignore those that it does not know.
     pub schema: u32,
     /// When it happened.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]

@@ -1,4 +1,4 @@
-//! Rendered configuration: files that remember which part of the model they came from.
+//! Rendered configuration: files that record which part of the model they came from.
 
 use std::{
     collections::BTreeMap,
@@ -25,14 +25,14 @@ pub trait ConfigRenderer: Debug + Send + Sync {
 /// fourth when one of them fails; each must be safe to call again.
 #[async_trait]
 pub trait Installer: Debug + Send + Sync {
-    /// Whether the program takes the staged files, which are not live yet.
+    /// Checks whether the program accepts the staged files, which are not live yet.
     async fn check(&self, staged: &StagedFiles, cx: &Context) -> Result<()>;
 
-    /// Makes the program read the files, which are live now. An empty set means that there is no
-    /// configuration of ours any more.
+    /// Makes the program read the files, which are live now. An empty set means that none of our
+    /// configuration is left.
     async fn activate(&self, staged: &StagedFiles, cx: &Context) -> Result<()>;
 
-    /// Whether the program really works with them.
+    /// Checks that the program really works with them.
     async fn prove(&self, staged: &StagedFiles, cx: &Context) -> Result<()>;
 
     /// Makes the program read the files from before, which are live again, because `failure` came
@@ -106,7 +106,7 @@ pub struct RenderedFile {
     pub bytes: Vec<u8>,
     /// Its permission bits.
     pub mode: u32,
-    /// Where it comes from as a whole.
+    /// Where the whole file comes from.
     pub origin: Origin,
     /// Where its lines come from: each entry holds from that line, counted from 1, to the next.
     pub lines: BTreeMap<usize, Origin>,
@@ -124,7 +124,7 @@ impl RenderedFile {
         Self { mode, ..self }
     }
 
-    /// The same file, which knows where its lines come from.
+    /// The same file, with the origin of its lines.
     #[must_use]
     pub fn with_lines(self, lines: BTreeMap<usize, Origin>) -> Self {
         Self { lines, ..self }
@@ -182,12 +182,12 @@ impl FileSet {
         self.0.len()
     }
 
-    /// Whether there is no file.
+    /// Whether there are no files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes them all below `folder`, which must not exist: for looking at them.
+    /// Writes them all below `folder`, which must not exist, so that they can be inspected.
     pub fn write_to(&self, folder: &Path) -> Result<()> {
         let fail = |path: &Path| {
             let message = format!("cannot write {}", path.display());
@@ -208,7 +208,7 @@ impl FileSet {
     }
 }
 
-/// Files that lie on disk, in a folder of their own.
+/// Files on disk, in a folder of their own.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StagedFiles {
@@ -216,7 +216,7 @@ pub struct StagedFiles {
     pub folder: PathBuf,
     /// The link that leads to them once they are live, such as `/etc/nginx/seaworthy/current`.
     pub link: PathBuf,
-    /// The files. Those of an earlier generation know nothing of their origin.
+    /// The files. Those of an earlier generation do not have their origin.
     pub files: FileSet,
 }
 

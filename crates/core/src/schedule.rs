@@ -13,14 +13,14 @@ use crate::{Error, ErrorKind, Result, TimeZone, Timestamp};
 /// A cron schedule of five fields: minute, hour, day of month, month, weekday, as in crontab(5).
 /// Day of month and weekday are alternatives.
 ///
-/// Each time on the clock that it names is due once: where the clock shows it twice, the first
-/// time; where the clock skips it, at the first moment after the gap.
+/// Each time on the clock that it names is due once: if the clock shows it twice, the first time;
+/// if the clock skips it, at the end of the gap.
 ///
 /// ```
 /// use seaworthy_core::{Schedule, TimeZone};
 /// let nightly: Schedule = "30 2 * * *".parse()?;
 /// let paris = TimeZone::named("Europe/Paris")?;
-/// // 2:30 does not exist on that night: it runs at the first moment that does.
+/// // 2:30 does not exist on that night: it runs at the first time after the gap.
 /// let next = nightly.next_after("2026-03-28T12:00:00Z".parse()?, &paris).unwrap();
 /// assert_eq!(next.to_string(), "2026-03-29T01:00:00Z");
 /// # Ok::<(), seaworthy_core::Error>(())
@@ -32,12 +32,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The first moment after `after` at which this schedule is due, by the clock of `zone`;
-    /// `None` for one that never comes, such as 30 February.
+    /// The first time after `after` at which this schedule is due, in the time zone `zone`; `None`
+    /// for one that never comes, such as 30 February.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let zone = &zone.0;
-        // The clock on the wall is walked as if it never changed. Later times on it are never
-        // earlier moments, so what lies before `after` on it is past.
+        // The local time is stepped through as if the clock never changed. A later local time is
+        // never an earlier instant, so whatever is before `after` in local time is past.
         let shown = zone.to_datetime(after.0);
         let mut wall = shown.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         loop {
@@ -51,7 +51,7 @@ impl Schedule {
     }
 }
 
-/// When the clock of `zone` first shows `wall`, or passes it over.
+/// When the clock of `zone` first shows `wall`, or skips it.
 fn first_moment_of(
     wall: jiff::civil::DateTime,
     zone: &jiff::tz::TimeZone,
@@ -62,7 +62,7 @@ fn first_moment_of(
     if !is_skipped {
         return Some(earlier);
     }
-    // As much before the gap as the skipped time is before its end.
+    // As far before the gap as the skipped time is before the end of the gap.
     zone.following(earlier).next().map(|change| change.timestamp())
 }
 

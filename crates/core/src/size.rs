@@ -30,7 +30,7 @@ const UNITS: [(&str, u64); 9] = [
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// So many bytes.
+    /// This many bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }
@@ -87,17 +87,17 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
-/// A number of bytes in a second: `20MiB/s`.
+/// A number of bytes per second: `20MiB/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteRate(u64);
 
 impl ByteRate {
-    /// So many bytes in a second.
+    /// This many bytes per second.
     pub const fn new(bytes_per_second: u64) -> Self {
         Self(bytes_per_second)
     }
 
-    /// The number of bytes in a second.
+    /// The number of bytes per second.
     pub const fn bytes_per_second(self) -> u64 {
         self.0
     }

@@ -409,7 +409,7 @@ impl<'de, T: Tagged<'de>> Visitor<'de> for Table<T> {
     }
 }
 
-/// Reads the value of `type`, so that an unknown one is blamed on its own place.
+/// Reads the value of `type`, so that an error about an unknown one points to it.
 struct Kind(&'static [&'static str]);
 
 impl<'de> serde::de::DeserializeSeed<'de> for Kind {

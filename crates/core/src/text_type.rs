@@ -1,10 +1,10 @@
 //! Types that are written as one string in the file: each kind refuses what could mean something
-//! else where it ends up.
+//! else in the place where it is used.
 
 /// Implements `Deserialize`, and with the feature `schema` of the calling crate `JsonSchema`, for a
 /// type that is written as a string and read through its `FromStr`.
 ///
-/// It takes the type, its name in the schema and what the string is, for errors.
+/// Its arguments: the type, its name in the schema, and what the string is (for errors).
 #[macro_export]
 macro_rules! written_as_string {
     ($name:ident, $schema:expr, $what:literal) => {
@@ -31,7 +31,7 @@ macro_rules! written_as_string {
 
 /// Defines a type that holds text and is checked when it is made.
 ///
-/// It takes the type's documentation and name, its name in the schema, what the text is, the
+/// Its arguments: the type's documentation and name, its name in the schema, what the text is, the
 /// operation that errors name, and the check: a function from `&str` to `Ok(())` or why not.
 ///
 /// ```

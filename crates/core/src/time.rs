@@ -1,4 +1,4 @@
-//! Moments, time zones and calendar spans, on top of a calendar library that stays private.
+//! Timestamps, time zones and calendar spans, on top of a calendar library that stays private.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{Error, ErrorKind, Result};
 
-/// A moment, to the nanosecond, between the years -9999 and 9999.
+/// A point in time, to the nanosecond, between the years -9999 and 9999.
 ///
 /// ```
 /// use seaworthy_core::Timestamp;
@@ -18,10 +18,11 @@ use crate::{Error, ErrorKind, Result};
 pub struct Timestamp(pub(crate) jiff::Timestamp);
 
 impl Timestamp {
-    /// The first moment of 1970 in UTC.
+    /// The start of 1970 in UTC.
     pub const UNIX_EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
 
-    /// The moment `seconds` after 1970 began in UTC; clamped to the years that exist here.
+    /// The time `seconds` after the start of 1970 in UTC; clamped to the years that this type can
+    /// hold.
     pub fn from_unix(seconds: i64) -> Self {
         Self(jiff::Timestamp::from_second(seconds).unwrap_or(if seconds < 0 {
             jiff::Timestamp::MIN
@@ -30,7 +31,7 @@ impl Timestamp {
         }))
     }
 
-    /// Whole seconds since 1970 began in UTC.
+    /// Whole seconds since the start of 1970 in UTC.
     pub fn as_unix(self) -> i64 {
         self.0.as_second()
     }
@@ -43,8 +44,12 @@ impl Timestamp {
     /// Reads what [`compact`](Self::compact) wrote.
     pub fn from_compact(text: &str) -> Result<Self> {
         let invalid = || {
-            Error::new(ErrorKind::InvalidInput, "time.parse", format!("{text:?} is not a moment"))
-                .remedy_is("write it like 20261122T023000Z")
+            Error::new(
+                ErrorKind::InvalidInput,
+                "time.parse",
+                format!("{text:?} is not a timestamp"),
+            )
+            .remedy_is("write it like 20261122T023000Z")
         };
         if text.len() != 16 || !text.is_ascii() {
             return Err(invalid());
@@ -55,13 +60,13 @@ impl Timestamp {
             .map_err(|source| invalid().caused_by(source))
     }
 
-    /// This moment, in words of `zone`: `2026-11-22 03:30:00`.
+    /// This time in the time zone `zone`: `2026-11-22 03:30:00`.
     pub fn in_zone(self, zone: &TimeZone) -> String {
         self.0.to_zoned(zone.0.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    /// `span` earlier, by the calendar of `zone`. Where the clock on the wall skips that time, as
-    /// much before the gap as it would be into it: never too late.
+    /// `span` earlier, by the calendar of `zone`. If the clock skips that local time, the result is
+    /// as far before the gap as it would be into it: never too late.
     pub fn minus(self, span: Span, zone: &TimeZone) -> Self {
         let [years, weeks, days, ..] = span.parts();
         let calendar = jiff::Span::new().years(years).weeks(weeks).days(days);
@@ -83,12 +88,12 @@ impl Timestamp {
         Self(zoned.checked_add(span.0).map_or(jiff::Timestamp::MAX, |zoned| zoned.timestamp()))
     }
 
-    /// How much later this is than `earlier`; zero when it is not.
+    /// How much later this is than `earlier`; zero if it is not later.
     pub fn since(self, earlier: Self) -> std::time::Duration {
         self.0.duration_since(earlier.0).try_into().unwrap_or_default()
     }
 
-    /// The calendar's reading of this moment in `zone`.
+    /// The calendar fields of this time in `zone`.
     pub fn civil(self, zone: &TimeZone) -> Civil {
         let zoned = self.0.to_zoned(zone.0.clone());
         let week = zoned.date().iso_week_date();
@@ -104,7 +109,7 @@ impl Timestamp {
     }
 }
 
-/// A moment as a calendar and a clock on the wall show it.
+/// A time as a calendar and a clock show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Civil {
@@ -120,7 +125,7 @@ pub struct Civil {
     pub week_year: i16,
     /// The ISO 8601 week, from 1.
     pub week: i8,
-    /// Seconds east of UTC: tells the two hours of a fold apart.
+    /// Seconds east of UTC: distinguishes the two hours of a fold.
     pub offset_seconds: i32,
 }
 
@@ -136,9 +141,13 @@ impl FromStr for Timestamp {
     /// Reads RFC 3339.
     fn from_str(text: &str) -> Result<Self> {
         text.parse().map(Self).map_err(|source: jiff::Error| {
-            Error::new(ErrorKind::InvalidInput, "time.parse", format!("{text:?} is not a moment"))
-                .remedy_is("write it like 2026-11-22T02:30:00Z")
-                .caused_by(source)
+            Error::new(
+                ErrorKind::InvalidInput,
+                "time.parse",
+                format!("{text:?} is not a timestamp"),
+            )
+            .remedy_is("write it like 2026-11-22T02:30:00Z")
+            .caused_by(source)
         })
     }
 }
@@ -151,7 +160,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        crate::text::deserialize_from_str(deserializer, "a moment such as 2026-11-22T02:30:00Z")
+        crate::text::deserialize_from_str(deserializer, "a timestamp such as 2026-11-22T02:30:00Z")
     }
 }
 
@@ -185,7 +194,7 @@ impl TimeZone {
         })
     }
 
-    /// Its name in the IANA database, where it has one.
+    /// Its name in the IANA database, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.0.iana_name()
     }
@@ -204,8 +213,8 @@ impl<'de> Deserialize<'de> for TimeZone {
     }
 }
 
-/// A length of calendar time: `1y`, `8w`, `30d`, `12h`, `5m`, `90s`, or several of them
-/// (`1d12h`), largest unit first. A day follows the clock on the wall, not 24 hours.
+/// A calendar duration: `1y`, `8w`, `30d`, `12h`, `5m`, `90s`, or several of them
+/// (`1d12h`), largest unit first. A day is a calendar day, not 24 hours.
 ///
 /// ```
 /// use seaworthy_core::Span;
@@ -259,12 +268,8 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "span.parse",
-                format!("{text:?} is not a length of time"),
-            )
-            .remedy_is("write it like 1y, 8w, 30d, 12h, 5m or 90s")
+            Error::new(ErrorKind::InvalidInput, "span.parse", format!("{text:?} is not a duration"))
+                .remedy_is("write it like 1y, 8w, 30d, 12h, 5m or 90s")
         };
         let mut span = jiff::Span::new();
         let mut rest = text;
@@ -325,7 +330,7 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        crate::text::deserialize_from_str(deserializer, "a length of time such as 30d")
+        crate::text::deserialize_from_str(deserializer, "a duration such as 30d")
     }
 }
 
@@ -333,12 +338,12 @@ impl<'de> Deserialize<'de> for Span {
 mod schema {
     use super::{Span, TimeZone, Timestamp};
 
-    crate::text::string_schema!(Timestamp, "Timestamp", "A moment in RFC 3339");
+    crate::text::string_schema!(Timestamp, "Timestamp", "A timestamp in RFC 3339");
     crate::text::string_schema!(TimeZone, "TimeZone", "A time zone of the IANA database");
     crate::text::string_schema!(
         Span,
         "Span",
-        "A length of time: 1y, 8w, 30d, 12h, 5m, 90s",
+        "A duration: 1y, 8w, 30d, 12h, 5m, 90s",
         r"^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
     );
 }

@@ -1,4 +1,4 @@
-//! Reading one answer of HTTP/1.
+//! Reading one HTTP/1 response.
 
 use std::{mem::MaybeUninit, ops::ControlFlow};
 
@@ -6,31 +6,31 @@ use httparse::{Header, ParserConfig, Response, Status};
 
 use crate::{body::Body, tally::Answer};
 
-/// How many bytes the heads of one answer may have, with those of interim ones.
+/// The largest head of a response, in bytes, with those of interim responses.
 const MOST_HEAD: usize = 64 << 10;
 
 /// How many headers a head may have.
 const MOST_HEADERS: usize = 128;
 
-/// The server closed the connection, or would have had to say more before it did.
+/// The server closed the connection too early.
 pub(crate) const CLOSED: &str = "connection closed";
 const NOT_HTTP: &str = "not HTTP";
 const LONG_HEAD: &str = "head without end";
 
-/// One answer, whatever the pieces are in which it comes.
+/// One response, in whatever pieces it arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    /// Whether it answers HEAD.
+    /// Whether it is the response to a HEAD request.
     to_head: bool,
-    /// The beginning of a head of which the end has not come.
+    /// The beginning of a head that is not complete yet.
     begun: Vec<u8>,
-    /// How long the heads were so far.
+    /// The length of the heads so far.
     heads: usize,
-    /// The body, when the head is over.
+    /// The body, once the head is complete.
     body: Option<(Body, bool, Answer)>,
 }
 
-/// An answer that was read to its end.
+/// A response that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Whole {
     pub(crate) answer: Answer,
@@ -42,13 +42,13 @@ pub(crate) struct Whole {
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
-    /// None where there is no body.
+    /// `None` if there is no body.
     body: Option<Body>,
     again: bool,
 }
 
 impl Reading {
-    /// Begins to read the next answer.
+    /// Starts reading the next response.
     pub(crate) fn begin(&mut self, to_head: bool) {
         self.to_head = to_head;
         self.begun.clear();
@@ -56,20 +56,20 @@ impl Reading {
         self.body = None;
     }
 
-    /// Whether anything of the answer has come.
+    /// Whether any byte of the response has arrived.
     pub(crate) fn has_begun(&self) -> bool {
         self.heads > 0 || !self.begun.is_empty()
     }
 
-    /// Takes the next `bytes`, of which there is at least one; answers with the whole when it has come.
+    /// Takes the next `bytes` (at least one); returns the response once it is complete.
     pub(crate) fn take(&mut self, mut bytes: &[u8]) -> Result<Option<Whole>, &'static str> {
         while self.body.is_none() {
             let Some((head, rest)) = self.head(bytes)? else { return Ok(None) };
             bytes = rest;
             match (head.status, head.body) {
-                // Nobody asked for another protocol.
+                // The request did not ask for another protocol.
                 (101, _) => return Err(NOT_HTTP),
-                // An interim answer: the one that counts follows.
+                // An interim response: the final one follows.
                 (100..200, _) if bytes.is_empty() => return Ok(None),
                 (100..200, _) => {}
                 (status, None) => {
@@ -84,14 +84,14 @@ impl Reading {
         let Some((body, again, answer)) = &mut self.body else { return Ok(None) };
         match body.take(bytes, &mut answer.bytes).map_err(|_| NOT_HTTP)? {
             ControlFlow::Continue(()) => Ok(None),
-            // A server that says more than it was asked is not to be trusted with the next request.
+            // After surplus bytes the connection must not be used for another request.
             ControlFlow::Break(surplus) => {
                 Ok(Some(Whole { answer: *answer, again: *again && surplus.is_empty() }))
             }
         }
     }
 
-    /// The server has closed the connection: that ends some answers.
+    /// The server has closed the connection: that ends some responses.
     pub(crate) fn close(&self) -> Result<Whole, &'static str> {
         match &self.body {
             Some((Body::UntilClose, _, answer)) => Ok(Whole { answer: *answer, again: false }),
@@ -99,7 +99,7 @@ impl Reading {
         }
     }
 
-    /// The head, and what follows it, once its end has come.
+    /// The head, and the bytes after it, once it is complete.
     fn head<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(Head, &'a [u8])>, &'static str> {
         let before = self.begun.len();
         if before > 0 {
@@ -107,7 +107,7 @@ impl Reading {
         }
         let all = if before > 0 { &self.begun[..] } else { bytes };
         let room = MOST_HEAD - self.heads;
-        // What is beyond the room may be the body already.
+        // Bytes beyond the limit may be part of the body.
         let Some((head, length)) = parse(&all[..all.len().min(room)], self.to_head)? else {
             if all.len() >= room {
                 return Err(LONG_HEAD);
@@ -119,13 +119,13 @@ impl Reading {
         };
         self.heads += length;
         self.begun.clear();
-        // A head ends in the bytes that were lacking: it would have been found before otherwise.
+        // The head ends in the new bytes: otherwise its end would have been found before.
         let rest = bytes.get(length.saturating_sub(before)..).unwrap_or_default();
         Ok(Some((head, rest)))
     }
 }
 
-/// Reads a head and says how long it is; none where its end has not come.
+/// Parses a head and returns its length; `None` if it is not complete.
 fn parse(bytes: &[u8], to_head: bool) -> Result<Option<(Head, usize)>, &'static str> {
     let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
     let mut response = Response::new(&mut []);
@@ -152,7 +152,7 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<(Head, usize)>, &'static 
             None => Some(Body::UntilClose),
         }
     };
-    // Two answers to where the body ends are what smuggling is made of.
+    // Two statements about where the body ends allow request smuggling.
     let clear = !(says.coded && (says.length.is_some() || !http11));
     let again = (http11 || says.keep_alive) && !says.close && clear;
     Ok(Some((Head { status, body, again: again && body != Some(Body::UntilClose) }, length)))
@@ -171,7 +171,7 @@ struct Says {
 
 impl Says {
     fn header(&mut self, header: &Header<'_>) -> Result<(), &'static str> {
-        // Most headers are told apart by their length.
+        // The length is enough to rule out most headers.
         match header.name.len() {
             10 if header.name.eq_ignore_ascii_case("connection") => {
                 for token in tokens(header.value) {
@@ -205,7 +205,7 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// A number that has digits only.
+/// A number with digits only.
 fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What comes of an answer that arrives in these pieces, and how much of it was asked for.
+/// The result of a response that arrives in these pieces, and how much of it was consumed.
 fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Whole>, &'static str> {
     let mut reading = Reading::default();
     reading.begin(to_head);
@@ -11,7 +11,7 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Whole>, &'static str> 
             continue;
         }
         if let Some(mut whole) = reading.take(piece)? {
-            // What the next reads would find is surplus, too.
+            // Bytes for the next reads are surplus, too.
             whole.again &= pieces[number + 1..].iter().all(|piece| piece.is_empty());
             return Ok(Some(whole));
         }
@@ -19,7 +19,7 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Whole>, &'static str> 
     Ok(None)
 }
 
-/// The same, where the server closes the connection after it.
+/// The same, if the server closes the connection after it.
 fn closed(text: &[u8]) -> Result<Whole, &'static str> {
     let mut reading = Reading::default();
     reading.begin(false);
@@ -33,7 +33,7 @@ fn whole(status: u16, bytes: u64, again: bool) -> Whole {
     Whole { answer: Answer { status, bytes }, again }
 }
 
-/// Answers, and what each is.
+/// Responses, and the expected result of each.
 const ANSWERS: [(&str, u16, u64, bool); 18] = [
     ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200, 2, true),
     ("HTTP/1.1 200\r\nContent-Length: 2, 2\r\n\r\nok", 200, 2, true),
@@ -152,7 +152,7 @@ fn a_head_without_end_is_given_up() {
         let pieces: Vec<&[u8]> = text.chunks(1000).collect();
         assert_eq!(read(false, &pieces), Err(LONG_HEAD));
     }
-    // One that is just short enough is none, with a body that is longer than a head may be.
+    // A head that is just short enough is accepted, with a body that is longer than a head may be.
     let most = MOST_HEAD - b"HTTP/1.1 200 OK\r\nx: \r\ncontent-length: 200000\r\n\r\n".len();
     let long =
         format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 200000\r\n\r\n", "a".repeat(most));

@@ -1,31 +1,32 @@
-//! Where the body of an answer ends.
+//! Where the body of a response ends.
 
 use std::ops::ControlFlow;
 
-/// How many bytes may stand between the chunks of a body: the extensions of one chunk's size, or all trailers.
+/// How many bytes there may be between the chunks of a body: the extensions of one chunk's size, or
+/// all trailers.
 const MOST_BETWEEN: u32 = 64 << 10;
 
-/// The body of an answer, of which only the length is of interest.
+/// The body of a response; only its length is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// So many bytes are still to come.
+    /// This many bytes are still to come.
     Length(u64),
     Chunked(Chunks),
     /// It ends when the server closes the connection.
     UntilClose,
 }
 
-/// Where in a chunked body the next byte stands.
+/// The position of the next byte in a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunks {
     place: Place,
-    /// How many bytes stood between chunks since the last one.
+    /// How many bytes were between chunks since the last one.
     between: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In a chunk's size, with what was read of it, if anything.
+    /// In a chunk's size, with the digits read so far, if any.
     Size(Option<u64>),
     /// After a chunk's size, up to the end of its line.
     Extension(u64),
@@ -38,7 +39,7 @@ enum Place {
     /// At the beginning of a trailer, or of the empty line that ends them.
     TrailerStart,
     Trailer,
-    /// At the last line feed of all.
+    /// At the final line feed.
     End,
 }
 
@@ -51,8 +52,8 @@ impl Body {
         Self::Chunked(Chunks { place: Place::Size(None), between: 0 })
     }
 
-    /// Takes the next `bytes`, and adds those of the body itself to `count`. Breaks with what follows the
-    /// body where it ends.
+    /// Takes the next `bytes`, and adds those of the body itself to `count`. Breaks with the bytes
+    /// after the body when it ends.
     pub(crate) fn take<'a>(
         &mut self,
         bytes: &'a [u8],
@@ -72,7 +73,7 @@ impl Body {
     }
 }
 
-/// Takes at most `left` of `bytes`, and says what is over.
+/// Takes at most `left` of `bytes`, and returns the rest.
 fn skip<'a>(left: &mut u64, bytes: &'a [u8], count: &mut u64) -> &'a [u8] {
     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
     *left -= taken as u64;
@@ -111,7 +112,7 @@ impl Chunks {
 }
 
 impl Place {
-    /// Where the byte after `byte` stands; none where `byte` must not stand here.
+    /// The state after `byte`; `None` if `byte` is not allowed here.
     fn after(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {

@@ -1,4 +1,4 @@
-//! Sending requests over connections that are made when they are needed.
+//! Sending requests over connections that are opened when needed.
 
 use std::{io, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     tally::Answer,
 };
 
-/// Sends requests, one at a time, over connections that it makes as it needs them.
+/// Sends requests, one at a time, over connections that it opens as needed.
 pub(crate) struct Client {
     dial: Arc<dyn Dial>,
     connection: Connection,
@@ -39,14 +39,14 @@ impl Client {
         Self { dial, connection }
     }
 
-    /// Sends a request and reads the answer to its end; else says what kind of error it was. The
-    /// connection is not used again after an error. A request that a server did not take because it
-    /// was just closing the connection, as servers do with those that were used often or stood idle,
-    /// is sent again on a new one.
+    /// Sends a request and reads the response to its end, or returns the kind of error. The
+    /// connection is not used again after an error. If a server did not accept a request because it
+    /// was just closing the connection (as servers do after many requests or some idle time), the
+    /// request is sent again on a new one.
     pub(crate) async fn send(&mut self, endpoint: &Endpoint) -> Result<Answer, &'static str> {
         match &mut self.connection {
             Connection::Http1(open) => {
-                // Whoever gives up meanwhile gives the connection up, too.
+                // A caller that gives up in the meantime drops the connection, too.
                 if let Some(mut connection) = open.take() {
                     match connection.exchange(&endpoint.wire).await {
                         Ok(whole) => {
@@ -95,7 +95,7 @@ async fn connected(
     let io = dial(dialer).await?;
     let handshake = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(io));
     let (sender, connection) = handshake.await.map_err(|e| kind_of(&e))?;
-    // It ends when the last sender is gone; how it failed is told to the requests.
+    // It ends when the last sender is dropped; the requests get its error.
     tokio::spawn(async move { drop(connection.await) });
     *open = Some(sender.clone());
     Ok(sender)
@@ -111,7 +111,7 @@ async fn read(response: Response<Incoming>) -> hyper::Result<Answer> {
     Ok(Answer { status, bytes })
 }
 
-/// Whether the server never looked at the request, since it was closing the connection in peace.
+/// Whether the server never read the request, because it was closing the connection normally.
 fn was_not_taken(error: &hyper::Error) -> bool {
     let http2 =
         std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());

@@ -37,10 +37,10 @@ pub(crate) trait Dial: fmt::Debug + Send + Sync {
     fn dial(&self) -> Dialled<'_>;
 }
 
-/// Makes connections over TCP, with TLS where it is asked for.
+/// Opens connections over TCP, with TLS if configured.
 pub(crate) struct Tcp {
     addresses: Vec<SocketAddr>,
-    /// The number of the address that answered last.
+    /// The index of the address that accepted last.
     good: AtomicUsize,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
@@ -67,7 +67,7 @@ impl Dial for Tcp {
 }
 
 impl Tcp {
-    /// Finds the address of `host`, which has to be this machine unless `anywhere` is allowed.
+    /// Resolves `host`, which must be this machine unless `anywhere` is set.
     pub(crate) async fn find(host: &str, port: u16, anywhere: bool) -> Result<Self> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = tokio::net::lookup_host((bare, port)).await.map_err(|source| {
@@ -88,8 +88,8 @@ impl Tcp {
         Ok(Self { addresses, good: AtomicUsize::new(0), tls: None })
     }
 
-    /// Connects to the address that answered last, else to the next one that does: a server need
-    /// not listen on all addresses of its name.
+    /// Connects to the address that accepted last, else to the next one that does: a server may not
+    /// listen on all addresses of its name.
     async fn connect(&self) -> io::Result<TcpStream> {
         let good = self.good.load(Ordering::Relaxed);
         let mut failed = None;
@@ -114,8 +114,9 @@ impl Tcp {
     ) -> Result<Self> {
         let fail = |message: String| Error::new(ErrorKind::InvalidInput, "load_test.tls", message);
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(bare)
-            .map_err(|e| fail(format!("{host} is no name for a certificate")).caused_by(e))?;
+        let name = ServerName::try_from(bare).map_err(|e| {
+            fail(format!("{host} is not a host name that a certificate can have")).caused_by(e)
+        })?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -136,7 +137,7 @@ fn trusted(roots: Option<&Path>) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     let Some(path) = roots else {
         for root in rustls_native_certs::load_native_certs().certs {
-            // Machines may carry roots that are of no use; the others still count.
+            // The machine's store may have roots that cannot be used; the others still count.
             let _ = store.add(root);
         }
         return Ok(store);

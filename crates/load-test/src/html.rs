@@ -1,4 +1,4 @@
-//! The report as a page that needs nothing else.
+//! The report as a self-contained page.
 
 use std::fmt::Write;
 
@@ -20,8 +20,8 @@ const BOTTOM: f64 = 30.0;
 const TOP: f64 = 10.0;
 
 impl Report {
-    /// The report as an HTML page with its charts in it: it loads nothing and runs no script.
-    /// `title` says what was tested.
+    /// The report as one HTML page with its charts: it loads nothing and runs no script. `title`
+    /// says what was tested.
     pub fn html(&self, title: &str) -> String {
         let mut page = String::new();
         // Writing to a string cannot fail.
@@ -65,7 +65,10 @@ impl Report {
             write_row(&one.name, one.verdict, &one.figures, out)?;
         }
         write_row("all", self.verdict, &self.total, out)?;
-        out.push_str("</table>\n<p>Times are milliseconds from when a request was due to the end of its answer.</p>\n");
+        out.push_str(
+            "</table>\n<p>Times are milliseconds from when a request was due to the end of \
+                 its response.</p>\n",
+        );
         out.push_str("<h2>Latency by percentile</h2>\n");
         write_curves(&self.total, out)?;
         if !self.total.errors.is_empty() {
@@ -140,7 +143,7 @@ fn write_curves(figures: &Figures, out: &mut String) -> std::fmt::Result {
 }
 
 fn write_seconds(seconds: &[SecondReport], out: &mut String) -> std::fmt::Result {
-    // At most as many bars as can be told apart.
+    // At most as many bars as can be distinguished.
     let step = seconds.len().div_ceil(300).max(1);
     let bars: Vec<_> = seconds
         .chunks(step)

@@ -1,7 +1,8 @@
 //! One connection of HTTP/1.1.
 //!
-//! A general client moves each request and each answer through queues, maps and copies. Here a request
-//! is bytes that were written down once, and of an answer nothing is kept but its status and its length.
+//! A general client moves each request and each response through queues, maps and copies. Here a
+//! request is bytes that were built once, and only the status and the length of a response are
+//! kept.
 
 use std::{
     cell::RefCell,
@@ -21,8 +22,8 @@ use crate::{
 };
 
 thread_local! {
-    /// Where answers are read to: nothing in it is needed after the read, so that all connections of a
-    /// thread share it.
+    /// The read buffer: nothing in it is needed after the read, so all connections of a thread
+    /// share it.
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into_boxed_slice());
 }
 
@@ -33,25 +34,25 @@ pub(crate) struct Connection {
     used: bool,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: &'static str,
-    /// The server closed the connection before it said anything.
+    /// The server closed the connection before it sent anything.
     silent: bool,
-    /// Whether any of the request went out.
+    /// Whether any byte of the request was sent.
     sent: bool,
 }
 
 impl Failure {
-    /// Whether a server that closes connections in peace, as they do with those that were used often or
-    /// stood idle, would have taken the request on another one.
+    /// Whether the server closed the connection normally (as servers do after many requests or some
+    /// idle time) and would accept the request on another one.
     pub(crate) fn may_be_sent_again(&self, request: &Wire) -> bool {
         self.silent && (request.idempotent || !self.sent)
     }
 }
 
-/// How much of a request went out.
+/// How much of a request was sent.
 #[derive(Debug, Default)]
 struct Sending {
     sent: usize,
@@ -64,8 +65,8 @@ impl Connection {
         Self { stream, reading: Reading::default(), used: false }
     }
 
-    /// Sends `request` and reads the answer to its end. After a failure, or where the answer says so, the
-    /// connection is of no more use.
+    /// Sends `request` and reads the response to its end. After a failure, or if the response says
+    /// so, the connection cannot be used again.
     pub(crate) async fn exchange(&mut self, request: &Wire) -> Result<Whole, Failure> {
         let used = std::mem::replace(&mut self.used, true);
         if used && poll_fn(|cx| Poll::Ready(self.is_over(cx))).await {
@@ -75,13 +76,13 @@ impl Connection {
         let mut sending = Sending::default();
         poll_fn(|cx| {
             self.poll_send(&mut sending, &request.bytes, cx);
-            // Servers may answer before they have read all, and not read the rest.
+            // Servers may respond before they have read everything, and not read the rest.
             self.poll_answer(&sending, cx)
         })
         .await
     }
 
-    /// Whether the server has closed the connection, or spoken without being asked.
+    /// Whether the server has closed the connection, or sent something without a request.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let mut byte = [0];
         Pin::new(&mut self.stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready()
@@ -141,7 +142,7 @@ impl Connection {
         })
     }
 
-    /// What went wrong; `closed` where it was that the server closed the connection.
+    /// What went wrong; `closed` if the server closed the connection.
     fn failure(&self, kind: &'static str, closed: bool, sending: &Sending) -> Failure {
         let kind = match &sending.failed {
             Some(error) if closed => kind_of_io(error),

@@ -24,7 +24,7 @@ enum Act {
     Write(&'static str),
 }
 
-/// Servers in memory, each of which has its own play, and how many requests they have read.
+/// Servers in memory, each with its own script, and how many requests they have read.
 #[derive(Debug, Default)]
 struct Theatre {
     plays: Mutex<VecDeque<&'static [Act]>>,
@@ -71,7 +71,7 @@ fn endpoint(method: &str, body: usize) -> Endpoint {
     prepare(&config, &base, &|_| None).unwrap().0.remove(0)
 }
 
-/// Sends as many requests as there are answers to compare with, and says how many servers were not asked
+/// Sends as many requests as there are expected results, and returns how many servers were not used
 /// and how many requests were read.
 async fn sent(
     endpoint: &Endpoint,
@@ -117,16 +117,16 @@ async fn one_connection_serves_as_long_as_its_answers_let_it() {
 #[tokio::test]
 async fn a_request_that_a_closing_server_did_not_take_is_sent_again_once() {
     let closes: &[Act] = &[Read, Write(OK)];
-    // It was closed before the request: nothing of it went out, so that any may be sent again.
+    // It was closed before the request: no byte was sent, so any request may be sent again.
     for method in ["GET", "POST"] {
         assert_eq!(sent(&endpoint(method, 0), &[closes, closes], &[GOOD; 2]).await, (0, 2));
     }
-    // While it was sent: the server may have done it.
+    // It was closed while the request was sent: the server may have processed it.
     let takes: &[Act] = &[Read, Write(OK), Read];
     assert_eq!(sent(&endpoint("GET", 0), &[takes, closes], &[GOOD; 2]).await, (0, 3));
     let should = [GOOD, Err(CLOSED), GOOD];
     assert_eq!(sent(&endpoint("POST", 0), &[takes, closes], &should).await, (0, 3));
-    // Once only, and never where the connection was new or the answer had begun.
+    // Once only, and never if the connection was new or the response had begun.
     let silent: &[Act] = &[Read];
     let should = [GOOD, Err(CLOSED)];
     assert_eq!(sent(&endpoint("GET", 0), &[takes, silent, closes], &should).await, (1, 3));

@@ -1,14 +1,15 @@
 //! Loads HTTP servers and measures what their users would see.
 //!
-//! - [`LoadConfig`]: what is tested, from a file or for one URL: endpoints with weights or numbers of
-//!   their own, a rate (the open model) or a concurrency (the closed one), warm-up, ramp, [`Thresholds`]
+//! - [`LoadConfig`]: what is tested, from a file or for one URL: endpoints with weights or request
+//!   counts of their own, a rate (the open model) or a concurrency (the closed one), warm-up, ramp,
+//!   [`Thresholds`]
 //! - [`LoadTest`]: runs it; [`Live`] figures meanwhile
 //! - [`Report`]: rates, percentiles, errors by kind, a [`Verdict`]; as JSON through serde, as a page
 //!   through [`html`](Report::html)
 //!
-//! With a rate, the response time of a request counts from when it was due, also while it waits for a
-//! free connection: a server that stalls is asked on, as its users would. The time from when it was
-//! sent stands beside it as the service time.
+//! With a rate, the response time of a request counts from when it was due, also while it waits for
+//! a free connection: a server that stalls keeps getting requests, as from its users. The time from
+//! when it was sent is reported as the service time.
 //!
 //! ```no_run
 //! # async fn example() -> seaworthy_core::Result<()> {

@@ -1,5 +1,5 @@
-//! Tests on a clock that stands still while anybody works: what is measured follows from the server's
-//! design alone, and a model says what it must be.
+//! Tests on a paused clock: the measurement follows from the simulated server alone, and a model
+//! says what it must be.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     prepare::Base,
 };
 
-/// When the server answers a request that came this long after it was started.
+/// When the server responds to a request that came this long after its start.
 type Answers = fn(Duration) -> (Duration, u16);
 
 /// A server in memory.
@@ -70,14 +70,14 @@ fn near(is: f64, should: f64) {
     assert!((is - should).abs() <= should * 0.05, "{is} instead of {should}");
 }
 
-/// Answers at once, but stands still in the first half second of every two.
+/// Responds immediately, but stalls in the first half second of every two.
 fn stalls(at: Duration) -> (Duration, u16) {
     let period = Duration::from_secs(2).as_nanos();
     let into = Duration::from_nanos((at.as_nanos() % period).try_into().unwrap());
     (at + Duration::from_millis(500).saturating_sub(into), 200)
 }
 
-/// A quarter of the requests is due while the server stands still, and waits for the rest of half a
+/// A quarter of the requests is due while the server stalls, and waits for the rest of the half
 /// second: the part that waits longer than t is (1 - t / 500 ms) / 4.
 #[tokio::test(start_paused = true)]
 async fn percentiles_of_a_server_that_stalls_agree_with_the_model() {
@@ -99,14 +99,14 @@ async fn percentiles_of_a_server_that_stalls_agree_with_the_model() {
         near(times.average, 62.5);
         near(report.total.rate, 1000.0);
         if connections == 1 {
-            // What a tester would report that waits for each answer: one slow request in a stall.
+            // What a tester that waits for each response would report: one slow request per stall.
             assert!(report.total.service.p99 < 5.0, "{:?}", report.total.service);
         }
     }
 }
 
-/// A server that takes 20 ms and is asked twice as often as one connection can: the queue grows, and
-/// with it what users see.
+/// A server that takes 20 ms and gets twice as many requests as one connection can serve: the queue
+/// grows, and so do the response times.
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_grows_is_seen() {
     let config = "rate = 100.0\nrequests = 1000\nconcurrency = 1\n[[endpoints]]\npath = \"/\"\n";
@@ -151,7 +151,7 @@ async fn a_warm_up_is_not_measured_and_a_ramp_rises() {
 
 #[tokio::test(start_paused = true)]
 async fn verdicts_follow_the_thresholds() {
-    // Every tenth of a second a part of the answers fails, by its last digits.
+    // A share of the responses fails, chosen by the last digits of the time.
     fn failing(percent: u128) -> impl Fn(Duration) -> u16 {
         move |at| if at.as_millis() / 10 % 100 < percent { 500 } else { 200 }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A rate that may rise from nothing at first.
+/// A rate that may rise from zero at first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
     /// Requests a second.
@@ -39,7 +39,7 @@ impl Pace {
             of_ramp + (seconds - self.ramp) * self.rate
         };
         let mut count = count.ceil() as u64;
-        // What floating point blurs is decided by `due` itself.
+        // `due` itself decides where floating point is inexact.
         while count > 0 && self.due(count - 1) >= time {
             count -= 1;
         }

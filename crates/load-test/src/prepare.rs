@@ -1,4 +1,4 @@
-//! From what the file says to requests that are ready to be sent.
+//! Turns the file into requests that are ready to be sent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     wire::{FRAMING, Wire},
 };
 
-/// Finds the secret that is kept in a place.
+/// Reads the secret at a place.
 pub(crate) type Secrets<'a> = &'a dyn Fn(&SecretRef) -> Option<Secret>;
 
 /// Scheme, host and port of the server.
@@ -31,7 +31,7 @@ pub(crate) struct Base {
 impl Base {
     pub(crate) fn new(text: &str) -> Result<Self> {
         let wrong = || {
-            let message = format!("{text:?} is no address of a server");
+            let message = format!("{text:?} is not the address of a server");
             Error::new(ErrorKind::InvalidInput, "load_test.config", message)
                 .remedy_is("write it like http://127.0.0.1:8000 or https://example.com")
         };
@@ -61,7 +61,7 @@ pub(crate) struct Endpoint {
     version: Version,
     headers: HeaderMap,
     body: Bytes,
-    /// The same for HTTP/1.1, written down.
+    /// The same for HTTP/1.1, as bytes.
     pub(crate) wire: Wire,
     expect: Vec<u16>,
     weight: u32,
@@ -98,11 +98,11 @@ impl Endpoint {
             Error::new(ErrorKind::InvalidInput, "load_test.config", message)
         };
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| wrong(format!("{method:?} is no method")))?;
+            .map_err(|_| wrong(format!("{method:?} is not an HTTP method")))?;
         let uri: Uri = one
             .path
             .parse()
-            .map_err(|e| wrong(format!("{:?} is no path", one.path)).caused_by(e))?;
+            .map_err(|e| wrong(format!("{:?} is not a path", one.path)).caused_by(e))?;
         if uri.scheme().is_some() || !one.path.starts_with('/') {
             return Err(wrong(format!("the path {:?} does not begin with /", one.path)));
         }
@@ -116,21 +116,24 @@ impl Endpoint {
             let scheme = if base.tls { "https" } else { "http" };
             let whole = format!("{scheme}://{}{}", base.authority, one.path);
             let whole =
-                whole.parse().map_err(|e| wrong(format!("{whole:?} is no URL")).caused_by(e))?;
+                whole.parse().map_err(|e| wrong(format!("{whole:?} is not a URL")).caused_by(e))?;
             (whole, Version::HTTP_2)
         } else {
             let host = HeaderValue::from_str(&base.authority)
-                .map_err(|_| wrong(format!("{:?} is no host", base.authority)))?;
+                .map_err(|_| wrong(format!("{:?} is not a host", base.authority)))?;
             headers.insert(HOST, host);
             (uri, Version::HTTP_11)
         };
         let body = match (&one.body, &one.json) {
-            (Some(_), Some(_)) => return Err(wrong("either body or json, not both".into())),
+            (Some(_), Some(_)) => return Err(wrong("set body or json, not both".into())),
             (Some(body), None) => body.clone().into(),
             (None, Some(json)) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 let json = serde_json::to_vec(json);
-                json.map_err(|e| wrong("json cannot be written".into()).caused_by(e))?.into()
+                json.map_err(|e| {
+                    wrong("the value of json cannot be written as JSON".into()).caused_by(e)
+                })?
+                .into()
             }
             (None, None) => Bytes::new(),
         };
@@ -142,14 +145,15 @@ impl Endpoint {
         let all: BTreeMap<_, _> = config.headers.iter().chain(&one.headers).collect();
         for (key, value) in all {
             let name: HeaderName =
-                key.parse().map_err(|_| wrong(format!("{key:?} is no name of a header")))?;
+                key.parse().map_err(|_| wrong(format!("{key:?} is not the name of a header")))?;
             if FRAMING.contains(&name) {
-                return Err(wrong(format!("the header {key} follows from the body")));
+                return Err(wrong(format!(
+                    "the header {key} must not be set: it follows from the body"
+                )));
             }
             let value = match value {
-                HeaderConfig::Text(text) => HeaderValue::from_str(text).map_err(|_| {
-                    wrong(format!("the header {key} has a value that it must not have"))
-                })?,
+                HeaderConfig::Text(text) => HeaderValue::from_str(text)
+                    .map_err(|_| wrong(format!("the header {key} has an invalid value")))?,
                 HeaderConfig::Secret(place) => header(&find(place, secrets)?, key, &wrong)?,
             };
             headers.insert(name, value);
@@ -170,7 +174,7 @@ fn find(place: &SecretRef, secrets: Secrets<'_>) -> Result<Secret> {
 
 fn header(secret: &Secret, what: &str, wrong: &dyn Fn(String) -> Error) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(secret.expose())
-        .map_err(|_| wrong(format!("{what} has a value that no header can have")))?;
+        .map_err(|_| wrong(format!("{what} has a value that a header cannot have")))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -178,10 +182,10 @@ fn header(secret: &Secret, what: &str, wrong: &dyn Fn(String) -> Error) -> Resul
 /// Endpoints that are loaded together.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    /// The numbers of the endpoints, in the order in which they are asked for, over and over.
+    /// The indexes of the endpoints, in the order in which they are requested, over and over.
     pub(crate) order: Vec<usize>,
     pub(crate) concurrency: u32,
-    /// The open model's rate; none is the closed model.
+    /// The open model's rate; `None` for the closed model.
     pub(crate) pace: Option<Pace>,
     pub(crate) ramp: Duration,
     pub(crate) warm_up: Duration,
@@ -191,7 +195,7 @@ pub(crate) struct Group {
     pub(crate) duration: Option<Duration>,
 }
 
-/// Reads the whole of a configuration.
+/// Reads a whole configuration.
 pub(crate) fn prepare(
     config: &LoadConfig,
     base: &Base,
@@ -199,9 +203,8 @@ pub(crate) fn prepare(
 ) -> Result<(Vec<Endpoint>, Vec<Group>)> {
     let wrong = |message: String| Error::new(ErrorKind::InvalidInput, "load_test.config", message);
     if config.endpoints.is_empty() {
-        return Err(
-            wrong("there is no endpoint to load".into()).remedy_is("add [[endpoints]] with a path")
-        );
+        return Err(wrong("there are no endpoints to load".into())
+            .remedy_is("add [[endpoints]] with a path"));
     }
     let endpoints: Result<Vec<_>> =
         config.endpoints.iter().map(|one| Endpoint::new(one, config, base, secrets)).collect();
@@ -230,16 +233,16 @@ fn group(order: Vec<usize>, config: &LoadConfig, one: &EndpointConfig) -> Result
     let ramp = config.ramp.map_or(Duration::ZERO, |time| time.duration());
     let rate = one.rate.or(config.rate);
     if rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0 && rate <= 1e7)) {
-        return wrong("a rate is a number of requests a second above 0");
+        return wrong("a rate must be a number of requests per second above 0");
     }
     let usual = if rate.is_some() { 100 } else { 10 };
     let concurrency = one.concurrency.or(config.concurrency).unwrap_or(usual);
     if !(1..=100_000).contains(&concurrency) {
-        return wrong("the concurrency is a number from 1 to 100000");
+        return wrong("the concurrency must be a number from 1 to 100000");
     }
     let requests = one.requests.or(config.requests);
     if requests == Some(0) {
-        return wrong("no request at all is no test");
+        return wrong("the number of requests must be at least 1");
     }
     let usual = requests.is_none().then_some(Duration::from_secs(10));
     Ok(Group {
@@ -254,7 +257,7 @@ fn group(order: Vec<usize>, config: &LoadConfig, one: &EndpointConfig) -> Result
     })
 }
 
-/// The endpoints in an order in which each comes as often as its weight says, spread evenly.
+/// The endpoints in an order in which each occurs as often as its weight says, spread evenly.
 fn by_weight(numbers: &[usize], endpoints: &[Endpoint]) -> Vec<usize> {
     let weight = |number: &usize| u64::from(endpoints[*number].weight);
     let total: u64 = numbers.iter().map(weight).sum();

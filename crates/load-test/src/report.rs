@@ -1,4 +1,4 @@
-//! What a load test came to.
+//! The result of a load test.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::{
 #[serde(rename_all = "UPPERCASE")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Everything is as it should be.
+    /// All thresholds are met.
     Pass,
-    /// Fewer good answers than should be, but not yet too few.
+    /// Fewer good responses than required, but above the limit for a failure.
     Warning,
-    /// Too few good answers, or too slow ones.
+    /// Too few good responses, or too slow ones.
     Fail,
 }
 
@@ -33,23 +33,23 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// What a load test came to.
+/// The result of a load test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The worst verdict of all endpoints.
     pub verdict: Verdict,
-    /// Why it is not better.
+    /// Why the verdict is not `PASS`.
     pub reasons: Vec<String>,
     /// All endpoints together.
     pub total: Figures,
     /// Each endpoint by itself, in the order of the file.
     pub endpoints: Vec<EndpointReport>,
-    /// Each second of the measuring.
+    /// Each second of the measurement.
     pub seconds: Vec<SecondReport>,
 }
 
-/// What one endpoint came to.
+/// The result of one endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EndpointReport {
@@ -77,23 +77,23 @@ pub struct SecondReport {
 pub struct Figures {
     /// How many requests were measured.
     pub requests: u64,
-    /// How many were answered well.
+    /// How many got a good response.
     pub good: u64,
-    /// How many were not.
+    /// How many did not.
     pub bad: u64,
-    /// The part that was answered well, in percent.
+    /// The share with a good response, in percent.
     pub success_percent: f64,
-    /// Requests a second, over the time in which any ended.
+    /// Requests per second, over the time in which any ended.
     pub rate: f64,
-    /// How many bytes the answers' bodies had.
+    /// The total size of the response bodies, in bytes.
     pub bytes: u64,
-    /// How often each status was answered.
+    /// How often each status was received.
     pub statuses: BTreeMap<u16, u64>,
     /// How often each kind of error happened.
     pub errors: BTreeMap<String, u64>,
-    /// Milliseconds from when a request was due to the end of its answer.
+    /// Milliseconds from when a request was due to the end of its response.
     pub response: Times,
-    /// Milliseconds from when it was sent to the end of its answer.
+    /// Milliseconds from when it was sent to the end of its response.
     pub service: Times,
 }
 
@@ -118,7 +118,7 @@ pub struct Times {
 /// How many points the chart's curve has.
 pub(crate) const CURVE: usize = 48;
 
-/// The part of all requests that point `number` of the curve stands for.
+/// The share of all requests that point `number` of the curve stands for.
 pub(crate) fn curve_part(number: usize) -> f64 {
     1.0 - 10f64.powf(-5.0 * number as f64 / (CURVE - 1) as f64)
 }
@@ -159,7 +159,7 @@ fn judge(
     reasons: &mut Vec<String>,
 ) -> Verdict {
     if figures.requests == 0 {
-        reasons.push(format!("{name}: not one request ended"));
+        reasons.push(format!("{name}: no request was completed"));
         return Verdict::Fail;
     }
     let percent = figures.success_percent;
@@ -171,7 +171,9 @@ fn judge(
             (thresholds.pass, Verdict::Warning)
         };
         verdict = bad;
-        reasons.push(format!("{name}: {percent:.2} % were answered well, less than {least} %"));
+        reasons.push(format!(
+            "{name}: {percent:.2} % of the responses were good, less than {least} %"
+        ));
     }
     let mut slow = |what: &str, is: f64, most: Option<Time>| {
         let Some(most) = most.map(|most| most.duration().as_secs_f64() * 1e3) else { return };

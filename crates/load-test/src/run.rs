@@ -27,14 +27,14 @@ use crate::{
     tally::{Ended, Tally},
 };
 
-/// A timer wakes up this much late at most. Where a request had a free connection, such a delay
-/// is the tester's and not the server's, and is not counted.
+/// A timer wakes up at most this much late. If a request had a free connection, such a delay is
+/// caused by the tester and not by the server, and is not counted.
 const TIMER: Duration = Duration::from_millis(2);
 
 /// A load test that is ready to run.
 ///
-/// It starts no runtime. [`shards`](Self::shards) of it may each run on a runtime of its own, so that
-/// several processors are used without any of them waiting for another.
+/// It starts no runtime. Each of its [`shards`](Self::shards) may run on a runtime of its own, so
+/// that several processors are used and none waits for another.
 #[derive(Debug)]
 pub struct LoadTest {
     endpoints: Vec<Endpoint>,
@@ -50,16 +50,16 @@ pub struct LoadTest {
     barrier: tokio::sync::Barrier,
 }
 
-/// How far a group has come, in all shards together.
+/// The progress of a group, over all shards.
 #[derive(Debug, Default)]
 struct Progress {
-    /// How many requests were begun.
+    /// How many requests were started.
     begun: AtomicU64,
     /// How many of them are measured.
     measured: AtomicU64,
 }
 
-/// How things stand while a test runs.
+/// Live figures while a test runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Live {
@@ -74,12 +74,13 @@ pub struct Live {
 }
 
 impl LoadTest {
-    /// Makes a test ready: reads `config`, looks the server's address up. `secrets` finds what
-    /// [`LoadConfig::secrets`] named. With `anywhere` the server may be another machine.
+    /// Prepares a test: reads `config`, resolves the server's address. `secrets` returns the
+    /// secrets that [`LoadConfig::secrets`] named. With `anywhere` the server may be another
+    /// machine.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a test that makes no sense or another machine that is not
-    /// allowed; [`ErrorKind::Unavailable`] for a host without an address.
+    /// [`ErrorKind::InvalidInput`] for an invalid test, or another machine without `anywhere`;
+    /// [`ErrorKind::Unavailable`] for a host without an address.
     pub async fn new(
         config: &LoadConfig,
         secrets: &(dyn Fn(&SecretRef) -> Option<Secret> + Sync),
@@ -125,7 +126,7 @@ impl LoadTest {
         })
     }
 
-    /// How many shards there are: all have to run at the same time.
+    /// How many shards there are: all must run at the same time.
     pub fn shards(&self) -> usize {
         self.tallies.len()
     }
@@ -137,7 +138,7 @@ impl LoadTest {
     /// [`ErrorKind::Internal`] where there is no shard with this `number`.
     pub async fn run_shard(self: Arc<Self>, number: usize, cx: &Context) -> Result<()> {
         if number >= self.shards() {
-            let message = "there is no such part of the test";
+            let message = "the load test has no shard with this number";
             return Err(Error::new(ErrorKind::Internal, "load_test.run", message));
         }
         let rounds: Vec<Vec<usize>> = if self.in_turn {
@@ -166,7 +167,7 @@ impl LoadTest {
                     }
                 }
             }
-            // The workers do not look whether they should stop: here they are dropped.
+            // The workers do not check for cancellation: they are dropped here.
             while let Some(ended) = unless(stopped.as_mut(), workers.join_next()).await {
                 let Some(ended) = ended else { break };
                 ended.map_err(|source| {
@@ -178,7 +179,7 @@ impl LoadTest {
         Ok(())
     }
 
-    /// How things stand.
+    /// The live figures.
     pub fn live(&self) -> Live {
         let (mut requests, mut bad) = (0, 0);
         let mut all = None;
@@ -197,7 +198,7 @@ impl LoadTest {
         Live { requests, bad, p50: at(0.5), p99: at(0.99) }
     }
 
-    /// What was measured. The duration is that of the measuring, without the warm-up.
+    /// The report. The duration is that of the measurement, without the warm-up.
     pub fn report(&self) -> Report {
         let mut all: Vec<(String, Tally)> = Vec::new();
         for shard in &self.tallies {
@@ -212,7 +213,7 @@ impl LoadTest {
     }
 }
 
-/// One connection's worth of requests, one after another.
+/// The requests of one connection, one after another.
 struct Worker {
     test: Arc<LoadTest>,
     shard: usize,
@@ -224,10 +225,10 @@ struct Worker {
     client: Client,
 }
 
-/// A request that is to be sent.
+/// A request to send.
 struct Due {
     number: u64,
-    /// When; none is at once.
+    /// When; `None` for immediately.
     at: Option<Instant>,
     measured: bool,
 }
@@ -250,7 +251,7 @@ impl Worker {
                 now = Instant::now();
             }
             let sent = now;
-            // From when it was due; what the timer alone is late is not the server's.
+            // From when it was due; a late timer is not the server's delay.
             let from = match due.at {
                 Some(at) if waits.is_some() && sent < at + TIMER => sent,
                 Some(at) => at,
@@ -272,14 +273,14 @@ impl Worker {
                 lock(&test.tallies[self.shard])[number].add(&ended);
             }
             if answer.is_err() {
-                // A server that is down is not asked as fast as the processor can.
+                // Do not send requests to a server that is down as fast as the processor can.
                 tokio::task::yield_now().await;
                 now = Instant::now();
             }
         }
     }
 
-    /// The next request of this group; none when there is no more.
+    /// The next request of this group; `None` if there are no more.
     fn next(&self, group: &Group, now: Instant) -> Option<Due> {
         let progress = &self.test.progress[self.group];
         let end = group.duration.map(|duration| group.warm_up + duration);
@@ -307,8 +308,8 @@ impl Worker {
     }
 }
 
-/// A timer that is set once for many requests: it goes off at the end of the first one's time, looks whether
-/// the request that is then under way has had its own, and is set anew where it has not.
+/// A timer that is set once for many requests: it fires at the first one's deadline, checks whether
+/// the request that is then in flight has reached its own, and is set again if not.
 struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
@@ -316,7 +317,7 @@ impl Alarm {
         Self(None)
     }
 
-    /// What `work` gives, unless `deadline` comes first.
+    /// The result of `work`, unless `deadline` comes first.
     async fn before<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -336,7 +337,7 @@ impl Alarm {
     }
 }
 
-/// What `work` gives, unless `stopped` comes first.
+/// The result of `work`, unless `stopped` comes first.
 async fn unless<T>(
     stopped: Pin<&mut impl Future<Output = ()>>,
     work: impl Future<Output = T>,

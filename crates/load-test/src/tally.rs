@@ -5,15 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use hdrhistogram::Histogram;
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// The longest time that is told apart, in microseconds: an hour.
+/// The longest time that is distinguished, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
 
 /// What was measured of one endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    /// Microseconds from when a request was due to the end of its answer.
+    /// Microseconds from when a request was due to the end of its response.
     pub(crate) response: Histogram<u64>,
-    /// Microseconds from when it was sent to the end of its answer.
+    /// Microseconds from when it was sent to the end of its response.
     pub(crate) service: Histogram<u64>,
     pub(crate) good: u64,
     pub(crate) bad: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// Requests that ended in each second, and how many of them were not good.
     pub(crate) seconds: Vec<(u64, u64)>,
-    /// When the first one was sent and the last one ended, since measuring began.
+    /// When the first one was sent and the last one ended, since the measurement began.
     pub(crate) span: Option<(Duration, Duration)>,
 }
 
@@ -31,13 +31,13 @@ pub(crate) struct Tally {
 pub(crate) struct Ended {
     pub(crate) response: Duration,
     pub(crate) service: Duration,
-    /// Since measuring began.
+    /// Since the measurement began.
     pub(crate) at: Duration,
     pub(crate) answer: Result<Answer, &'static str>,
     pub(crate) good: bool,
 }
 
-/// An answer that was read to its end.
+/// A response that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -109,9 +109,9 @@ impl Tally {
         }
     }
 
-    /// Adds what was measured elsewhere.
+    /// Adds another shard's measurements.
     pub(crate) fn merge(&mut self, other: &Self) {
-        // Both have the same bounds, so that neither can fail.
+        // Both have the same bounds, so this cannot fail.
         let _ = self.response.add(&other.response);
         let _ = self.service.add(&other.service);
         self.good += other.good;

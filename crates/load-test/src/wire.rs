@@ -11,13 +11,13 @@ use hyper::{
 #[derive(Clone)]
 pub(crate) struct Wire {
     pub(crate) bytes: Vec<u8>,
-    /// The answer to HEAD has no body, whatever its head says.
+    /// The response to HEAD has no body, whatever its head says.
     pub(crate) is_head: bool,
-    /// Whether a server that has done it twice is as one that has done it once.
+    /// Whether the method is idempotent.
     pub(crate) idempotent: bool,
 }
 
-// The bytes may hold a token.
+// The bytes may contain a token.
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").field("length", &self.bytes.len()).finish_non_exhaustive()
@@ -28,7 +28,7 @@ impl fmt::Debug for Wire {
 pub(crate) const FRAMING: [HeaderName; 2] = [CONTENT_LENGTH, TRANSFER_ENCODING];
 
 impl Wire {
-    /// Writes the request down. `headers` has the host, and none of [`FRAMING`].
+    /// Builds the request. `headers` has the host, and none of [`FRAMING`].
     pub(crate) fn new(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
         let mut line = |name: &str, value: &[u8]| {
@@ -39,7 +39,7 @@ impl Wire {
         for (name, value) in headers {
             line(name.as_str(), value.as_bytes());
         }
-        // Where a method usually has a body, servers want to be told that there is none.
+        // If a method usually has a body, servers must be told that there is none.
         let expects_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
         if !body.is_empty() || expects_body {
             line(CONTENT_LENGTH.as_str(), body.len().to_string().as_bytes());

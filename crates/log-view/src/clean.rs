@@ -34,21 +34,21 @@ pub struct Clean {
     dry_run: bool,
 }
 
-/// What cleaning came to.
+/// The result of cleaning.
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct CleanReport {
-    /// Whether nothing was removed and all this only said.
+    /// Whether this was a dry run: nothing was removed.
     pub dry_run: bool,
     /// What was removed, or would be.
     pub removed: Vec<RemovedLog>,
-    /// What was left, and why.
+    /// What was kept, and why.
     pub kept: Vec<KeptLog>,
     /// What could not be removed, and why.
     pub failed: Vec<FailedLog>,
-    /// How many bytes are free by it, or would be.
+    /// How many bytes were freed, or would be.
     pub freed_bytes: u64,
-    /// Whether there are processes whose open files could not be looked at: root may.
+    /// Whether the open files of some processes could not be read: run as root to read them all.
     pub unseen_processes: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct CleanReport {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct RemovedLog {
-    /// Where it was.
+    /// Its path.
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
@@ -64,30 +64,30 @@ pub struct RemovedLog {
     pub modified: Timestamp,
 }
 
-/// A log that was left.
+/// A log that was kept.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeptLog {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Why it was left.
+    /// Why it was kept.
     pub reason: KeptBecause,
 }
 
-/// Why a log was left.
+/// Why a log was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeptBecause {
-    /// It is not rotated: it is the one that is being written.
+    /// It is not rotated: it is the one being written.
     NotRotated,
-    /// It is the newest of those that are named alike.
+    /// It is the newest of the logs with the same base name.
     Newest,
     /// A process has it open for writing.
     BeingWritten,
     /// It is not old enough.
     Young,
-    /// Its content is not that of a log, or cannot be read.
+    /// Its content does not look like a log, or cannot be read.
     NotALog,
 }
 
@@ -98,7 +98,7 @@ impl std::fmt::Display for KeptBecause {
             Self::Newest => "the newest of its kind",
             Self::BeingWritten => "open for writing",
             Self::Young => "not old enough",
-            Self::NotALog => "does not read like a log",
+            Self::NotALog => "does not look like a log",
         })
     }
 }
@@ -107,7 +107,7 @@ impl std::fmt::Display for KeptBecause {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct FailedLog {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// What went wrong.
     pub error: String,
@@ -125,18 +125,18 @@ impl Clean {
         Self { older_than: span, dry_run: false }
     }
 
-    /// Whether to remove nothing and only say what would be removed.
+    /// Whether this is a dry run: nothing is removed, the report says what would be.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Cleans folders, with what lies below them, and the rotated predecessors of log files.
+    /// Cleans folders, with everything below them, and the rotated predecessors of log files.
     ///
     /// # Errors
-    /// That of the operating system for a folder that cannot be read. A file that cannot be removed
-    /// is named in the report.
+    /// Fails with the operating system's error for a folder that cannot be read. A file that cannot
+    /// be removed is named in the report.
     pub fn run(&self, places: &[PathBuf], cx: &Context) -> Result<CleanReport> {
         let mut report = CleanReport { dry_run: self.dry_run, ..CleanReport::default() };
         let before = cx.now().minus(self.older_than, &TimeZone::utc());
@@ -201,7 +201,7 @@ impl Clean {
         match fs::symlink_metadata(&path) {
             Ok(now) if !unchanged(&now) => return report.keep(path, KeptBecause::BeingWritten),
             Ok(_) => {}
-            // Somebody else was faster.
+            // Another process removed it first.
             Err(_) => return,
         }
         if !self.dry_run
@@ -210,7 +210,7 @@ impl Clean {
             return report.failed.push(FailedLog { path, error: e.to_string() });
         }
         let modified = seen.modified().map_or(Timestamp::UNIX_EPOCH, Into::into);
-        // Space is free again when the last name is gone.
+        // The space is freed when the last hard link is removed.
         report.freed_bytes += if seen.nlink() > 1 { 0 } else { seen.blocks() * 512 };
         report.removed.push(RemovedLog { path, bytes: seen.len(), modified });
     }
@@ -222,7 +222,7 @@ impl CleanReport {
     }
 }
 
-/// All that may be a log in these places, by folder and family.
+/// Everything in these places that may be a log, by folder and family.
 fn families(
     places: &[PathBuf],
     cx: &Context,
@@ -263,15 +263,15 @@ fn families(
             );
         }
     }
-    // A file that neither is rotated nor has rotated relatives is of no interest here.
+    // Ignore a file that is neither rotated nor has rotated relatives.
     families.retain(|(_, family), files| {
         files.iter().any(|file| file.rotated.is_some()) || family.ends_with(".log")
     });
     Ok(families)
 }
 
-/// The files that any process has open for writing, by device and inode, and whether there are
-/// processes that could not be looked at.
+/// The files that any process has open for writing, by device and inode, and whether some processes
+/// could not be inspected.
 fn open_for_writing() -> (HashSet<(u64, u64)>, bool) {
     let mut written = HashSet::new();
     let mut unseen = false;
@@ -282,7 +282,7 @@ fn open_for_writing() -> (HashSet<(u64, u64)>, bool) {
             continue;
         }
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
-            // It may be over by now, and then it writes nothing.
+            // It may have ended by now, and then it writes nothing.
             unseen |= process.path().exists();
             continue;
         };
@@ -295,7 +295,7 @@ fn open_for_writing() -> (HashSet<(u64, u64)>, bool) {
             let info = fs::read_to_string(info).unwrap_or_default();
             let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
             let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-            // The lowest two bits: 0 is read only. What is not known counts as writing.
+            // The lowest two bits: 0 is read only. Unknown values count as writing.
             if flags.is_none_or(|flags| flags & 3 != 0) {
                 written.insert((metadata.dev(), metadata.ino()));
             }

@@ -1,22 +1,22 @@
-//! Moments as logs write them, read without a calendar library's cost for each line.
+//! Timestamps as logs write them, parsed without the cost of a calendar library for each line.
 
 use seaworthy_core::{TimeZone, Timestamp};
 
-/// Nanoseconds since 1970 began in UTC.
+/// Nanoseconds since the start of 1970 in UTC.
 pub(crate) type Nanos = i64;
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Reads the times of lines. Times without a zone are those of the zone given.
+/// Reads the times of lines. Times without a zone are in the given zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     zone: TimeZone,
     now: i64,
-    /// The last quarter of an hour on the wall that was looked up, and its offset in seconds.
+    /// The last quarter of an hour in local time that was looked up, and its offset in seconds.
     cached: Option<(i64, i64)>,
 }
 
-/// A time as written: seconds on the wall, nanoseconds, and seconds east of UTC where told.
+/// A time as written: local seconds, nanoseconds, and seconds east of UTC if given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Written {
     wall: i64,
@@ -48,7 +48,7 @@ impl Clock {
         Some(self.nanos(Written { wall, nanos: 0, offset }))
     }
 
-    /// `Nov 22 02:30:00`, of syslog: the last such moment that is not in the future.
+    /// `Nov 22 02:30:00`, of syslog: the last such time that is not in the future.
     pub(crate) fn syslog(&mut self, text: &[u8]) -> Option<(Nanos, usize)> {
         let month = month(text.get(..3)?)?;
         if text[3] != b' ' || *text.get(6)? != b' ' {
@@ -57,7 +57,7 @@ impl Clock {
         let day = if text[4] == b' ' { number(text, 5, 1)? } else { number(text, 4, 2)? };
         let time = clock(text, 7)?;
         let this_year = year_of(self.now);
-        // The day's grace is for time zones and for clocks that are ahead.
+        // One day of tolerance, for time zones and for clocks that are ahead.
         let latest = self.now + 86_400;
         let wall = [this_year + 1, this_year, this_year - 1]
             .iter()
@@ -86,7 +86,7 @@ impl Clock {
         (written.wall - offset).saturating_mul(SECOND).saturating_add(written.nanos)
     }
 
-    /// Seconds east of UTC when clocks on the wall show `wall`.
+    /// Seconds east of UTC when the local time is `wall`.
     fn offset_at(&mut self, wall: i64) -> i64 {
         // Zones change at whole quarters of an hour.
         let quarter = wall.div_euclid(900);
@@ -103,12 +103,12 @@ impl Clock {
     }
 }
 
-/// Whether `[22/Nov/2026:02:30:00` stands at the beginning of `text`, roughly.
+/// Whether `text` begins with something like `[22/Nov/2026:02:30:00`.
 pub(crate) fn looks_common(text: &[u8]) -> bool {
     text.len() > 22 && text[3] == b'/' && text[7] == b'/' && text[12] == b':' && text[15] == b':'
 }
 
-/// How long the date and time at the beginning of `text` is, without reckoning with it.
+/// The length of the date and time at the beginning of `text`, without parsing it.
 pub(crate) fn iso_length(text: &[u8]) -> Option<usize> {
     iso(text).map(|(_, length)| length)
 }
@@ -187,7 +187,7 @@ fn month(name: &[u8]) -> Option<i64> {
     i64::try_from(at + 1).ok()
 }
 
-/// Days since 1970 began, by the Gregorian calendar (March-based years, eras of 400 years).
+/// Days since the start of 1970, by the Gregorian calendar (March-based years, eras of 400 years).
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;

@@ -1,12 +1,12 @@
-//! Many durations in little memory, for percentiles to 5 %.
+//! Many durations in little memory, for percentiles accurate to 5 %.
 
 /// Each bucket is this much longer than the one before.
 const GROWTH: f64 = 1.05;
 
-/// The shortest duration that is told apart, in seconds.
+/// The shortest duration that is distinguished, in seconds.
 const SHORTEST: f64 = 0.000_1;
 
-/// Counts durations in buckets that grow.
+/// Counts durations in buckets of growing width.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Durations {
     buckets: Vec<u32>,
@@ -36,7 +36,7 @@ impl Durations {
         (self.count > 0).then_some(self.max)
     }
 
-    /// The duration that this part of them does not exceed.
+    /// The duration that this fraction of them does not exceed.
     pub(crate) fn quantile(&self, part: f64) -> Option<f64> {
         let wanted = (self.count as f64 * part).ceil() as u64;
         let mut seen = 0;

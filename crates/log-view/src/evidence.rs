@@ -1,4 +1,4 @@
-//! Is it a log?
+//! Decides whether a file is a log.
 
 use std::{io::Read, path::Path};
 
@@ -6,11 +6,11 @@ use seaworthy_core::{TimeZone, Timestamp};
 
 use crate::{clock::Clock, format, rotated::RotatedName, source};
 
-/// How much of a file is looked at, in bytes.
+/// How much of a file is read to decide, in bytes.
 const LOOKED_AT: u64 = 16 << 10;
 
-/// Whether the file's content is that of a log: text, and unless its name says that it is a log, text
-/// of which most lines begin with a moment.
+/// Whether the file's content is that of a log: text, and unless its name says that it is a log,
+/// most lines must begin with a timestamp.
 pub(crate) fn is_log(path: &Path, rotated: Option<&RotatedName>) -> bool {
     let Ok(reader) = source::open_file(path) else { return false };
     let mut head = Vec::new();

@@ -5,10 +5,10 @@ use seaworthy_core::{Error, ErrorKind, Result, Timestamp};
 
 use crate::{clock::Nanos, level::Level};
 
-/// Which records are wanted: all of them, until it is told otherwise.
+/// Selects records: by default, all of them.
 ///
-/// A line that says nothing about itself, such as one of a stack trace, shares the moment and the
-/// level of the record that it belongs to.
+/// A line without a timestamp and level, such as one of a stack trace, has those of the record that
+/// it belongs to.
 ///
 /// ```
 /// use seaworthy_log_view::{Filter, Level};
@@ -29,8 +29,8 @@ impl Filter {
         Self::default()
     }
 
-    /// Only records at least as grave as `level`. [`Level::Info`] also lets records through that
-    /// name no level.
+    /// Only records at least as severe as `level`. [`Level::Info`] also lets records without a
+    /// level through.
     #[must_use]
     pub fn at_least(mut self, level: Level) -> Self {
         self.level = Some(level);
@@ -54,7 +54,7 @@ impl Filter {
     /// Only lines that match this regular expression, in the syntax of the crate `regex`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a pattern that is none.
+    /// [`ErrorKind::InvalidInput`] for an invalid pattern.
     pub fn matching(mut self, pattern: &str) -> Result<Self> {
         let regex = RegexBuilder::new(pattern).multi_line(true).build().map_err(|source| {
             let message = format!("{pattern:?} is not a regular expression");
@@ -64,12 +64,12 @@ impl Filter {
         Ok(self)
     }
 
-    /// Seconds since 1970 from which on records are wanted.
+    /// Only records from this time on: seconds since 1970.
     pub(crate) fn since_unix(&self) -> Option<i64> {
         self.since.map(|since| since / 1_000_000_000)
     }
 
-    /// Seconds since 1970 before which records are wanted.
+    /// Only records before this time: seconds since 1970.
     pub(crate) fn until_unix(&self) -> Option<i64> {
         self.until.map(|until| until / 1_000_000_000)
     }
@@ -82,7 +82,7 @@ impl Filter {
         self.level.is_some() || self.asks_for_time()
     }
 
-    /// Whether a record is wanted, whatever its text is.
+    /// Whether a record passes, apart from its text.
     pub(crate) fn takes(&self, time: Option<Nanos>, gravity: Option<Level>) -> bool {
         let grave = match (self.level, gravity) {
             (Some(least), Some(gravity)) => gravity >= least,

@@ -1,4 +1,4 @@
-//! Reading logs on as they grow.
+//! Following logs as they grow.
 
 use std::{
     io::Read,
@@ -20,25 +20,25 @@ use crate::{
     view::{LogSink, View},
 };
 
-/// How often files are looked at.
+/// How often files are checked.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many lines are shown at first where nothing else is said.
+/// How many lines are shown at first by default.
 const USUAL_LAST: usize = 10;
 
 /// The longest line that is kept whole, in bytes.
 const LONGEST_LINE: usize = 16 << 20;
 
 impl View {
-    /// Brings the last wanted lines to `sink` (ten, or as many as [`last`](View::last) says), and
-    /// then every new one until it is cancelled or all that can grow has ended. Blocks.
+    /// Sends the last matching lines to `sink` (ten, or as many as [`last`](View::last) says), and
+    /// then every new one until it is cancelled or every source that can grow has ended. Blocks.
     ///
     /// Files are followed by name: when one is rotated away, it is read to its end, and then the new
     /// one is read from its beginning; one that is truncated is read from its beginning; one that
     /// is not there yet is waited for.
     ///
     /// # Errors
-    /// What opening a log failed with. Being cancelled is no error here.
+    /// The error from opening a log. Being cancelled is not an error here.
     pub fn follow(&self, sink: &mut dyn LogSink, cx: &Context) -> Result<()> {
         let count = self.last.unwrap_or(USUAL_LAST);
         let scanner = self.scanner(cx);
@@ -60,7 +60,7 @@ impl View {
             for one in &mut followed {
                 alive |= one.poll(&mut new, cx)?;
             }
-            // Moments decide among what came at the same time only.
+            // Timestamps only order what arrived in the same poll.
             new.sort_by_key(|(time, _)| *time);
             for (_, kept) in &new {
                 if sink.record(&kept.record()).is_break() {
@@ -82,7 +82,7 @@ impl View {
 struct Followed {
     number: usize,
     scanner: Scanner,
-    /// What has no newline yet.
+    /// A line without its newline yet.
     rest: Vec<u8>,
     last_time: Nanos,
     growth: Growth,
@@ -90,7 +90,7 @@ struct Followed {
 
 enum Growth {
     File(Growing),
-    /// What a thread reads from a pipe.
+    /// What a thread has read from a pipe.
     Pipe(Receiver<std::io::Result<Vec<u8>>>),
     Over,
 }
@@ -131,7 +131,7 @@ impl Followed {
         Self { number, scanner, rest: Vec::new(), last_time: Nanos::MIN, growth }
     }
 
-    /// Adds what is new; whether more may come.
+    /// Adds what is new; returns whether more may come.
     fn poll(&mut self, new: &mut Vec<(Nanos, Kept)>, cx: &Context) -> Result<bool> {
         match &mut self.growth {
             Growth::Over => return Ok(false),
@@ -169,7 +169,7 @@ impl Followed {
         Ok(true)
     }
 
-    /// Takes the lines of `bytes`; with `ended` also one that has no newline.
+    /// Takes the lines of `bytes`; with `ended` also a last one without a newline.
     fn take(&mut self, bytes: &[u8], ended: bool, new: &mut Vec<(Nanos, Kept)>) {
         self.rest.extend_from_slice(bytes);
         let cut = match memchr::memrchr(b'\n', bytes) {
@@ -189,7 +189,7 @@ impl Followed {
     }
 }
 
-/// Reads on a thread of its own, since a pipe has nothing to poll.
+/// Reads on a thread of its own, since a pipe cannot be polled.
 fn pipe(mut reader: impl Read + Send + 'static) -> Result<Receiver<std::io::Result<Vec<u8>>>> {
     let (sender, receiver) = sync_channel(16);
     spawn(move || {

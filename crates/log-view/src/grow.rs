@@ -1,4 +1,4 @@
-//! A file that grows, followed by its name: through rotation, truncation and its absence.
+//! A growing file, followed by its name: through rotation, truncation and absence.
 
 use std::{
     fs::File,
@@ -11,11 +11,11 @@ use seaworthy_core::{Error, Result};
 
 use crate::source::{self, Packing};
 
-/// How many times a file that was rotated away is found unchanged before it is let go: whoever
-/// writes may still have it open for a while.
+/// How many times a rotated file must be found unchanged before it is closed: the writer may still
+/// have it open for a while.
 const FAREWELL: u32 = 100;
 
-/// How many bytes before the present place are remembered, to notice that they changed.
+/// How many bytes before the current position are remembered, to notice that they changed.
 const REMEMBERED: usize = 64;
 
 /// How much is read at once, in bytes.
@@ -25,9 +25,9 @@ const BLOCK: usize = 256 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Grown {
     Bytes(Vec<u8>),
-    /// It begins anew.
+    /// It starts again from the beginning.
     Truncated,
-    /// One file is over and the next begins: a line does not go on from one to the other.
+    /// One file has ended and the next begins: a line does not continue from one to the other.
     Ended,
 }
 
@@ -63,8 +63,7 @@ impl Growing {
         self.present.is_none()
     }
 
-    /// Opens the file where it is there, gives `last` its whole lines to look at, and goes on
-    /// behind them.
+    /// Opens the file if it exists, passes its complete lines to `last`, and continues after them.
     pub(crate) fn start<T: Default>(
         &mut self,
         last: impl FnOnce(&mut File, u64) -> io::Result<T>,
@@ -77,8 +76,10 @@ impl Growing {
         };
         let metadata = file.metadata().map_err(fail)?;
         if source::packing(&mut file).map_err(fail)? != Packing::None || !metadata.is_file() {
-            let message =
-                format!("{} cannot grow: it is compressed or no file", self.path.display());
+            let message = format!(
+                "{} cannot be followed: it is compressed or not a regular file",
+                self.path.display()
+            );
             return Err(Error::new(
                 seaworthy_core::ErrorKind::InvalidInput,
                 "logs.follow",
@@ -144,7 +145,7 @@ impl Open {
         Ok(())
     }
 
-    /// Reads what is new; whether there was anything.
+    /// Reads what is new; returns whether there was anything.
     fn read_on(&mut self, grown: &mut Vec<Grown>) -> io::Result<bool> {
         let size = self.file.metadata()?.len();
         if size < self.offset || (size > self.offset && self.has_changed()?) {
@@ -168,8 +169,8 @@ impl Open {
         }
     }
 
-    /// Whether the bytes before the present place are others by now: then the file was truncated
-    /// and has grown beyond it meanwhile.
+    /// Whether the bytes before the current position have changed: then the file was truncated and
+    /// has since grown past it.
     fn has_changed(&self) -> io::Result<bool> {
         let mut now = vec![0; self.before.len()];
         match self.file.read_exact_at(&mut now, self.offset - self.before.len() as u64) {
@@ -180,7 +181,7 @@ impl Open {
     }
 }
 
-/// Where the last whole line of the first `size` bytes ends.
+/// Where the last complete line of the first `size` bytes ends.
 fn whole_lines(file: &File, size: u64) -> io::Result<u64> {
     let mut end = size;
     let mut block = vec![0; 8 << 10];
@@ -257,7 +258,7 @@ mod tests {
         lab.add("a.log.1", "3\n");
         lab.add("a.log", "5\n");
         assert_eq!(lab.poll(), ["3\n", "Ended", "5\n"]);
-        // Whoever writes has not been told yet.
+        // The writer has not been told yet.
         lab.add("a.log.1", "4\n");
         lab.add("a.log", "6\n");
         assert_eq!(lab.poll(), ["4\n", "Ended", "6\n"]);

@@ -52,7 +52,7 @@ impl Journal {
         self
     }
 
-    /// How it is called in views of several sources.
+    /// Its name in views of several sources.
     pub(crate) fn name(&self) -> String {
         match (&self.file, self.units.as_slice()) {
             (Some(file), []) => {
@@ -63,7 +63,8 @@ impl Journal {
         }
     }
 
-    /// Starts reading: all that `filter` can want, or the last `follow` entries and what comes.
+    /// Starts reading: everything that `filter` may let through, or the last `follow` entries and
+    /// all new ones.
     pub(crate) fn start(&self, filter: &Filter, follow: Option<usize>) -> Result<JournalReader> {
         let program = self.program.clone().unwrap_or_else(|| "journalctl".into());
         let mut arguments: Vec<OsString> =
@@ -149,14 +150,14 @@ impl JournalReader {
 
 impl Drop for JournalReader {
     fn drop(&mut self) {
-        // It may be over already, and then there is nothing to do.
+        // It may have ended already, and then there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// An entry as a line of text: moment, who wrote it, its level where the message names none, and the
-/// message. Further lines of a message are indented, so that none passes for an entry.
+/// An entry as a line of text: timestamp, who wrote it, its level unless the message names one, and
+/// the message. Further lines of a message are indented, so that none looks like an entry.
 fn write_entry(json: &[u8], out: &mut Vec<u8>) {
     let Ok(Value::Object(entry)) = serde_json::from_slice(json) else { return };
     let text = |key: &str| entry.get(key).and_then(Value::as_str);
@@ -188,7 +189,7 @@ fn write_entry(json: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Whether the message says itself how grave it is.
+/// Whether the message itself names a level.
 fn names_a_level(message: &[u8]) -> bool {
     let zone = seaworthy_core::TimeZone::utc();
     let mut clock = crate::clock::Clock::new(zone, Timestamp::UNIX_EPOCH);
@@ -207,7 +208,7 @@ fn word(level: Level) -> Option<&'static str> {
     }
 }
 
-/// A message is a string, or a list of bytes where it is no UTF-8, or of such where it was set
+/// A message is a string, or a list of bytes if it is not UTF-8, or a list of these if it was set
 /// several times.
 fn message(value: Option<&Value>) -> Vec<u8> {
     match value {

@@ -1,12 +1,12 @@
-//! How grave a record is.
+//! The severity of a record.
 
-/// How grave a record is, from least to most.
+/// The severity of a record, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Level {
     /// For developers: also TRACE.
     Debug,
-    /// As usual: also NOTICE and LOG, and statuses below 400.
+    /// Normal operation: also NOTICE and LOG, and statuses below 400.
     Info,
     /// Worth a look: statuses from 400 to 499.
     Warning,
@@ -17,7 +17,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that a word of a log names, whatever its case.
+    /// The level that a word of a log names, ignoring case.
     pub(crate) fn from_word(word: &[u8]) -> Option<Self> {
         const WORDS: [(&[u8], Level); 21] = [
             (b"info", Level::Info),

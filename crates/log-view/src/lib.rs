@@ -1,16 +1,17 @@
 //! Reads logs: several files and the systemd journal at once, merged by time, filtered, coloured, and
 //! followed through rotation and truncation.
 //!
-//! - [`Source`]: a file, a file with what was rotated away from it, a folder, the [`Journal`]
+//! - [`Source`]: a file, a file with its rotated predecessors, a folder, the [`Journal`]
 //! - [`Filter`]: by [`Level`] or HTTP status, by time, by regular expression
-//! - [`View`]: several sources as one; [`read`](View::read), [`follow`](View::follow), or count what
-//!   they come to with [`top`](View::top)
-//! - [`Painter`]: lines as a terminal may show them: nothing in a log is obeyed, see [`neutralise`]
+//! - [`View`]: several sources as one; [`read`](View::read), [`follow`](View::follow), or summarise
+//!   them with [`top`](View::top)
+//! - [`Painter`]: lines as a terminal may show them: no control character in a log takes effect,
+//!   see [`neutralise`]
 //! - [`Clean`]: removes old rotated logs, and nothing else
 //!
-//! JSON, the common and combined formats of access logs, nginx's error log, Python's logging, uvicorn
-//! and gunicorn, Node's pino, winston and PM2, syslog and PostgreSQL are understood. What says
-//! nothing about itself, as the lines of a stack trace do, belongs to the record before.
+//! JSON, the common and combined formats of access logs, nginx's error log, Python's logging,
+//! uvicorn and gunicorn, Node's pino, winston and PM2, syslog and PostgreSQL are understood. Lines
+//! without a timestamp and level, such as those of a stack trace, belong to the record before.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;

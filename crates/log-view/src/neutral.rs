@@ -1,8 +1,8 @@
-//! Text that a terminal shows and never obeys.
+//! Text that is safe to print on a terminal.
 
-/// Appends `text` to `out` as valid UTF-8 without anything that a terminal would obey: control
-/// characters but the tab, characters that turn the direction of writing, and bytes that are no
-/// UTF-8 become visible escapes such as `\x1b`. Everything else stays as it is.
+/// Appends `text` to `out` as valid UTF-8 that is safe to print on a terminal: control characters
+/// except the tab, characters that change the direction of writing, and bytes that are not UTF-8
+/// become visible escapes such as `\x1b`. Everything else stays as it is.
 ///
 /// ```
 /// let mut out = Vec::new();

@@ -13,18 +13,18 @@ const CYAN: &str = "36";
 const DIM: &str = "2";
 const RESET: &[u8] = b"\x1b[0m";
 
-/// Writes records as lines of text without anything that a terminal would obey but our own colours:
+/// Writes records as lines of text that are safe to print on a terminal, with our own colours only:
 /// levels (ERROR and CRITICAL red, WARNING yellow, INFO green, DEBUG cyan) and statuses (2xx
 /// green, 4xx and 5xx red).
 #[derive(Clone, Debug)]
 pub struct Painter {
     colour: bool,
-    /// What stands before the lines of each source, as wide as the widest.
+    /// The prefix of the lines of each source, padded to the widest.
     prefixes: Vec<Vec<u8>>,
 }
 
 impl Painter {
-    /// A painter of views whose sources have these `names`. One name alone is not shown. Colours
+    /// A painter of views whose sources have these `names`. A single name is not shown. Colours
     /// need [`View::with_facts`](crate::View::with_facts).
     pub fn new(names: &[String], colour: bool) -> Self {
         let mut prefixes: Vec<Vec<u8>> = Vec::new();

@@ -33,7 +33,7 @@ struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 type Work = (Vec<u8>, SyncSender<Result<Chunk>>);
 
 impl Chunks {
-    /// Starts reading. `name` is said in errors; `workers` threads scan.
+    /// Starts reading. `name` is used in errors; `workers` threads scan.
     pub(crate) fn start(
         reader: Box<dyn Read + Send>,
         name: &str,
@@ -74,7 +74,7 @@ impl Chunks {
         Ok(Self { next, spare })
     }
 
-    /// The next chunk with anything in it; `None` at the end. Gives `used` back for reuse.
+    /// The next chunk with anything in it; `None` at the end. Returns `used` to the pool.
     pub(crate) fn next(&self, used: Chunk) -> Option<Result<Chunk>> {
         self.spare.give(used.bytes);
         loop {
@@ -104,7 +104,7 @@ fn scan_all(waiting: &Mutex<Receiver<Work>>, scanner: &mut Scanner, alone: bool,
         } else {
             block
         };
-        // Whoever asked may have seen enough.
+        // The receiver may have stopped.
         let _ = answer.send(Ok(Chunk { bytes, found }));
     }
 }

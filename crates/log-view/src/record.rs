@@ -15,32 +15,32 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The number of its source, in the order in which they were given.
+    /// The index of its source, in the order in which the sources were given.
     pub fn source(&self) -> usize {
         self.source
     }
 
-    /// The line without its end, as it stands in the log: anybody may have written it.
+    /// The line without its newline, as it is in the log: do not trust its content.
     pub fn line(&self) -> &'a [u8] {
         self.line
     }
 
-    /// When it was written, to the second, where it was needed and could be read.
+    /// When it was written, to the second, if that was needed and could be read.
     pub fn time(&self) -> Option<Timestamp> {
         self.found.time.map(|time| Timestamp::from_unix(time.div_euclid(1_000_000_000)))
     }
 
-    /// How grave it is, where its level or its HTTP status was needed and could be read.
+    /// Its severity, if its level or its HTTP status was needed and could be read.
     pub fn level(&self) -> Option<Level> {
         self.found.gravity
     }
 
-    /// Its HTTP status, where that was needed and could be read.
+    /// Its HTTP status, if that was needed and could be read.
     pub fn status(&self) -> Option<u16> {
         self.found.status
     }
 
-    /// Where the level's word and the status stand in the line.
+    /// Where the level and the status are in the line.
     pub(crate) fn places(&self) -> [(Range<usize>, Mark); 2] {
         let range = |range: &Range<u32>| range.start as usize..range.end as usize;
         [
@@ -57,14 +57,14 @@ pub(crate) enum Mark {
     Status(Option<u16>),
 }
 
-/// Where a wanted line stands in its block, and what it says.
+/// Where a matching line is in its block, and what it says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Found {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) time: Option<Nanos>,
     pub(crate) gravity: Option<Level>,
-    /// The level that its own word names.
+    /// The level that the line itself names.
     pub(crate) own_level: Option<Level>,
     pub(crate) level_at: Range<u32>,
     pub(crate) status: Option<u16>,
@@ -72,7 +72,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// A line of which nothing needs to be known.
+    /// A line about which nothing needs to be known.
     pub(crate) fn bare(start: usize, end: usize) -> Self {
         Self { start, end, ..Self::default() }
     }
@@ -96,7 +96,7 @@ impl Found {
     }
 }
 
-/// A block of a log and the wanted lines in it.
+/// A block of a log and the matching lines in it.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
@@ -104,7 +104,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// The wanted line with this number.
+    /// The matching line with this index.
     pub(crate) fn record(&self, number: usize, source: usize) -> Option<Record<'_>> {
         let found = self.found.get(number)?;
         Some(Record { source, line: self.bytes.get(found.start..found.end)?, found })

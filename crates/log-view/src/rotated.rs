@@ -7,14 +7,14 @@ use seaworthy_core::{Error, Result};
 /// What the name of a rotated log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RotatedName {
-    /// The name of the log from which it was rotated away.
+    /// The name of the log that it was rotated from.
     pub(crate) family: String,
-    /// Sorts from oldest to newest: the date as a number, or the number less than zero.
+    /// Sorts from oldest to newest: the date as a number, or the negated number.
     pub(crate) order: i64,
 }
 
 impl RotatedName {
-    /// `None` where the name is not that of a rotated log.
+    /// `None` if the name is not that of a rotated log.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let plain = [".gz", ".zst", ".xz", ".bz2"].iter().find_map(|end| name.strip_suffix(end));
@@ -81,7 +81,7 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What was rotated away from the log at `path`, oldest first.
+/// The rotated predecessors of the log at `path`, oldest first.
 pub(crate) fn predecessors(path: &Path) -> Result<Vec<PathBuf>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let name = path.file_name().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Finding the wanted lines in a block of a log.
+//! Finding the matching lines in a block of a log.
 
 use std::ops::Range;
 
@@ -16,12 +16,12 @@ use crate::{
 /// How many lines before a match are searched for the beginning of its record.
 const LOOK_BACK: usize = 200;
 
-/// Finds the wanted lines in one log, block by block.
+/// Finds the matching lines in one log, block by block.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
     filter: Filter,
     clock: Clock,
-    /// Whether times are needed, and anything at all but the text.
+    /// Whether times are needed, and whether anything other than the text is.
     timed: bool,
     facts: bool,
     carried: Carried,
@@ -56,8 +56,8 @@ impl Scanner {
         }
     }
 
-    /// Adds the wanted lines of `block` to `found`. The block holds whole lines; it begins where
-    /// the last one ended.
+    /// Adds the matching lines of `block` to `found`. The block holds complete lines; it begins
+    /// where the last one ended.
     pub(crate) fn scan(&mut self, block: &[u8], found: &mut Vec<Found>) {
         match self.filter.pattern.clone() {
             Some(pattern) => self.matches(block, &pattern, found),
@@ -70,8 +70,8 @@ impl Scanner {
         self.carried = Carried::default();
     }
 
-    /// Where `block` is best cut: before its last record, so that lines which belong together stay
-    /// together, or at least at the end of a line. Zero where it holds no whole line.
+    /// The best place to cut `block`: before its last record, so that lines which belong together
+    /// stay together, or at least at the end of a line. Zero if it has no complete line.
     pub(crate) fn cut(&mut self, block: &[u8]) -> usize {
         let Some(last) = memrchr(b'\n', block) else { return 0 };
         if !self.facts {
@@ -137,7 +137,7 @@ impl Scanner {
             let end = memchr(b'\n', &block[from..]).map_or(block.len(), |length| from + length);
             at = end + 1;
             let line = trim(&block[start..end]);
-            // A match may reach into the next line, which then decides nothing.
+            // A match may reach into the next line; then it says nothing about that line.
             if matched.end() > start + line.len() && !pattern.is_match(line) {
                 continue;
             }
@@ -168,7 +168,8 @@ impl Scanner {
         }
     }
 
-    /// What a line says whose predecessors were not looked at yet, but for those before `judged`.
+    /// What a line says about itself; its predecessors were not read yet, except those before
+    /// `judged`.
     fn judge_alone(
         &mut self,
         block: &[u8],
@@ -204,9 +205,9 @@ impl Scanner {
         if facts.begins_record() {
             carried.time = facts.time.or(carried.time);
             carried.gravity = facts.gravity();
-            // What is thrown behind a dated record is part of it.
+            // An exception after a record with a timestamp is part of that record.
             carried.dated = facts.dated || (carried.dated && facts.opens_trace);
-            // Python says last what was thrown, in a line of its own.
+            // Python prints the exception last, on a line of its own.
             carried.trace = line.starts_with(b"Traceback");
             carried.indented = false;
             return (facts, (carried.time, carried.gravity));
@@ -299,7 +300,7 @@ listening again
     }
 
     proptest! {
-        /// Looking at matches only finds what looking at every line finds.
+        /// Scanning the matches only finds the same lines as scanning every line.
         #[test]
         fn grep_agrees_with_reading_every_line(
             picks in prop::collection::vec(0usize..8, 0..40),

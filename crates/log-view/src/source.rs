@@ -54,11 +54,11 @@ impl Source {
         Self { name: path.display().to_string(), kind: Kind::Files(vec![path]) }
     }
 
-    /// The log file at `path` with what was rotated away from it, oldest first: `access.log.2.gz`,
+    /// The log file at `path` with its rotated predecessors, oldest first: `access.log.2.gz`,
     /// `access.log.1`, `access.log`.
     ///
     /// # Errors
-    /// That of the operating system where the folder cannot be read.
+    /// The operating system's error if the folder cannot be read.
     pub fn with_rotated(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let mut source = Self::file(path.clone());
@@ -72,8 +72,8 @@ impl Source {
     /// The logs in the folder `path`: those that are not rotated, or with `rotated` those too.
     ///
     /// # Errors
-    /// That of the operating system where the folder cannot be read,
-    /// [`ErrorKind::NotFound`] where there is no log in it.
+    /// The operating system's error if the folder cannot be read, [`ErrorKind::NotFound`] if there
+    /// is no log in it.
     pub fn folder(path: &Path, rotated: bool) -> Result<Vec<Self>> {
         let mut files = rotated::files_in(path)?;
         if files.iter().any(|file| file.extension().is_some_and(|end| end == "journal")) {
@@ -104,7 +104,7 @@ impl Source {
         Self { name: name.into(), kind: Kind::Reader(Arc::new(Mutex::new(Some(reader)))) }
     }
 
-    /// How it is called in views of several sources.
+    /// Its name in views of several sources.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -118,7 +118,7 @@ impl Source {
                 Ok(taken.unwrap_or_else(|| Box::new(io::empty())))
             }
             Kind::Files(files) => {
-                // The newest must be there; what was rotated may be removed meanwhile.
+                // The newest must exist; rotated ones may be removed at any time.
                 let newest = files.last().map(|file| open_file(file)).transpose()?;
                 Ok(Box::new(Chain {
                     older: files
@@ -133,7 +133,7 @@ impl Source {
     }
 }
 
-/// Opens a plain or compressed file, told apart by how it begins.
+/// Opens a plain or compressed file; its first bytes say which.
 pub(crate) fn open_file(path: &Path) -> Result<Box<dyn Read + Send>> {
     let fail = |e| Error::io("logs.open", format!("cannot read {}", path.display()), e);
     let mut file = File::open(path).map_err(fail)?;
@@ -147,7 +147,7 @@ pub(crate) fn open_file(path: &Path) -> Result<Box<dyn Read + Send>> {
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file).map_err(fail)?),
         Packing::Unknown(program) => {
             let message =
-                format!("{} is compressed in a way that is not read here", path.display());
+                format!("{} is compressed in a format that cannot be read here", path.display());
             let remedy = format!("{program} -dc {} | seaworthy logs -", path.display());
             return Err(Error::new(ErrorKind::Unsupported, "logs.open", message).remedy_is(remedy));
         }
@@ -163,8 +163,7 @@ pub(crate) enum Packing {
     Unknown(&'static str),
 }
 
-/// Looks at how `file` begins, and leaves it at its beginning; what cannot be rewound is not
-/// compressed.
+/// Reads the first bytes of `file` and rewinds it; a file that cannot be rewound is not compressed.
 pub(crate) fn packing(file: &mut File) -> io::Result<Packing> {
     if !file.metadata()?.is_file() {
         return Ok(Packing::None);
@@ -183,7 +182,7 @@ pub(crate) fn packing(file: &mut File) -> io::Result<Packing> {
 
 /// Files one after another, each ending with a newline.
 struct Chain {
-    /// Next one last.
+    /// The next one is the last element.
     older: Vec<PathBuf>,
     newest: Option<Box<dyn Read + Send>>,
     present: Option<Box<dyn Read + Send>>,

@@ -1,4 +1,4 @@
-//! The last wanted lines of a log, read from its end where that is possible.
+//! The last matching lines of a log, read from its end if possible.
 
 use std::{
     collections::VecDeque,
@@ -37,7 +37,7 @@ impl From<Record<'_>> for Kept {
     }
 }
 
-/// The last `count` wanted lines of the first `size` bytes of the plain file `file`.
+/// The last `count` matching lines of the first `size` bytes of the uncompressed file `file`.
 pub(crate) fn of_file(
     file: &mut File,
     size: u64,
@@ -67,7 +67,7 @@ pub(crate) fn of_file(
     }
 }
 
-/// The last `count` wanted lines of all that `chunks` bring.
+/// The last `count` matching lines of all `chunks`.
 pub(crate) fn of_chunks(
     chunks: &Chunks,
     count: usize,

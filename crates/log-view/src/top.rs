@@ -1,4 +1,4 @@
-//! What an access log comes to: statuses, slowest routes, busiest addresses.
+//! Summary of access logs: statuses, slowest routes, busiest addresses.
 
 use std::{collections::HashMap, ops::ControlFlow};
 
@@ -12,29 +12,29 @@ use crate::{
     view::{LogSink, Summary, View},
 };
 
-/// How many different routes and addresses are told apart; others are counted together.
+/// How many different routes and addresses are counted separately; the others are counted together.
 const TOLD_APART: usize = 100_000;
 
-/// What access logs come to.
+/// Summary of access logs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Top {
     /// How many requests were read.
     pub requests: u64,
-    /// How many lines were no requests.
+    /// How many lines were not requests.
     pub other_lines: u64,
-    /// How many bytes the answers' bodies had.
+    /// The total size of the response bodies, in bytes.
     pub bytes: u64,
-    /// How often each status was answered, most often first.
+    /// How often each status was sent, most frequent first.
     pub statuses: Vec<StatusCount>,
-    /// The routes, slowest first by their 95th percentile; where the log tells no times, those with
-    /// most requests first.
+    /// The routes, slowest first by their 95th percentile; if the log has no times, those with most
+    /// requests first.
     pub routes: Vec<RouteCount>,
     /// The addresses with most requests first.
     pub clients: Vec<ClientCount>,
 }
 
-/// How often a status was answered.
+/// How often a status was sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StatusCount {
@@ -44,17 +44,17 @@ pub struct StatusCount {
     pub requests: u64,
 }
 
-/// What a route came to. Parts of a path that are numbers or identifiers are written `*`.
+/// The figures of a route. Parts of a path that are numbers or identifiers are written `*`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RouteCount {
     /// Method and path, such as `GET /users/*`.
     pub route: String,
-    /// How often it was asked for.
+    /// How many requests it got.
     pub requests: u64,
     /// How many of them failed with a status from 500 on.
     pub errors: u64,
-    /// The mean time in seconds, where the log tells times.
+    /// The mean time in seconds, if the log has times.
     pub mean_seconds: Option<f64>,
     /// The 95th percentile of the times in seconds, to 5 %.
     pub p95_seconds: Option<f64>,
@@ -62,7 +62,7 @@ pub struct RouteCount {
     pub max_seconds: Option<f64>,
 }
 
-/// What an address came to.
+/// The figures of a client address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClientCount {
@@ -70,14 +70,14 @@ pub struct ClientCount {
     pub client: String,
     /// How many requests it made.
     pub requests: u64,
-    /// How many of them were answered with a status from 400 on.
+    /// How many of them got a status from 400 on.
     pub refused: u64,
-    /// How many bytes it got.
+    /// How many bytes were sent to it.
     pub bytes: u64,
 }
 
 impl View {
-    /// What the wanted requests come to, with at most `most` routes and addresses. Blocks.
+    /// Summarises the matching requests, with at most `most` routes and addresses. Blocks.
     ///
     /// # Errors
     /// Those of [`read`](View::read).

@@ -18,17 +18,17 @@ use crate::{
 
 /// Receives records.
 pub trait LogSink {
-    /// One wanted line. [`ControlFlow::Break`] ends the reading.
+    /// One matching line. [`ControlFlow::Break`] ends the reading.
     fn record(&mut self, record: &Record<'_>) -> ControlFlow<()>;
 
-    /// There is nothing more for now: what is buffered should be shown.
+    /// There is nothing more for now: buffered output should be shown.
     fn pause(&mut self) -> ControlFlow<()>;
 }
 
-/// Several logs as one: the wanted lines of all of them, merged by time.
+/// Several logs as one: the matching lines of all of them, merged by time.
 ///
-/// Lines of one log keep their order. A log that cannot be read to its end is named in a
-/// [`Event::Warning`] and in the summary, and the others are read on.
+/// Lines of one log keep their order. A log that cannot be read to its end is named in an
+/// [`Event::Warning`] and in the summary, and reading continues with the others.
 ///
 /// ```
 /// use seaworthy_log_view::{Source, View};
@@ -44,18 +44,18 @@ pub struct View {
     times: bool,
 }
 
-/// What a [`View`] came to.
+/// The summary of reading a [`View`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How many lines were wanted.
+    /// How many lines matched.
     pub records: u64,
     /// What went wrong with logs that could not be read to their end.
     pub failed: Vec<Error>,
 }
 
 impl View {
-    /// All lines of `sources`; times without a zone are those of UTC.
+    /// All lines of `sources`; times without a zone are in UTC.
     pub fn new(sources: Vec<Source>) -> Self {
         let (filter, zone) = (Filter::new(), TimeZone::utc());
         Self { sources, filter, last: None, zone, facts: false, times: false }
@@ -68,45 +68,45 @@ impl View {
         self
     }
 
-    /// Only the last `count` lines of what is wanted.
+    /// Only the last `count` of the matching lines.
     #[must_use]
     pub fn last(mut self, count: usize) -> Self {
         self.last = Some(count);
         self
     }
 
-    /// Takes times that are written without a zone for those of `zone`.
+    /// Treats times without a zone as times in `zone`.
     #[must_use]
     pub fn in_zone(mut self, zone: TimeZone) -> Self {
         self.zone = zone;
         self
     }
 
-    /// Reads levels and statuses of all records, as colours need them; without this only as far as
-    /// they are needed anyway.
+    /// Reads levels and statuses of all records, as colours need them; without this, only those
+    /// that are needed anyway.
     #[must_use]
     pub fn with_facts(mut self) -> Self {
         self.facts = true;
         self
     }
 
-    /// Reads the times of all records; without this only where several sources are merged or a filter
-    /// asks for them.
+    /// Reads the times of all records; without this, only if several sources are merged or a filter
+    /// needs them.
     #[must_use]
     pub fn with_times(mut self) -> Self {
         self.times = true;
         self
     }
 
-    /// The names of the sources, where there are several.
+    /// The names of the sources, if there are several.
     pub fn names(&self) -> Vec<String> {
         self.sources.iter().map(|source| source.name().to_owned()).collect()
     }
 
-    /// Brings all wanted lines to `sink`. Blocks.
+    /// Sends all matching lines to `sink`. Blocks.
     ///
     /// # Errors
-    /// What opening a log failed with, and [`Cancelled`](seaworthy_core::ErrorKind::Cancelled).
+    /// The error from opening a log, and [`Cancelled`](seaworthy_core::ErrorKind::Cancelled).
     pub fn read(&self, sink: &mut dyn LogSink, cx: &Context) -> Result<Summary> {
         if let Some(count) = self.last {
             let mut summary = Summary::default();
@@ -142,7 +142,7 @@ impl View {
         Scanner::new(&self.filter, &self.zone, cx.now(), timed, self.facts)
     }
 
-    /// The last `count` wanted lines of all sources.
+    /// The last `count` matching lines of all sources.
     fn tail(&self, count: usize, summary: &mut Summary, cx: &Context) -> Result<Vec<Kept>> {
         let scanner = self.scanner(cx);
         let mut all = Vec::new();
@@ -191,13 +191,13 @@ impl Summary {
     }
 }
 
-/// Merges what was kept of each source by time, and keeps the last `count`.
+/// Merges the kept lines of all sources by time, and keeps the last `count`.
 pub(crate) fn merge_kept(all: Vec<Vec<Kept>>, count: usize) -> Vec<Kept> {
     let mut timed = Vec::new();
     for kept in all {
         let mut last = Nanos::MIN;
         for kept in kept {
-            // The order of one source is kept, as if its clock never went back.
+            // The order within one source is kept, as if its clock never went back.
             last = kept.found.time.unwrap_or(last).max(last);
             timed.push((last, kept));
         }
@@ -212,7 +212,7 @@ struct Stream {
     chunks: Chunks,
     chunk: Chunk,
     at: usize,
-    /// The moment of its present record; that of the one before where it has none.
+    /// The time of its current record; that of the one before if it has none.
     time: Nanos,
 }
 
@@ -253,7 +253,7 @@ impl Merge<'_> {
             heads.extend(self.next(number)?.map(|time| Reverse((time, number))));
         }
         while let Some(Reverse((_, number))) = heads.pop() {
-            // As long as this source is the first one, the heap need not be asked.
+            // As long as this source comes first, the heap is not needed.
             let other = heads.peek().map(|Reverse(head)| *head);
             loop {
                 let stream = &self.streams[number];
@@ -276,7 +276,7 @@ impl Merge<'_> {
         Ok(self.summary)
     }
 
-    /// The moment of the next record of a source; `None` when there is no more.
+    /// The time of the next record of a source; `None` if there are no more.
     fn next(&mut self, number: usize) -> Result<Option<Nanos>> {
         let stream = &mut self.streams[number];
         match stream.advance(self.cx) {

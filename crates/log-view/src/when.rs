@@ -1,11 +1,11 @@
-//! Moments as people type them.
+//! Times as people type them.
 
 use seaworthy_core::{Error, ErrorKind, Result, Span, TimeZone, Timestamp};
 
 use crate::clock::Clock;
 
-/// Reads a moment as people type it: `2026-11-22T02:30:00Z`, `2026-11-22 02:30[:00]`, `2026-11-22`,
-/// `02:30[:00]` (today), `2h` or `7d` (ago), `now`, `today`, `yesterday`. Without a zone it is one of
+/// Parses a time as people type it: `2026-11-22T02:30:00Z`, `2026-11-22 02:30[:00]`, `2026-11-22`,
+/// `02:30[:00]` (today), `2h` or `7d` (ago), `now`, `today`, `yesterday`. Without a zone it is in
 /// `zone`.
 ///
 /// ```

@@ -2,13 +2,13 @@
 //!
 //! - [`model`]: `[proxy]`, `[site.*]` and `[upstream.*]` as the file has them, together a [`Web`].
 //!   Hosts, paths, header values, rates and networks are types that refuse what could mean
-//!   something else to nginx, and the model refuses what does not fit together
+//!   something else to nginx, and the model refuses parts that contradict each other
 //! - [`NginxRenderer`]: a model as files for one nginx, its version and its modules ([`Target`])
 //! - [`syntax`]: the tree that those files are printed from. It alone decides how words are quoted,
 //!   and [`syntax::parse`] reads them back
-//! - [`lint`]: what renders, and is probably not meant
+//! - [`lint`]: what renders, but is probably a mistake
 //! - [`NginxInstaller`]: checks the files in the real tree, makes nginx read them, and proves that
-//!   it serves them; [`seaworthy_core::apply`] drives it and takes the way back
+//!   it serves them; [`seaworthy_core::apply`] drives it and rolls back on failure
 //!
 //! Feature `schema` adds JSON Schemas for the types that the file contains, `tls` a handshake for
 //! each site to the proof.

@@ -1,4 +1,4 @@
-//! What a model can get wrong although it renders.
+//! Likely mistakes in a model that renders.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -9,7 +9,7 @@ use crate::{
     syntax::Directive,
 };
 
-/// Something that is probably not meant.
+/// Something that is probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -27,7 +27,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks for what is probably not meant in a model that [`check`](Web::check) takes.
+/// Looks for likely mistakes in a model that [`check`](Web::check) accepts.
 pub fn lint(web: &Web) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut say = |rule, origin: Origin, message: String| {
@@ -43,7 +43,7 @@ pub fn lint(web: &Web) -> Vec<Finding> {
             say("unused-upstream", origin.clone(), "no route passes on to it".into());
         }
         if !upstream.pools.is_empty() && upstream.health.is_none() {
-            let message = "without `health` a switch cannot see whether a pool is well";
+            let message = "without `health` a switch cannot tell whether a pool is healthy";
             say("switch-without-health", origin, message.into());
         }
     }
@@ -55,7 +55,7 @@ pub fn lint(web: &Web) -> Vec<Finding> {
     }
     let some_tls = web.sites.values().any(|site| site.certificate.is_some());
     if some_tls && web.proxy.acme_webroot.is_none() {
-        let message = "challenges of http-01 are answered by nobody; set the folder, or use dns-01";
+        let message = "nothing answers http-01 challenges; set the folder, or use dns-01";
         say("no-acme-webroot", Origin::new("proxy.acme_webroot"), message.into());
     }
     for (name, site) in &web.sites {
@@ -79,7 +79,7 @@ fn lint_site(
         && hsts.preload
         && (!hsts.subdomains || hsts.max_age.as_duration().as_secs() < 31_536_000)
     {
-        let message = "browsers' lists ask for subdomains = true and a max_age of a year";
+        let message = "browsers' preload lists require subdomains = true and a max_age of a year";
         say("useless-preload", origin.field("hsts.preload"), message.into());
     }
     let html = site.routes.iter().any(|route| route.files.is_some());
@@ -95,7 +95,11 @@ fn lint_site(
     let mut nets = BTreeSet::new();
     for (i, network) in site.allow.iter().enumerate() {
         if !nets.insert(network) {
-            say("double-network", origin.field("allow").index(i), format!("{network} is twice"));
+            say(
+                "double-network",
+                origin.field("allow").index(i),
+                format!("{network} is listed twice"),
+            );
         }
         if network.to_string().ends_with("/0") {
             let message = format!("{network} lets everybody in");
@@ -109,7 +113,7 @@ fn lint_site(
             && web.proxy.acme_webroot.is_some()
             && site.certificate.is_none()
         {
-            let message = "the ACME location answers there: this route never does";
+            let message = "the ACME location answers there: this route is never used";
             say("shadowed-route", origin.field("path"), message.into());
         }
         if let Some(Action::Redirect(redirect)) = route.action()
@@ -117,14 +121,15 @@ fn lint_site(
             && !route.exact
             && redirect.to.as_str().starts_with('/')
         {
-            let message = format!("{} is below {path}: this redirects for ever", redirect.to);
+            let message = format!("{} is below {path}: this redirects forever", redirect.to);
             say("redirect-loop", origin.field("redirect.to"), message);
         }
         if let Some(Switch::On(limit)) = &route.rate_limit
             && limit.key == LimitKey::Site
             && limit.burst == 0
         {
-            let message = "one limit for all without a burst refuses two requests at once";
+            let message = "one limit for all clients without a burst refuses two simultaneous \
+                     requests";
             say("no-burst", origin.field("rate_limit.burst"), message.into());
         }
         if let Some(proxy) = &route.proxy {
@@ -134,7 +139,8 @@ fn lint_site(
                     && web.proxy.resolver.is_empty()
                 {
                     let message = format!(
-                        "{} is looked up once, when nginx starts, which fails without an answer",
+                        "{} is resolved once, when nginx starts; nginx does not start if that \
+                         fails",
                         options.address
                     );
                     say("name-at-start", origin.field("proxy.to").index(j), message);

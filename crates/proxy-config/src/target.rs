@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// What ngx_brotli brings: one that compresses, and one that sends what was compressed before.
+/// The modules of ngx_brotli: one that compresses, and one that sends files compressed in advance.
 const BROTLI: [&str; 2] = ["http_brotli_module", "http_brotli_static_module"];
 
-/// How an nginx gets newer.
+/// How to get a newer nginx.
 pub const NEWER: &str = "install nginx 1.26 or later: Debian 13 has it, and for older ones \
                          https://nginx.org/en/linux_packages.html";
 
@@ -66,7 +66,7 @@ pub struct Target {
     pub version: Version,
     /// Modules that are built in or can be loaded, such as `http_v2_module`.
     pub modules: BTreeSet<String>,
-    /// The version of OpenSSL that it runs with, where it says so.
+    /// The version of OpenSSL that it runs with, if it reports one.
     pub openssl: Option<Version>,
 }
 
@@ -109,11 +109,15 @@ impl Target {
             rest.split(|c: char| c.is_whitespace() || c == ')').next()
         };
         let version = after("nginx version: nginx/").ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "nginx.version", "this is not what nginx -V prints")
-                .remedy_is("is proxy.binary nginx? forks under other names are not known here")
+            Error::new(
+                ErrorKind::Unsupported,
+                "nginx.version",
+                "this is not the output of nginx -V",
+            )
+            .remedy_is("is proxy.binary nginx? forks under other names are not supported")
         })?;
         let version = version.parse()?;
-        // What it runs with counts; what it was built with is the next best.
+        // The version that it runs with counts; otherwise the one it was built with.
         let openssl = after("running with OpenSSL ").or_else(|| after("built with OpenSSL "));
         let openssl =
             openssl.and_then(|v| v.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
@@ -155,12 +159,12 @@ impl Target {
         self.modules.contains(module)
     }
 
-    /// What the files do without because this version does not know it.
+    /// Features that the files leave out because this version does not support them.
     pub fn lacks(&self) -> Vec<&'static str> {
         let all = [
             (Version(1, 19, 4), "a handshake for an unknown host cannot be refused (1.19.4)"),
             (Version(1, 25, 0), "there is no HTTP/3 (1.25.0)"),
-            (Version(1, 25, 1), "`http2 on` is unknown: HTTP/2 is a matter of the port (1.25.1)"),
+            (Version(1, 25, 1), "`http2 on` is unknown: HTTP/2 is set per port (1.25.1)"),
         ];
         let missing = all.into_iter().filter(|(since, _)| self.version < *since);
         missing.map(|(_, what)| what).collect()

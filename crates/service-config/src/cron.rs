@@ -24,7 +24,7 @@ pub struct CronRenderer {
 }
 
 impl CronRenderer {
-    /// For a machine whose clock is in the zone `machine`: cron knows no other.
+    /// For a machine in the time zone `machine`: cron does not support another one.
     pub fn new(machine: TimeZone) -> Self {
         Self { machine }
     }
@@ -38,11 +38,12 @@ impl CronRenderer {
     ) -> Result<String> {
         let fail = |kind, message: String| Error::new(kind, "service.render", message).at(origin);
         let zone = model.time_zone.as_ref().unwrap_or(&self.machine);
-        // Every zone has the same minutes of the hour, or nearly: what runs all day long is right.
+        // The minutes of the hour are the same in nearly every zone: a schedule for all hours is
+        // right.
         let all_day = schedule.to_string().split_ascii_whitespace().skip(1).all(|f| f == "*");
         if zone.name() != self.machine.name() && !all_day {
             let message = format!(
-                "cron runs by the machine's clock ({}), and the file says {}",
+                "cron uses the machine's time zone ({}), but the file says {}",
                 self.machine.name().unwrap_or("unknown"),
                 zone.name().unwrap_or("another")
             );
@@ -56,7 +57,7 @@ impl CronRenderer {
         // A bare percent sign ends the command and begins its input.
         let line = format!("{fields} root {}", command.replace('%', r"\%"));
         if line.len() > LONGEST {
-            return Err(fail(ErrorKind::Unsupported, "cron reads no line so long".to_owned()));
+            return Err(fail(ErrorKind::Unsupported, "the line is too long for cron".to_owned()));
         }
         Ok(line)
     }
@@ -75,7 +76,7 @@ impl ConfigRenderer for CronRenderer {
         let mut add = |line: String, origin: &Origin| {
             lines.insert(text.lines().count() + 1, origin.clone());
             text.push_str(&line);
-            // Without a newline at the end cron passes the last line over.
+            // Without a newline at the end cron ignores the last line.
             text.push('\n');
         };
         for (name, service) in model.services.iter() {
@@ -89,7 +90,7 @@ impl ConfigRenderer for CronRenderer {
             add(self.line(model, &runner.schedule, &["run", "--quiet"], &origin)?, &origin);
         }
         let mut files = FileSet::new();
-        // cron passes over names with a dot.
+        // cron ignores files whose names have a dot.
         files.insert("seaworthy", RenderedFile::new(text, Origin::default()).with_lines(lines))?;
         Ok(files)
     }

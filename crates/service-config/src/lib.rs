@@ -4,14 +4,14 @@
 //! - [`SystemdRenderer`]: units, template units, targets and timers, hardened by default
 //! - [`Pm2Renderer`]: an `ecosystem.config.cjs`; [`CronRenderer`]: a file for `/etc/cron.d`;
 //!   [`WorkflowRenderer`]: workflows of GitHub Actions
-//! - [`SystemdInstaller`] and [`CronInstaller`]: bring them to life through
-//!   [`seaworthy_core::apply`], with a way back
+//! - [`SystemdInstaller`] and [`CronInstaller`]: activate them through [`seaworthy_core::apply`],
+//!   with rollback
 //! - [`Control`]: start, stop, rolling restart and status of a service
-//! - [`Releases`]: versions of a service side by side, and a link to the one in use
-//! - [`on_calendar`]: a cron schedule in systemd's words
+//! - [`Releases`]: versions of a service side by side, and a link to the current one
+//! - [`on_calendar`]: a cron schedule in systemd's syntax
 //!
-//! What a format cannot say is refused with the reason. The kind of each value alone decides how it
-//! is quoted.
+//! What a format cannot express is refused with the reason. Only the kind of each value decides how
+//! it is quoted.
 //!
 //! Feature `schema` adds JSON Schemas for the types that the file contains.
 #![cfg_attr(docsrs, feature(doc_cfg))]

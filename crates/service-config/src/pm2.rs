@@ -135,17 +135,18 @@ fn restarts(service: &Service, set: &mut impl FnMut(&str, Value)) {
         set("stop_exit_codes", json!([0]));
     }
     if restarts.delay != Restarts::default().delay {
-        // With a delay PM2 says "waiting restart" also of what it has given up: only where asked.
+        // With a delay PM2 reports "waiting restart" also for a process that it has given up: set
+        // it only if requested.
         set("restart_delay", millis(restarts.delay));
     }
     if restarts.max > 0 {
-        // PM2 gives up after so many runs in a row that were each shorter than `min_uptime`.
+        // PM2 gives up after this many runs in a row that were each shorter than `min_uptime`.
         let within = restarts.within.as_duration().as_millis();
         set("max_restarts", json!(restarts.max));
         let uptime = within / u128::from(restarts.max);
         set("min_uptime", json!(u64::try_from(uptime).unwrap_or(u64::MAX)));
     } else {
-        // PM2 knows no "never": this comes to it.
+        // PM2 has no "never": this has the same effect.
         set("max_restarts", json!(1_000_000_000));
     }
 }
@@ -198,7 +199,11 @@ fn refuse(service: &Service, origin: &Origin) -> Result<()> {
         return fail("stop_signal", "PM2 asks every program to stop by SIGINT", remedy);
     }
     if !service.after.is_empty() {
-        return fail("after", "PM2 knows no units", "start PM2 itself after them (`pm2 startup`)");
+        return fail(
+            "after",
+            "PM2 does not support units",
+            "start PM2 itself after them (`pm2 startup`)",
+        );
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use seaworthy_core::CommandLine;
 
-/// `word` as a shell reads it back, whatever is in it.
+/// `word` quoted so that a shell reads it back unchanged.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+=".contains(c);
-    // A word with an equals sign in front would be an assignment.
+    // A first word with an equals sign would be an assignment.
     if !word.is_empty() && word.chars().all(plain) && !word.contains('=') {
         word.to_owned()
     } else {

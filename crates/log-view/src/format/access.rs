@@ -2,22 +2,22 @@
 
 use super::{json, status};
 
-/// One request as an access log tells it.
+/// One request as recorded in an access log.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access<'l> {
     pub(crate) client: &'l [u8],
-    /// The method; empty where nothing sensible was asked.
+    /// The method; empty if the request was malformed.
     pub(crate) method: &'l [u8],
     /// The path, without its query.
     pub(crate) path: &'l [u8],
     pub(crate) status: u16,
     pub(crate) bytes: u64,
-    /// How long it took, where the log says so.
+    /// How long it took, if the log says so.
     pub(crate) seconds: Option<f64>,
 }
 
-/// Reads a line of the combined format, with `$request_time` behind it or not, or a JSON object
-/// with the keys that nginx is usually given.
+/// Reads a line of the combined format, with or without `$request_time` at its end, or a JSON
+/// object with the keys that are usual for nginx.
 pub(crate) fn read(line: &[u8]) -> Option<Access<'_>> {
     if line.first() == Some(&b'{') { object(line) } else { combined(line) }
 }
@@ -35,7 +35,7 @@ fn combined(line: &[u8]) -> Option<Access<'_>> {
     Some(Access { client, method, path: path(target), status, bytes, seconds: trailing(rest) })
 }
 
-/// The first number behind the last quoted field: `… "agent" 0.012` or `… "agent" rt=0.012`.
+/// The first number after the last quoted field: `… "agent" 0.012` or `… "agent" rt=0.012`.
 fn trailing(rest: &[u8]) -> Option<f64> {
     let behind = &rest[memchr::memrchr(b'"', rest)? + 1..];
     behind.split(|c| *c == b' ').find_map(|word| {
@@ -84,7 +84,7 @@ fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// What stands before the next quote that is not escaped, and what behind it.
+/// The text before the next quote that is not escaped, and the text after it.
 fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = 0;
     loop {

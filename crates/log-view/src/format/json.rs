@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Calls `visit` with each key at the top of the object `line` and its value as written: strings
-/// without their quotes, escapes as they stand. `None` where the line is no whole object.
+/// without their quotes, escapes as they stand. `None` if the line is not a complete object.
 pub(crate) fn members<'l>(line: &'l [u8], mut visit: impl FnMut(&'l [u8], &'l [u8])) -> Option<()> {
     let mut at = 1;
     loop {
@@ -40,7 +40,7 @@ pub(crate) fn members<'l>(line: &'l [u8], mut visit: impl FnMut(&'l [u8], &'l [u
     }
 }
 
-/// What a line says whose format is JSON; `None` where it is none.
+/// What a JSON line says about itself; `None` if it is not JSON.
 pub(super) fn facts(line: &[u8], clock: &mut Clock, timed: bool) -> Option<Facts> {
     let mut facts = Facts::default();
     members(line, |key, value| match key {
@@ -85,7 +85,7 @@ fn skip_space(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The string that begins at `at`, and where it is over.
+/// The string that begins at `at`, and where it ends.
 fn string(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
     if *line.get(at)? != b'"' {
         return None;
@@ -101,7 +101,7 @@ fn string(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
     }
 }
 
-/// Where the object or list that begins at `at` is over.
+/// Where the object or list that begins at `at` ends.
 fn nested(line: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0;
     loop {

@@ -1,5 +1,5 @@
-//! What a line says about itself: its moment, its level, its HTTP status, in the formats that servers
-//! write.
+//! What a line says about itself: its timestamp, its level, its HTTP status, in the formats that
+//! servers write.
 
 pub(crate) mod access;
 pub(crate) mod json;
@@ -15,33 +15,34 @@ use crate::{
 /// What a line says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// When it was written; read only where it is wanted.
+    /// When it was written; parsed only if needed.
     pub(crate) time: Option<Nanos>,
-    /// Whether it begins with a moment: then it begins a record.
+    /// Whether it begins with a timestamp: then it begins a record.
     pub(crate) dated: bool,
     pub(crate) level: Option<Level>,
-    /// Where the level's word stands.
+    /// Where the level is in the line.
     pub(crate) level_at: Range<u32>,
     pub(crate) status: Option<u16>,
-    /// Where the status stands.
+    /// Where the status is in the line.
     pub(crate) status_at: Range<u32>,
-    /// Whether lines that say nothing about themselves belong to this one, as in a stack trace.
+    /// Whether following lines without a timestamp and level belong to this one, as in a stack
+    /// trace.
     pub(crate) opens_trace: bool,
 }
 
 impl Facts {
-    /// How grave it is: by its level, else by its status.
+    /// Its severity: by its level, else by its status.
     pub(crate) fn gravity(&self) -> Option<Level> {
         self.level.or(self.status.map(Level::from_status))
     }
 
-    /// Whether it says anything about itself.
+    /// Whether it has a timestamp, a level or a status.
     pub(crate) fn begins_record(&self) -> bool {
         self.dated || self.level.is_some() || self.status.is_some()
     }
 }
 
-/// Reads `line`, which has no newline. Its time is read only where `timed`.
+/// Reads `line`, which has no newline. Its time is parsed only if `timed`.
 pub(crate) fn read(line: &[u8], clock: &mut Clock, timed: bool) -> Facts {
     let facts = match line.first() {
         Some(b'{') => json::facts(line, clock, timed),
@@ -74,7 +75,7 @@ mod tests {
         read(line, &mut Clock::new(TimeZone::utc(), Timestamp::from_unix(1_795_350_000)), true)
     }
 
-    /// The moment's minute of the day, the word or number coloured as level, and as status.
+    /// The minute of the day, the text coloured as the level, and the one coloured as the status.
     fn seen(line: &str) -> (Option<i64>, Option<Level>, &str, &str) {
         let facts = facts(line.as_bytes());
         let part = |range: Range<u32>| &line[range.start as usize..range.end as usize];
@@ -227,7 +228,7 @@ mod tests {
                 "",
             ),
             ("Traceback (most recent call last):", None, Some(Error), "", ""),
-            // Node: plain, PM2's prefixes, morgan, an error nobody caught
+            // Node: plain, PM2's prefixes, morgan, an uncaught error
             ("2026-11-22T10:05:00.000Z error: it failed", Some(605), Some(Error), "error", ""),
             ("[2026-11-22T10:05:00.000Z] WARN: slow", Some(605), Some(Warning), "WARN", ""),
             ("2026-11-22T10:05:00: Listening on 3000", Some(605), None, "", ""),
@@ -258,7 +259,7 @@ mod tests {
                 "",
             ),
             ("2026-11-22 10:05:00 status installed libc6:amd64 2.36", Some(605), None, "", ""),
-            // nothing that is known
+            // an unknown format
             ("just some words, no error here", None, None, "", ""),
             ("    at Module._compile (node:internal:1:1)", None, None, "", ""),
             ("{not json", None, None, "", ""),

@@ -6,12 +6,12 @@ use crate::{
     level::Level,
 };
 
-/// How far behind the moment a level is looked for, in bytes.
+/// How far after the timestamp a level is searched for, in bytes.
 const LEVEL_WITHIN: usize = 96;
 
-/// What a line of the common or combined format says; `None` where it is none.
+/// What a line of the common or combined format says; `None` for another format.
 pub(super) fn combined(line: &[u8], clock: &mut Clock, timed: bool) -> Option<Facts> {
-    // A user's name is the client's word and may hold brackets, but the moment comes last.
+    // A user's name comes from the client and may contain brackets, but the timestamp comes last.
     let before_request = &line[..memchr::memchr(b'"', line)?];
     let at = memchr::memrchr(b'[', before_request)?;
     let moment = &line[at..];
@@ -24,7 +24,7 @@ pub(super) fn combined(line: &[u8], clock: &mut Clock, timed: bool) -> Option<Fa
     Some(Facts { time, dated: true, status, status_at, ..Facts::default() })
 }
 
-/// The three bytes behind the quote that ends the request, in which quotes are escaped.
+/// The three bytes after the quote that ends the request, in which quotes are escaped.
 fn after_request(request: &[u8]) -> Option<&[u8]> {
     let mut at = 0;
     loop {
@@ -65,7 +65,7 @@ pub(super) fn facts(line: &[u8], clock: &mut Clock, timed: bool) -> Facts {
     if let Some(code) = quoted_request(rest).or_else(|| bare_request(rest)) {
         facts.status = status(code);
         facts.status_at = place(line, code);
-        // uvicorn says INFO of every answer, also of one that failed.
+        // uvicorn logs every response as INFO, also one that failed.
         facts.level = facts.level.max(facts.status.map(Level::from_status));
     }
     if !facts.dated && facts.level.is_none() && is_thrown(line) {
@@ -75,7 +75,7 @@ pub(super) fn facts(line: &[u8], clock: &mut Clock, timed: bool) -> Facts {
     facts
 }
 
-/// Behind the prefix `0|api  | ` of PM2.
+/// The text after the prefix `0|api  | ` of PM2.
 fn behind_prefix(line: &[u8]) -> &[u8] {
     let digits = line.iter().take_while(|c| c.is_ascii_digit()).count();
     if digits == 0 || line.get(digits) != Some(&b'|') {
@@ -88,8 +88,8 @@ fn behind_prefix(line: &[u8]) -> &[u8] {
     }
 }
 
-/// A date behind the name of who wrote it, as dpkg's `update-alternatives 2026-11-22 …` and apt's
-/// `Start-Date: 2026-11-22 …`.
+/// A date after the name of the program that wrote it, as dpkg's `update-alternatives 2026-11-22 …`
+/// and apt's `Start-Date: 2026-11-22 …`.
 fn behind_name(line: &[u8]) -> Option<&[u8]> {
     let length =
         line.iter().take(32).take_while(|c| c.is_ascii_alphabetic() || **c == b'-').count();
@@ -98,7 +98,7 @@ fn behind_name(line: &[u8]) -> Option<&[u8]> {
     (length > 0 && iso_length(moment).is_some()).then_some(moment)
 }
 
-/// The first word that is surely a level: in capitals, in brackets, before a colon, or behind
+/// The first word that is certainly a level: in capitals, in brackets, before a colon, or after
 /// `level=`.
 fn level_within(text: &[u8]) -> Option<(Level, &[u8])> {
     let text = &text[..text.len().min(LEVEL_WITHIN)];
@@ -135,7 +135,7 @@ fn is_marked(text: &[u8], at: usize, word: &[u8]) -> bool {
         || text[..at].ends_with(b"level=")
 }
 
-/// A level at the very beginning of a line without a moment.
+/// A level at the very beginning of a line without a timestamp.
 fn level_first(text: &[u8]) -> Option<(Level, &[u8])> {
     let text = text.strip_prefix(b"level=").unwrap_or(text);
     if let Some(level) = npm_level(text) {
@@ -151,13 +151,13 @@ fn level_first(text: &[u8]) -> Option<(Level, &[u8])> {
         Some(b' ') => word.iter().all(u8::is_ascii_uppercase),
         _ => false,
     };
-    // A bare `Error:` is what Node prints of an error that nobody caught: a trace may follow.
+    // A bare `Error:` is what Node prints for an uncaught error: a stack trace may follow.
     let thrown = word == b"Error" && !bracketed;
     let level = Level::from_word(word).filter(|_| marked && !thrown)?;
     Some((level, word))
 }
 
-/// The level behind the number that npm writes before each line of its logs.
+/// The level after the number that npm writes before each line of its logs.
 fn npm_level(text: &[u8]) -> Option<(Level, &[u8])> {
     let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
     let words = text[digits..].strip_prefix(b" ").filter(|_| digits > 0)?;
@@ -167,7 +167,7 @@ fn npm_level(text: &[u8]) -> Option<(Level, &[u8])> {
     is_known.then(|| Level::from_word(word)).flatten().map(|level| (level, word))
 }
 
-/// The status behind `"GET / HTTP/1.1" `.
+/// The status after `"GET / HTTP/1.1" `.
 fn quoted_request(text: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::find(text, b" HTTP/")?;
     let rest = text.get(at + 6..(at + 20).min(text.len()))?;
@@ -176,7 +176,7 @@ fn quoted_request(text: &[u8]) -> Option<&[u8]> {
     status(code).map(|_| code)
 }
 
-/// The status behind `GET /path `, as morgan writes it.
+/// The status after `GET /path `, as morgan writes it.
 fn bare_request(text: &[u8]) -> Option<&[u8]> {
     let text = text.trim_ascii_start();
     let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS "];
@@ -186,7 +186,7 @@ fn bare_request(text: &[u8]) -> Option<&[u8]> {
     status(code).map(|_| code)
 }
 
-/// Whether the line is what Python and Node print of an error that nobody caught.
+/// Whether the line is what Python and Node print for an uncaught error.
 fn is_thrown(line: &[u8]) -> bool {
     if line.starts_with(b"Traceback (most recent call last)") || line.starts_with(b"Uncaught ") {
         return true;

@@ -1,4 +1,4 @@
-//! Whether every host of every site answers, as visitors would see it.
+//! Checks whether every host of every site responds, as visitors would see it.
 
 use std::{
     net::SocketAddr,
@@ -10,34 +10,34 @@ use seaworthy_core::{Name, Result};
 
 use super::{NginxInstaller, Served};
 
-/// Who takes longer does not answer.
+/// A host that takes longer counts as not responding.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many hosts are asked side by side.
+/// How many hosts are checked in parallel.
 const SIDE_BY_SIDE: usize = 256;
 
-/// What one host of a site answered.
+/// The response of one host of a site.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SiteAnswer {
     /// The site.
     pub site: Name,
-    /// The host that was asked for.
+    /// The requested host.
     pub host: String,
-    /// Where the web server was asked.
+    /// The address at which the web server was asked.
     pub address: SocketAddr,
-    /// Whether it was asked over TLS, and showed the certificate that lies on disk.
+    /// Whether it was asked over TLS, and presented the certificate on disk.
     pub tls: bool,
-    /// The status code of the answer.
+    /// The status code of the response.
     pub code: Option<u16>,
     /// How long it took.
     pub took: Duration,
-    /// Why it is not well; `None` for one that is.
+    /// Why it is not healthy; `None` if it is.
     pub why: Option<String>,
 }
 
 impl NginxInstaller {
-    /// Asks the web server of this machine for `/` of every host of every site, side by side: over
-    /// TLS where the site has a certificate, which must be the one that lies on disk.
+    /// Requests `/` of every host of every site from the web server of this machine, in parallel:
+    /// over TLS if the site has a certificate, which must be the one on disk.
     pub async fn look(&self) -> Vec<SiteAnswer> {
         let looks: Vec<_> = self.hosts.iter().map(|served| self.look_at(served)).collect();
         stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
@@ -84,7 +84,7 @@ impl NginxInstaller {
     }
 }
 
-/// The code of an answer, and what is wrong with it.
+/// The status code of a response, and what is wrong with it.
 fn judge(answer: Result<String>, in_maintenance: bool) -> (Option<u16>, Option<String>) {
     let answer = match answer {
         Ok(answer) => answer,
@@ -93,8 +93,8 @@ fn judge(answer: Result<String>, in_maintenance: bool) -> (Option<u16>, Option<S
     let first = answer.lines().next().unwrap_or_default();
     let code = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
     let why = match code {
-        None if first.is_empty() => Some("it closes the connection without an answer".to_owned()),
-        None => Some(format!("that is no answer: {first}")),
+        None if first.is_empty() => Some("it closes the connection without a response".to_owned()),
+        None => Some(format!("it sent something that is not an HTTP response: {first}")),
         Some(421) => Some("another site answers for it".to_owned()),
         Some(503) if in_maintenance => None,
         Some(500..) => Some(format!("it answers {}", first.trim_start_matches("HTTP/1.1 "))),

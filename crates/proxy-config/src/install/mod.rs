@@ -27,9 +27,9 @@ use crate::{
     target::Target,
 };
 
-/// What nginx.conf includes, below its own folder.
+/// What nginx.conf includes, relative to its folder.
 pub(crate) const INCLUDE: &str = "seaworthy/current/conf.d/*.conf";
-/// nginx's own answers come within this time, or never.
+/// nginx's own commands end within this time, or never.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Installs rendered files into the nginx of `[proxy]`, through
@@ -39,35 +39,35 @@ pub struct NginxInstaller {
     pub(crate) binary: String,
     pub(crate) root: PathBuf,
     pub(crate) own_root: bool,
-    /// The file with the main process's number.
+    /// The file with the process id of the main process.
     pub(crate) pid: PathBuf,
     pub(crate) reload: CommandLine,
-    /// What starts it where it does not run; none where that is left to others.
+    /// What starts it if it is not running; `None` if that is left to others.
     pub(crate) start: Option<CommandLine>,
-    /// Who was at work before the last reload.
+    /// The workers before the last reload.
     pub(crate) old_workers: Arc<Mutex<BTreeSet<String>>>,
-    /// Where the proof is asked for.
+    /// Where the proof is requested.
     pub(crate) ask: std::net::SocketAddr,
     /// Where handshakes are tried.
     #[cfg(feature = "tls")]
     pub(crate) ask_tls: std::net::SocketAddr,
-    /// What must answer, one for each site.
+    /// What must respond, one for each site.
     pub(crate) served: Vec<Served>,
     /// Every host of every site.
     pub(crate) hosts: Vec<Served>,
 }
 
-/// A site that must answer once it is installed.
+/// A site that must respond once it is installed.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     /// Its name in the model.
     pub(crate) site: Name,
     /// One of its hosts.
     pub(crate) host: String,
-    /// The certificate that must be shown there, where it has one.
+    /// The certificate that must be presented there, if it has one.
     #[cfg(feature = "tls")]
     pub(crate) chain: Option<PathBuf>,
-    /// Whether it answers with a page of maintenance.
+    /// Whether it responds with a maintenance page.
     pub(crate) in_maintenance: bool,
 }
 
@@ -119,7 +119,7 @@ impl NginxInstaller {
         })
     }
 
-    /// Starts nginx where it does not run: through systemd where that is process 1, else by itself.
+    /// Starts nginx if it is not running: through systemd if that is process 1, else directly.
     pub fn with_start(self) -> Result<Self> {
         let main = self.main_file().to_string_lossy().into_owned();
         let start = match std::path::Path::new("/run/systemd/system").exists() {
@@ -129,7 +129,7 @@ impl NginxInstaller {
         Ok(Self { start: Some(start), ..self })
     }
 
-    /// The commands that bring new files to life: the check, and what makes nginx read them.
+    /// The commands that activate new files: the check, and the reload.
     pub fn commands(&self) -> Result<Vec<CommandLine>> {
         let main = self.main_file().to_string_lossy().into_owned();
         let check = CommandLine::new([self.binary.as_str(), "-t", "-c", &main])?;
@@ -137,23 +137,23 @@ impl NginxInstaller {
         Ok(vec![check, start.unwrap_or(&self.reload).clone()])
     }
 
-    /// Asks the nginx that runs to end, once it has answered what it was asked.
+    /// Asks the running nginx to stop after it has finished its current requests.
     pub async fn quit(&self, cx: &Context) -> Result<()> {
         let Some(process) = self.process() else { return Ok(()) };
         CommandLine::new(["kill", "-QUIT", &process])?.run(cx, Some(LIMIT)).await.map(drop)
     }
 
-    /// Where the generations of files lie: `<root>/seaworthy`.
+    /// Where the generations of files are: `<root>/seaworthy`.
     pub fn generations(&self) -> Generations {
         Generations::new(self.root.join("seaworthy"))
     }
 
-    /// Asks nginx what it is.
+    /// Asks nginx for its version and modules.
     pub async fn target(&self, cx: &Context) -> Result<Target> {
-        // It speaks on standard error.
+        // It writes to standard error.
         let script = ["sh", "-c", "exec \"$0\" -V 2>&1", &self.binary];
         let text = CommandLine::new(script)?.run(cx, Some(LIMIT)).await.map_err(|error| {
-            let message = format!("nginx at {} does not run", self.binary);
+            let message = format!("cannot run nginx at {}", self.binary);
             Error::new(ErrorKind::Config, "proxy.target", message)
                 .at("proxy.binary")
                 .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary")
@@ -173,7 +173,7 @@ impl Installer for NginxInstaller {
 
     async fn activate(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
         if self.own_root && staged.files.is_empty() {
-            // Without a main file nginx goes on with what it has read.
+            // Without a main file nginx continues with what it has read.
             return self.unlink_main_file();
         }
         self.link_main_file()?;
@@ -182,12 +182,12 @@ impl Installer for NginxInstaller {
         if let Some(start) = start {
             return start.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
                 Error::new(ErrorKind::Command, "proxy.start", "nginx does not start")
-                    .remedy_is("does another program hold its ports? `ss -ltnp` says which")
+                    .remedy_is("does another program use its ports? `ss -ltnp` shows which")
                     .caused_by(error)
             });
         }
         self.reload.run(cx, Some(LIMIT)).await.map(drop).map_err(|error| {
-            Error::new(ErrorKind::Command, "proxy.reload", "nginx does not take the new files")
+            Error::new(ErrorKind::Command, "proxy.reload", "nginx does not load the new files")
                 .remedy_is("is it running? `systemctl start nginx` starts it")
                 .caused_by(error)
         })

@@ -1,4 +1,4 @@
-//! Modules that packages bring: nginx itself does not know of them, its main file loads them.
+//! Modules from packages: nginx itself does not list them, its main file loads them.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 use super::NginxInstaller;
 use crate::syntax::parse;
 
-/// Where packages put the lines that load modules, below nginx's folder.
+/// Where packages put the lines that load modules, relative to nginx's folder.
 const ENABLED: &str = "modules-enabled";
 
 impl NginxInstaller {
@@ -47,7 +47,7 @@ fn loaded_in_folder(folder: &Path) -> Vec<String> {
     files.iter().flat_map(|path| loaded_in(path)).collect()
 }
 
-/// What cannot be read loads nothing that we could count on.
+/// A file that cannot be read loads no module that we can rely on.
 fn loaded_in(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let directives = parse(&text).unwrap_or_default().into_iter();

@@ -12,11 +12,11 @@ use super::NginxInstaller;
 use crate::model::{Address, Server, Upstream, UrlPath, Web};
 
 const PAUSE: Duration = Duration::from_millis(100);
-/// A server that does not answer within this time is not well.
+/// A server that does not respond within this time is not healthy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Web {
-    /// Puts the pool `to` in use for the upstream of `site`, and gives back the upstream's name.
+    /// Selects the pool `to` for the upstream of `site`, and returns the upstream's name.
     /// Only the model changes: wait with [`NginxInstaller::wait_until_well`], then apply it.
     pub fn switch(&mut self, site: &Name, to: &Name) -> Result<Name> {
         let Some(found) = self.sites.get(site) else {
@@ -64,8 +64,8 @@ impl Web {
 }
 
 impl NginxInstaller {
-    /// Waits until every server in use of `upstream` answers its `health` with 200, at most
-    /// `limit`. Without `health` it is enough that they take connections.
+    /// Waits until every active server of `upstream` responds to its `health` path with 200, at
+    /// most `limit`. Without `health` it is enough that they accept connections.
     pub async fn wait_until_well(
         web: &Web,
         upstream: &Upstream,
@@ -87,11 +87,9 @@ impl NginxInstaller {
             while let Err(why) = is_well(address, upstream.health.as_ref()).await {
                 cx.check("proxy.switch")?;
                 if begun.elapsed() > limit {
-                    let message = format!("{address} is not well: {why}");
+                    let message = format!("{address} is not healthy: {why}");
                     return Err(Error::new(ErrorKind::Unavailable, "proxy.switch", message)
-                        .remedy_is(
-                            "nothing was switched; look at the service that listens there",
-                        ));
+                        .remedy_is("nothing was switched; check the service that listens there"));
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -99,8 +97,9 @@ impl NginxInstaller {
         Ok(())
     }
 
-    /// Waits until the workers of earlier configurations have ended, at most `limit`: then nobody
-    /// uses the servers of before. `false` when some are still at work, such as for WebSockets.
+    /// Waits until the workers of earlier configurations have ended, at most `limit`: then nothing
+    /// uses the previous servers. `false` if some are still serving connections, such as
+    /// WebSockets.
     pub async fn wait_until_drained(&self, limit: Duration, cx: &Context) -> Result<bool> {
         let begun = Instant::now();
         while self.old_workers_answer() {
@@ -132,13 +131,13 @@ async fn is_well(address: &Address, health: Option<&UrlPath>) -> Result<(), Stri
     }
 }
 
-/// `None` when the answer is 200, else its first line.
+/// `None` if the response is 200, else its first line.
 async fn ask(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     health: Option<&UrlPath>,
 ) -> std::io::Result<Option<String>> {
     let Some(path) = health else { return Ok(None) };
-    // A path may hold what ends a request line.
+    // A path may contain characters that end a request line.
     let path: String = path.as_str().bytes().fold(String::new(), |mut out, c| {
         match c {
             b'/' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(c)),

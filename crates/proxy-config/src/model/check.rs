@@ -1,4 +1,4 @@
-//! What the parts of the model must have in common, beyond what each type asks.
+//! Checks across the parts of the model, beyond those of each type.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use super::{Action, Balance, Host, RealIp, Route, Server, Site, Switch, Trusted,
 use crate::target::{NEWER, Target};
 
 impl Web {
-    /// Fails with [`ErrorKind::Config`] at the first thing that cannot be rendered for `target`;
+    /// Fails with [`ErrorKind::Config`] at the first part that cannot be rendered for `target`;
     /// the fact `field` of the error names the place, as in `site.api.routes[0].path`.
     pub fn check(&self, target: &Target) -> Result<()> {
         self.check_target(target)?;
         self.problems().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// What is wrong whatever nginx it is for: the first thing of `[proxy]`, of the hosts, and of
-    /// each upstream and site.
+    /// What is wrong for every nginx: the first error of `[proxy]`, of the hosts, and of each
+    /// upstream and site.
     pub fn problems(&self) -> Vec<Error> {
         let mut checks = vec![self.check_proxy(), self.check_hosts()];
         checks.extend(self.upstreams.iter().map(|(name, upstream)| {
@@ -38,7 +38,7 @@ impl Web {
                     .remedy_is(format!("the pools are {}", known.join(", "))));
             }
             (Some(_), true) | (None, false) => {
-                let message = "`pools` and `active` go together";
+                let message = "`pools` and `active` need each other";
                 return Err(wrong(&origin.field("active"), message));
             }
             _ => {}
@@ -49,7 +49,7 @@ impl Web {
         let backup = |s: &Server| matches!(s, Server::Address(options) if options.backup);
         let all = upstream.servers.iter().chain(upstream.pools.values().flatten());
         if upstream.balance == Balance::ClientAddress && all.into_iter().any(backup) {
-            let message = "client-address knows no servers for backup";
+            let message = "the method client-address does not support backup servers";
             return Err(wrong(&origin.field("balance"), message));
         }
         let pools = upstream.pools.iter().map(|(n, p)| (origin.field("pools").field(n), p));
@@ -100,10 +100,10 @@ impl Web {
         let origin = Origin::new("proxy");
         let proxy = &self.proxy;
         if proxy.addresses.is_empty() {
-            return Err(wrong(&origin.field("addresses"), "there is no address to listen on"));
+            return Err(wrong(&origin.field("addresses"), "there are no addresses to listen on"));
         }
         if proxy.http_port == proxy.https_port || proxy.http_port == 0 || proxy.https_port == 0 {
-            let message = "the ports of HTTP and HTTPS are two different numbers from 1";
+            let message = "the ports of HTTP and HTTPS must be two different numbers above 0";
             return Err(wrong(&origin.field("https_port"), message));
         }
         let levels = [
@@ -113,11 +113,17 @@ impl Web {
         for (field, compression, most) in levels {
             if compression.is_some_and(|c| !(1..=most).contains(&c.level)) {
                 let origin = origin.field(field).field("level");
-                return Err(wrong(&origin, format!("a level of {field} is from 1 to {most}")));
+                return Err(wrong(
+                    &origin,
+                    format!("the level of {field} must be from 1 to {most}"),
+                ));
             }
         }
         if proxy.real_ip.as_ref().is_some_and(|real_ip| real_ip.from.is_empty()) {
-            return Err(wrong(&origin.field("real_ip.from"), "nobody's word would be taken"));
+            return Err(wrong(
+                &origin.field("real_ip.from"),
+                "no network is trusted to report the client's address",
+            ));
         }
         let mixed = |real_ip: &&RealIp| {
             real_ip.header.is_none()
@@ -125,9 +131,10 @@ impl Web {
                 && real_ip.from.contains(&Trusted::Cloudflare)
         };
         if proxy.real_ip.as_ref().filter(mixed).is_some() {
-            let message = "others than Cloudflare pass on CF-Connecting-IP as the client sent it";
+            let message = "proxies other than Cloudflare pass on CF-Connecting-IP as the client sent \
+                     it";
             return Err(wrong(&origin.field("real_ip.header"), message)
-                .remedy_is("say which header all of them set, such as X-Forwarded-For"));
+                .remedy_is("name a header that all of them set, such as X-Forwarded-For"));
         }
         let mut relative = self.clone();
         let paths = relative.paths();
@@ -150,11 +157,11 @@ impl Web {
                 let origin = origin.field("hosts").index(i);
                 let other = site.www_redirect.then(|| host.other_form());
                 if site.www_redirect && host.is_wildcard() {
-                    return Err(wrong(&origin, "a wildcard has no other form for www_redirect"));
+                    return Err(wrong(&origin, "www_redirect does not work with a wildcard"));
                 }
                 for host in [Some(host.clone()), other].into_iter().flatten() {
                     if let Some(first) = owners.get(&host) {
-                        return Err(wrong(&origin, format!("{host} is already {first}")));
+                        return Err(wrong(&origin, format!("{host} is already a host of {first}")));
                     }
                     owners.insert(host, origin.clone());
                 }
@@ -162,7 +169,10 @@ impl Web {
             if site.default {
                 let origin = origin.field("default");
                 if let Some(first) = default {
-                    return Err(wrong(&origin, format!("there are two defaults: {first} is one")));
+                    return Err(wrong(
+                        &origin,
+                        format!("there are two default sites: {first} is the other one"),
+                    ));
                 }
                 default = Some(origin);
             }
@@ -180,7 +190,7 @@ impl Web {
                 format!("there is no [certificate.{name}]"),
             )
             .remedy_is(match known.as_slice() {
-                [] => "write that section, or leave the line out for plain HTTP".to_owned(),
+                [] => "add that section, or remove the line for plain HTTP".to_owned(),
                 known => format!("the certificates are {}", known.join(", ")),
             }));
         }
@@ -188,7 +198,7 @@ impl Web {
             return Err(wrong(&origin.field("hsts"), "HSTS needs a certificate"));
         }
         if site.connection_limit == Some(0) {
-            return Err(wrong(&origin.field("connection_limit"), "0 would let nobody in"));
+            return Err(wrong(&origin.field("connection_limit"), "0 would refuse everybody"));
         }
         if site.routes.is_empty() {
             return Err(wrong(&origin.field("routes"), "a site needs a route"));
@@ -216,11 +226,11 @@ impl Web {
 
     fn check_route(&self, route: &Route, origin: &Origin) -> Result<()> {
         let Some(action) = route.action() else {
-            let message = "a route does exactly one of proxy, files, redirect and answer";
+            let message = "a route must have exactly one of proxy, files, redirect and answer";
             return Err(wrong(origin, message));
         };
         if route.connection_limit == Some(0) {
-            return Err(wrong(&origin.field("connection_limit"), "0 would let nobody in"));
+            return Err(wrong(&origin.field("connection_limit"), "0 would refuse everybody"));
         }
         match action {
             Action::Proxy(proxy) => {
@@ -264,13 +274,13 @@ impl Web {
 
     fn check_servers(&self, servers: &[Server], origin: &Origin, pools: bool) -> Result<()> {
         if servers.is_empty() {
-            return Err(wrong(origin, "there is no server"));
+            return Err(wrong(origin, "there are no servers"));
         }
         for (i, server) in servers.iter().enumerate() {
             let origin = origin.index(i);
             let known = |names: Vec<&str>, kind: &str| match names.as_slice() {
                 [] => format!("write a section [{kind}.…]"),
-                names => format!("known here: {}", names.join(", ")),
+                names => format!("the known ones are {}", names.join(", ")),
             };
             match server {
                 Server::Address(options) if options.weight == Some(0) => {
@@ -280,8 +290,11 @@ impl Web {
                 Server::Service(name) => match self.services.get(name).map(Vec::as_slice) {
                     None | Some([]) => {
                         let names = self.services.keys().map(Name::as_str).collect();
-                        return Err(wrong(&origin, format!("no service {name} has a port"))
-                            .remedy_is(known(names, "service")));
+                        return Err(wrong(
+                            &origin,
+                            format!("there is no service {name} with a port"),
+                        )
+                        .remedy_is(known(names, "service")));
                     }
                     Some(_) => {}
                 },
@@ -298,7 +311,7 @@ impl Web {
             }
         }
         if servers.iter().all(|s| matches!(s, Server::Address(options) if options.backup)) {
-            return Err(wrong(origin, "all servers are for backup: one must not be"));
+            return Err(wrong(origin, "all servers are backups: at least one must not be"));
         }
         Ok(())
     }

@@ -30,8 +30,8 @@ pub use text::{
 pub(crate) use upstream::DEFAULT_KEEPALIVE;
 pub use upstream::{Balance, Server, ServerOptions, Upstream};
 
-/// All that is rendered: the sections of the file, and what other sections say of certificates and
-/// services.
+/// Everything that is rendered: the sections of the file, and what other sections say about
+/// certificates and services.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Web {
@@ -41,7 +41,7 @@ pub struct Web {
     pub sites: BTreeMap<Name, Site>,
     /// `[upstream.*]`.
     pub upstreams: BTreeMap<Name, Upstream>,
-    /// Where each certificate lies.
+    /// The files of each certificate.
     pub certificates: BTreeMap<Name, CertificateFiles>,
     /// Where the instances of each service listen.
     pub services: BTreeMap<Name, Vec<Address>>,
@@ -51,7 +51,7 @@ pub struct Web {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateFiles {
-    /// The certificate and those between it and the root.
+    /// The certificate and the intermediate ones.
     pub chain: FilePath,
     /// Its private key.
     pub key: FilePath,
@@ -70,7 +70,7 @@ impl Web {
         Self { proxy, ..Self::default() }
     }
 
-    /// Makes every relative path a path below `base`, the folder of the file.
+    /// Resolves every relative path against `base`, the folder of the file.
     pub fn resolve_paths(&mut self, base: &Path) -> Result<()> {
         for (_, path) in self.paths() {
             *path = path.resolved(base)?;

@@ -36,7 +36,7 @@ impl FromStr for Cidr {
                 .parse::<u8>()
                 .ok()
                 .filter(|prefix| *prefix <= width && !text.starts_with('+'))
-                .ok_or_else(|| fail("the number behind the slash is out of range"))?,
+                .ok_or_else(|| fail("the number after the slash is out of range"))?,
         };
         let host_bits = |bits: u128, width: u8| {
             let keep = u32::from(width - prefix);
@@ -93,11 +93,11 @@ impl FromStr for Address {
             return Ok(Self::Unix(path.to_owned()));
         }
         if text.contains("://") {
-            return Err(fail("leave the scheme away"));
+            return Err(fail("leave out the scheme"));
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
             return if address.port() == 0 {
-                Err(fail("port 0 leads nowhere"))
+                Err(fail("port 0 is not a port"))
             } else {
                 Ok(Self::Ip(address))
             };
@@ -107,7 +107,7 @@ impl FromStr for Address {
         let port = port.ok_or_else(|| fail("its port is not a number from 1 to 65535"))?;
         let host = Host::new(host).map_err(|error| fail("its host is wrong").caused_by(error))?;
         if host.is_wildcard() {
-            return Err(fail("a wildcard is no address"));
+            return Err(fail("a wildcard is not an address"));
         }
         Ok(Self::Name(host, port))
     }
@@ -125,19 +125,19 @@ impl fmt::Display for Address {
 
 written_as_string!(Address, "Address", "an address such as 127.0.0.1:3000");
 
-/// A number of requests in a second or a minute: `10r/s`, `0.5r/s`, `30r/m`.
+/// A number of requests per second or minute: `10r/s`, `0.5r/s`, `30r/m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRate {
     per_minute: u32,
 }
 
 impl RequestRate {
-    /// So many requests in a minute; at least 1.
+    /// This many requests per minute; at least 1.
     pub fn per_minute(requests: u32) -> Self {
         Self { per_minute: requests.max(1) }
     }
 
-    /// So many requests in a second; at least 1.
+    /// This many requests per second; at least 1.
     pub fn per_second(requests: u32) -> Self {
         Self { per_minute: requests.max(1).saturating_mul(60) }
     }
@@ -163,13 +163,13 @@ impl FromStr for RequestRate {
             return Err(fail("it is not between 1r/m and 1000000r/s"));
         }
         if per_minute.fract() != 0.0 {
-            return Err(fail("nginx counts whole requests in a minute"));
+            return Err(fail("nginx counts whole requests per minute"));
         }
         Ok(Self { per_minute: per_minute as u32 })
     }
 }
 
-/// As nginx takes it: it knows no fractions, but minutes.
+/// As nginx reads it: it has no fractions, but minutes.
 impl fmt::Display for RequestRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.per_minute.is_multiple_of(60) {

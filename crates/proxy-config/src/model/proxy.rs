@@ -1,4 +1,4 @@
-//! `[proxy]`: what holds for the whole web server.
+//! `[proxy]`: settings of the whole web server.
 
 use std::net::IpAddr;
 
@@ -13,32 +13,32 @@ use super::{Cidr, FilePath, HeaderName, MediaType, Snippet, Switch, Switched, Us
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Proxy {
-    /// Which program. There is one.
+    /// Which web server; only nginx is supported.
     #[serde(rename = "type")]
     pub kind: ProxyKind,
     /// The folder of its configuration.
     pub root: FilePath,
-    /// Whether nginx.conf and everything else is ours too.
+    /// Whether Seaworthy writes nginx.conf and everything else, too.
     pub own_root: bool,
     /// The program.
     pub binary: FilePath,
-    /// What makes it read its configuration anew; by default the program itself with `-s reload`.
+    /// The command that reloads its configuration. Default: the program itself with `-s reload`.
     pub reload: Option<CommandLine>,
     /// The user that workers run as. Only with `own_root`.
     pub user: UserName,
-    /// The file with the main process's number: written there with `own_root`, else as nginx.conf
-    /// says. Rotating logs and draining old workers read it.
+    /// The file with the process id of the main process: written with `own_root`, else as
+    /// nginx.conf says. Log rotation and draining of old workers read it.
     pub pid: FilePath,
     /// How many connections a worker serves at once. Only with `own_root`.
     pub worker_connections: u32,
-    /// The addresses to listen on; by default all, IPv4 and IPv6.
+    /// The addresses to listen on. Default: all, IPv4 and IPv6.
     pub addresses: Vec<IpAddr>,
     /// The port of plain HTTP.
     pub http_port: u16,
     /// The port of HTTPS.
     pub https_port: u16,
-    /// Whether requests for hosts of no site are refused; `false` where the rest of the tree has a
-    /// default server.
+    /// Whether requests for unknown hosts are refused; set it to `false` if the rest of the tree
+    /// has a default server.
     pub refuse_unknown: bool,
     /// Mozilla's profile.
     pub tls: TlsProfile,
@@ -46,14 +46,14 @@ pub struct Proxy {
     pub http2: bool,
     /// Whether HTTP/3 is offered on HTTPS; nginx 1.25 or later.
     pub http3: bool,
-    /// Compression of what is worth it.
+    /// Compression of responses that benefit from it.
     pub gzip: Switch<Compression>,
-    /// Better compression, where the module is there. Asked for expressly, a missing module is an
-    /// error.
+    /// Better compression, if the module is installed. If it is set explicitly, a missing module is
+    /// an error.
     pub brotli: Option<Switch<Compression>>,
     /// The folder below which ACME challenges are answered on plain HTTP.
     pub acme_webroot: Option<FilePath>,
-    /// Whose word on the client's address is taken.
+    /// Which proxies are trusted to report the client's address.
     pub real_ip: Option<RealIp>,
     /// The folder of the logs.
     pub logs: FilePath,
@@ -61,7 +61,7 @@ pub struct Proxy {
     pub log_format: LogFormat,
     /// A file for logrotate.
     pub logrotate: Switch<Logrotate>,
-    /// Resolves the names of upstream servers while running; nginx 1.27.3 or later.
+    /// Resolves the names of upstream servers at run time; needs nginx 1.27.3 or later.
     pub resolver: Vec<IpAddr>,
     /// Directives of nginx's own, in `http`. Not checked beyond their form: the escape hatch.
     pub snippet: Option<Snippet>,
@@ -118,7 +118,7 @@ pub enum ProxyKind {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TlsProfile {
-    /// TLS 1.2 and 1.3: nearly all of the last ten years.
+    /// TLS 1.2 and 1.3: nearly all clients of the last ten years.
     Intermediate,
     /// TLS 1.3 alone.
     Modern,
@@ -130,7 +130,7 @@ pub enum TlsProfile {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LogFormat {
-    /// As Apache does.
+    /// The combined format, as Apache writes it.
     Combined,
     /// One JSON object in a line.
     Json,
@@ -142,12 +142,12 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Compression {
-    /// From 1, fast, to 9 (gzip) or 11 (brotli), small.
+    /// From 1 (fast) to 9 (gzip) or 11 (brotli) (small).
     pub level: u8,
-    /// Answers smaller than this are left alone.
+    /// Responses smaller than this are not compressed.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub min_length: ByteSize,
-    /// The media types beside text/html.
+    /// The media types in addition to text/html.
     pub types: Vec<MediaType>,
 }
 
@@ -181,7 +181,7 @@ impl Switched for Compression {
     }
 }
 
-/// Whose word on the client's address is taken.
+/// Which proxies are trusted to report the client's address.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -189,12 +189,12 @@ impl Switched for Compression {
 pub struct RealIp {
     /// Networks, or the name of a CDN: `cloudflare`, `fastly`.
     pub from: Vec<Trusted>,
-    /// The header that carries the address; by default CF-Connecting-IP behind Cloudflare alone,
-    /// else X-Forwarded-For.
+    /// The header with the address. Default: CF-Connecting-IP if Cloudflare alone is trusted, else
+    /// X-Forwarded-For.
     pub header: Option<HeaderName>,
 }
 
-/// A network whose word is taken.
+/// A trusted network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trusted {
@@ -255,13 +255,13 @@ impl Switched for Logrotate {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// For the connection; by default 5 s.
+    /// For the connection. Default: 5 s.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub connect: Option<Span>,
-    /// Between two pieces of the answer; by default 60 s, and 1 h for WebSockets.
+    /// Between two reads of the response. Default: 60 s, and 1 h for WebSockets.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub read: Option<Span>,
-    /// Between two pieces of the request; by default 60 s, and 1 h for WebSockets.
+    /// Between two writes of the request. Default: 60 s, and 1 h for WebSockets.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub send: Option<Span>,
 }

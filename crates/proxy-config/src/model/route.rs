@@ -1,4 +1,4 @@
-//! Routes: what a site answers below a path.
+//! Routes: what a site serves below a path.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use super::{
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Route {
-    /// The path and, unless `exact`, all that begin with it. The longest path wins.
+    /// The path and, unless `exact`, all paths that begin with it. The longest match wins.
     pub path: UrlPath,
     /// Whether it is for this path alone.
     #[serde(default)]
@@ -26,13 +26,13 @@ pub struct Route {
     pub proxy: Option<ProxyTo>,
     /// Answers with files.
     pub files: Option<Files>,
-    /// Sends the client elsewhere.
+    /// Redirects the client.
     pub redirect: Option<Redirect>,
     /// Answers with a fixed text.
     pub answer: Option<Answer>,
     /// As in the site, for this route.
     pub csp: Option<HeaderValue>,
-    /// Beside those of the site, for this route.
+    /// In addition to those of the site, for this route.
     #[serde(default)]
     pub headers: BTreeMap<HeaderName, HeaderChoice>,
     /// As in the site, for this route; `false` for none.
@@ -83,27 +83,27 @@ impl Route {
         }
     }
 
-    /// Passes what begins with `path` on.
+    /// Passes requests for paths that begin with `path` on.
     pub fn proxy(path: UrlPath, proxy: ProxyTo) -> Self {
         Self { proxy: Some(proxy), ..Self::new(path) }
     }
 
-    /// Answers what begins with `path` with files.
+    /// Serves paths that begin with `path` from files.
     pub fn files(path: UrlPath, files: Files) -> Self {
         Self { files: Some(files), ..Self::new(path) }
     }
 
-    /// Sends what begins with `path` elsewhere.
+    /// Redirects paths that begin with `path`.
     pub fn redirect(path: UrlPath, redirect: Redirect) -> Self {
         Self { redirect: Some(redirect), ..Self::new(path) }
     }
 
-    /// Answers what begins with `path` with a fixed text.
+    /// Answers paths that begin with `path` with a fixed text.
     pub fn answer(path: UrlPath, answer: Answer) -> Self {
         Self { answer: Some(answer), ..Self::new(path) }
     }
 
-    /// What it does; `None` unless it is exactly one thing.
+    /// What it does; `None` unless exactly one is set.
     pub(crate) fn action(&self) -> Option<Action<'_>> {
         let mut actions = [
             self.proxy.as_ref().map(Action::Proxy),
@@ -125,13 +125,13 @@ impl Route {
 pub struct ProxyTo {
     /// The servers: addresses, `{ service = … }`, or one `{ upstream = … }`.
     pub to: Vec<Server>,
-    /// Whether WebSockets pass.
+    /// Whether WebSockets are supported.
     #[serde(default)]
     pub websocket: bool,
-    /// Whether the route's path is cut off before passing on: `/api/x` becomes `/x`.
+    /// Whether the route's path is removed before passing on: `/api/x` becomes `/x`.
     #[serde(default)]
     pub strip_path: bool,
-    /// Whether answers are collected before they are sent on; `false` for streams of events.
+    /// Whether responses are buffered before they are sent; `false` for event streams.
     #[serde(default = "yes")]
     pub buffering: bool,
 }
@@ -153,7 +153,7 @@ impl ProxyTo {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Files {
-    /// The folder that stands for the route's path. Names that begin with a dot are not served.
+    /// The folder that the route's path maps to. Names that begin with a dot are not served.
     pub root: FilePath,
     /// Whether paths without a file are answered with index.html: a single-page application.
     #[serde(default)]
@@ -161,11 +161,12 @@ pub struct Files {
     /// Paths whose files never change, because their names do: kept by browsers for a year.
     #[serde(default)]
     pub immutable: Vec<UrlPath>,
-    /// How long browsers keep the other files; by default they ask each time whether there is a
-    /// newer one.
+    /// How long browsers keep the other files. Default: they ask each time whether there is a newer
+    /// one.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub cache: Option<Span>,
-    /// Whether `x.js.gz` beside `x.js` is sent to whom understands it, where the module is there.
+    /// Whether `x.js.gz` next to `x.js` is sent to clients that support it, if the module is
+    /// installed.
     #[serde(default)]
     pub precompressed: bool,
 }
@@ -177,18 +178,18 @@ impl Files {
     }
 }
 
-/// Sends the client elsewhere.
+/// Redirects the client.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Redirect {
-    /// Where to.
+    /// The destination.
     pub to: Destination,
-    /// 301 and 308 are for good, 302, 303 and 307 for now; by default 308.
+    /// 301 and 308 are permanent, 302, 303 and 307 temporary. Default: 308.
     #[serde(default)]
     pub status: RedirectStatus,
-    /// Whether the request's path and query are put behind the destination.
+    /// Whether the request's path and query are appended to the destination.
     #[serde(default)]
     pub keep_path: bool,
 }
@@ -217,7 +218,7 @@ impl TryFrom<u16> for RedirectStatus {
     fn try_from(status: u16) -> Result<Self, Self::Error> {
         match status {
             301 | 302 | 303 | 307 | 308 => Ok(Self(status)),
-            _ => Err("a redirect's status is 301, 302, 303, 307 or 308"),
+            _ => Err("a redirect's status must be 301, 302, 303, 307 or 308"),
         }
     }
 }
@@ -228,13 +229,13 @@ impl TryFrom<u16> for RedirectStatus {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Answer {
-    /// From 200 to 599; by default 200.
+    /// From 200 to 599. Default: 200.
     #[serde(default)]
     pub status: AnswerStatus,
     /// The text.
     #[serde(default)]
     pub body: Option<PlainText>,
-    /// Its media type; text/plain by default.
+    /// Its media type. Default: text/plain.
     #[serde(rename = "type")]
     pub media_type: Option<MediaType>,
 }
@@ -262,9 +263,9 @@ impl TryFrom<u16> for AnswerStatus {
 
     fn try_from(status: u16) -> Result<Self, Self::Error> {
         match status {
-            // The others are redirects, which need a place, or have no body.
+            // The others are redirects, which need a destination, or have no body.
             200 | 201 | 202 | 204 | 400..=498 | 500..=599 => Ok(Self(status)),
-            _ => Err("the status of an answer is 200, 201, 202, 204 or from 400 to 599"),
+            _ => Err("the status of an answer must be 200, 201, 202, 204 or from 400 to 599"),
         }
     }
 }
@@ -288,7 +289,7 @@ mod schema {
     number!(AnswerStatus);
 }
 
-/// For services: the name is looked up by who joins the sections of the file.
+/// For services: the name is resolved by the code that joins the sections of the file.
 pub(crate) fn service_names(route: &Route) -> impl Iterator<Item = &Name> {
     route.proxy.iter().flat_map(|proxy| &proxy.to).filter_map(|server| match server {
         Server::Service(name) => Some(name),

@@ -1,4 +1,4 @@
-//! `[site.*]`: hosts and what they answer.
+//! `[site.*]`: hosts and what they serve.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +21,17 @@ pub struct Site {
     /// The `[certificate.*]` to serve; without one the site is plain HTTP.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub certificate: Option<Name>,
-    /// Whether it also answers to hosts that nobody knows; at most one site does.
+    /// Whether it also answers unknown hosts; at most one site can.
     #[serde(default)]
     pub default: bool,
     /// Whether the other form of each host, with or without `www.`, is redirected here.
     #[serde(default)]
     pub www_redirect: bool,
-    /// Strict-Transport-Security; on where there is a certificate.
+    /// Strict-Transport-Security. Default: on if there is a certificate.
     pub hsts: Option<Switch<Hsts>>,
     /// Content-Security-Policy.
     pub csp: Option<HeaderValue>,
-    /// More headers, or others; `false` leaves one of the defaults out.
+    /// More headers, or other values; `false` removes one of the defaults.
     #[serde(default)]
     pub headers: BTreeMap<HeaderName, HeaderChoice>,
     /// How many requests are answered; the others get 429.
@@ -41,21 +41,21 @@ pub struct Site {
     /// The largest request body; nginx's default is 1 MiB.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub max_body: Option<ByteSize>,
-    /// The time that is waited for upstreams.
+    /// How long to wait for upstreams.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// The only networks that are answered.
+    /// The only networks that are allowed.
     #[serde(default)]
     pub allow: Vec<Cidr>,
     /// Asks for a name and a password.
     pub basic_auth: Option<Switch<BasicAuth>>,
-    /// As long as this is here, a page of maintenance is all that is answered.
+    /// As long as this is set, a maintenance page is the only response.
     pub maintenance: Option<Maintenance>,
-    /// The files that errors are answered with.
+    /// The files that are sent for errors.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, FilePath>"))]
     pub error_pages: BTreeMap<ErrorStatus, FilePath>,
-    /// How requests are logged, where it differs from `[proxy]`; `false` logs none.
+    /// How requests are logged, if different from `[proxy]`; `false` disables the log.
     pub log: Option<Switch<LogFormat>>,
     /// Directives of nginx's own, in `server`. Not checked beyond their form: the escape hatch.
     pub snippet: Option<Snippet>,
@@ -65,7 +65,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site that answers nothing yet.
+    /// A site without routes.
     pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
         Self {
             hosts: hosts.into_iter().collect(),
@@ -154,9 +154,9 @@ pub struct Hsts {
     /// How long browsers remember it: two years by default.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub max_age: Span,
-    /// Whether it holds for all names below.
+    /// Whether it applies to all subdomains.
     pub subdomains: bool,
-    /// Whether browsers may build it in. Hard to undo: never on by itself.
+    /// Whether browsers may include it in their preload lists. Hard to undo: never on by default.
     pub preload: bool,
 }
 
@@ -178,12 +178,12 @@ impl Switched for Hsts {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RateLimit {
-    /// How many, in the long run.
+    /// The average rate.
     pub rate: RequestRate,
-    /// How many more at once.
+    /// How many requests above the rate are accepted in a burst.
     #[serde(default)]
     pub burst: u32,
-    /// Who shares a limit.
+    /// Which clients share a limit.
     #[serde(default)]
     pub key: LimitKey,
     /// Networks without a limit.
@@ -197,14 +197,14 @@ impl Switched for RateLimit {
     }
 }
 
-/// Who shares a limit.
+/// Which clients share a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LimitKey {
-    /// Requests from one IPv4 address, or from one IPv6 network of 64 bits: who has one address
-    /// there has them all.
+    /// Requests from one IPv4 address, or from one IPv6 network of 64 bits: a client with one
+    /// address there has all of them.
     #[default]
     Client,
     /// All requests.
@@ -217,7 +217,7 @@ pub enum LimitKey {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BasicAuth {
-    /// What the browser says that it is for.
+    /// The realm that the browser shows.
     #[serde(default = "restricted")]
     pub realm: PlainText,
     /// The file of names and hashed passwords, as `htpasswd` writes it.
@@ -234,17 +234,17 @@ impl Switched for BasicAuth {
     }
 }
 
-/// A page of maintenance, with status 503.
+/// A maintenance page, with status 503.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Maintenance {
-    /// The page; nginx's own without one.
+    /// The page. Default: nginx's own.
     pub page: Option<FilePath>,
-    /// When to come again.
+    /// The value of Retry-After.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub retry_after: Option<Span>,
-    /// Networks that see the site as ever.
+    /// Networks that see the normal site.
     pub allow: Vec<Cidr>,
 }

@@ -6,8 +6,8 @@ use seaworthy_core::{Error, Result};
 
 use crate::syntax::{Directive, Node, parse};
 
-/// Directives of nginx's own. They are read and printed anew, so that they cannot end the block
-/// that they stand in; what they do is the writer's business.
+/// Directives of nginx's own. They are parsed and printed again, so that they cannot end the block
+/// that they are in; what they do is not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snippet(Vec<Directive>);
 

@@ -1,10 +1,10 @@
-//! Options that are off with `false`, on with `true` where that says enough, or spelled out.
+//! Options that are off with `false`, on with `true` if there are defaults, or given in full.
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-/// `false`, or the options; `true` stands for the default ones where there are such.
+/// `false`, or the options; `true` means the default ones, if there are any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Switch<T> {
@@ -16,7 +16,7 @@ pub enum Switch<T> {
 
 /// What `true` stands for.
 pub trait Switched: Sized {
-    /// The options of `true`; `None` where it must be spelled out.
+    /// The options of `true`; `None` if they must be given in full.
     fn on() -> Option<Self>;
 }
 

@@ -1,5 +1,5 @@
-//! Text that ends up in nginx's configuration: each kind is a type that refuses what could break
-//! out of its place or mean something else there.
+//! Text that ends up in nginx's configuration: each kind is a type that refuses text that could end
+//! its context or mean something else there.
 
 use std::{
     fmt,
@@ -36,7 +36,7 @@ text_type!(
 );
 
 impl Host {
-    /// The same host with `www.` in front, or without it where it is there.
+    /// The same host with `www.` added, or removed if it has it.
     pub(crate) fn other_form(&self) -> Self {
         match self.0.strip_prefix("www.") {
             Some(bare) => Self(bare.to_owned()),
@@ -70,7 +70,7 @@ impl FilePath {
         self.0.starts_with('/')
     }
 
-    /// The same path below `base` where it is relative.
+    /// The same path, resolved against `base` if it is relative.
     pub(crate) fn resolved(&self, base: &Path) -> seaworthy_core::Result<Self> {
         if self.is_absolute() {
             return Ok(self.clone());
@@ -107,7 +107,7 @@ text_type!(
 );
 
 text_type!(
-    /// Where a redirect leads: `https://example.com/new` or `/new`.
+    /// The destination of a redirect: `https://example.com/new` or `/new`.
     Destination,
     "a destination such as https://example.com/new or /new",
     destination
@@ -145,7 +145,7 @@ fn host(text: &str) -> Result<(), &'static str> {
     if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
         return match inner.parse::<std::net::Ipv6Addr>() {
             Ok(_) => Ok(()),
-            Err(_) => Err("what is between the brackets is no IPv6 address"),
+            Err(_) => Err("the text between the brackets is not an IPv6 address"),
         };
     }
     if !text.is_ascii() {
@@ -165,7 +165,7 @@ fn host(text: &str) -> Result<(), &'static str> {
         return Err("use letters, digits and hyphens, in parts of at most 63 joined by dots");
     }
     if name.split('.').next_back().is_some_and(|l| l.bytes().all(|c| c.is_ascii_digit())) {
-        return Err("its last part is a number, and it is no IP address");
+        return Err("its last part is a number, but it is not an IP address");
     }
     Ok(())
 }
@@ -195,14 +195,18 @@ fn file_path(text: &str) -> Result<(), &'static str> {
     if Path::new(text).components().any(|part| part == Component::ParentDir) {
         return Err("it has a \"..\"");
     }
-    // nginx takes these for patterns where it opens several files.
-    if text.contains(['*', '?', '[']) { Err("it has a pattern's character") } else { Ok(()) }
+    // nginx reads these as patterns in places where it opens several files.
+    if text.contains(['*', '?', '[']) {
+        Err("it has a character of a pattern: * ? or [")
+    } else {
+        Ok(())
+    }
 }
 
 fn header_name(text: &str) -> Result<(), &'static str> {
     let token = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
     if text.is_empty() || text.len() > 100 || !text.bytes().all(token) {
-        return Err("use letters, digits, hyphens and underscores, 100 at most");
+        return Err("use at most 100 letters, digits, hyphens and underscores");
     }
     Ok(())
 }
@@ -261,11 +265,11 @@ fn user_name(text: &str) -> Result<(), &'static str> {
     if first && text.len() <= 32 && text.bytes().all(inner) {
         Ok(())
     } else {
-        Err("use lower-case letters, digits, hyphens and underscores, 32 at most")
+        Err("use at most 32 lower-case letters, digits, hyphens and underscores")
     }
 }
 
-/// An identifier of nginx made from `name`: alike for alike names, different for different ones.
+/// An nginx identifier made from `name`: the same for equal names, different for different ones.
 pub(crate) fn identifier(name: impl fmt::Display) -> String {
     let name = name.to_string();
     let plain: String =

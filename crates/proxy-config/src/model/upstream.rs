@@ -27,9 +27,9 @@ pub struct ServerOptions {
     pub address: Address,
     /// Its share of the requests.
     pub weight: Option<u16>,
-    /// After how many failures it is left alone for a while; 0 never.
+    /// After how many failures it is not used for a while; 0 means never.
     pub max_fails: Option<u16>,
-    /// How long it is then left alone.
+    /// How long it is not used then.
     pub fail_timeout: Option<Span>,
     /// Whether it is used only while all others fail.
     pub backup: bool,
@@ -97,8 +97,8 @@ impl<'de> Deserialize<'de> for Server {
                         backup: shape.backup,
                     })),
                     _ => Err(de::Error::custom(
-                        "a server is exactly one of service, upstream and address; \
-                         options go with an address",
+                        "a server must have exactly one of service, upstream and address; \
+                         options need an address",
                     )),
                 }
             }
@@ -133,7 +133,7 @@ impl schemars::JsonSchema for Server {
     }
 }
 
-/// The section `[upstream.<name>]`: a pool of servers, or several of which one is in use.
+/// The section `[upstream.<name>]`: a pool of servers, or several pools, one of them active.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -146,7 +146,7 @@ pub struct Upstream {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Vec<Server>>"))]
     pub pools: BTreeMap<Name, Vec<Server>>,
-    /// Which of the pools is in use.
+    /// Which of the pools is active.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub active: Option<Name>,
     /// How a server is chosen.
@@ -155,7 +155,7 @@ pub struct Upstream {
     /// How many idle connections each worker keeps open.
     #[serde(default = "idle")]
     pub keepalive: u16,
-    /// The path that answers 200 where a server is well: asked before a switch.
+    /// The path that returns 200 if a server is healthy: checked before a switch.
     pub health: Option<UrlPath>,
 }
 
@@ -163,7 +163,7 @@ fn idle() -> u16 {
     DEFAULT_KEEPALIVE
 }
 
-/// Enough for a busy worker, little for an idle server.
+/// Enough for a busy worker, few for an idle server.
 pub(crate) const DEFAULT_KEEPALIVE: u16 = 32;
 
 impl Upstream {
@@ -179,7 +179,7 @@ impl Upstream {
         }
     }
 
-    /// The servers in use.
+    /// The active servers.
     pub fn in_use(&self) -> &[Server] {
         match &self.active {
             Some(active) => self.pools.get(active).map_or(&[], Vec::as_slice),
@@ -194,10 +194,10 @@ impl Upstream {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Balance {
-    /// In turn.
+    /// Round robin.
     #[default]
     RoundRobin,
-    /// The one with the fewest requests at work.
+    /// The one with the fewest active requests.
     LeastConnections,
     /// The same one for the same client.
     ClientAddress,

@@ -1,4 +1,4 @@
-//! The networks that CDNs speak from, as they publish them.
+//! The networks that CDNs connect from, as they publish them.
 
 /// <https://www.cloudflare.com/ips/>
 pub(crate) const CLOUDFLARE: [&str; 22] = [

@@ -1,5 +1,5 @@
-//! The headers of answers. Every location gets the full set, because one `add_header` in a location
-//! drops all that it would inherit.
+//! Response headers. Every location gets the full set, because one `add_header` in a location drops
+//! all that it would inherit.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -14,7 +14,7 @@ use crate::{
 /// A name and a value.
 type Header = (Cow<'static, str>, Cow<'static, str>);
 
-/// What every answer carries unless the model says otherwise.
+/// The headers of every response unless the model says otherwise.
 const DEFAULTS: [(&str, &str); 6] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "strict-origin-when-cross-origin"),
@@ -25,7 +25,7 @@ const DEFAULTS: [(&str, &str); 6] = [
 ];
 
 impl SiteJob<'_> {
-    /// The headers of a route, or of the site where none is given, by name in their order.
+    /// The headers of a route, or those of the site if it has none, in order.
     fn headers(&self, route: Option<&Route>) -> Vec<Header> {
         let mut headers: Vec<Header> = Vec::new();
         if self.site.certificate.is_some() {
@@ -62,7 +62,7 @@ impl SiteJob<'_> {
         headers
     }
 
-    /// `add_header` for all of them; `cache` holds for answers that went well alone.
+    /// `add_header` for all of them; `cache` applies to successful responses only.
     pub(super) fn header_nodes(
         &self,
         route: Option<&Route>,
@@ -83,7 +83,7 @@ impl SiteJob<'_> {
         nodes
     }
 
-    /// What a server behind must not say a second time.
+    /// Headers that an upstream server must not repeat.
     pub(super) fn hidden_headers(&self, route: &Route) -> Vec<Node> {
         let headers = self.headers(Some(route));
         let mut nodes: Vec<_> =
@@ -111,7 +111,7 @@ fn hsts_value(hsts: &Hsts) -> String {
     value
 }
 
-/// A time as nginx takes it.
+/// A time as nginx reads it.
 pub(super) fn seconds(span: Span) -> Word {
     format!("{}s", span.as_duration().as_secs()).into()
 }

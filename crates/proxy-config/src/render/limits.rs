@@ -14,7 +14,7 @@ const ZONE_SIZE: &str = "10m";
 pub(super) const CLIENT: &str = "seaworthy_client";
 
 impl SiteJob<'_> {
-    /// The zones of this site's limits, which stand in `http`.
+    /// The zones of this site's limits, which belong in `http`.
     pub(super) fn zones(&self) -> Vec<Node> {
         let mut nodes = Vec::new();
         if let Some(Switch::On(limit)) = &self.site.rate_limit {
@@ -44,7 +44,7 @@ impl SiteJob<'_> {
         }
     }
 
-    /// Who is answered in a route, and how often. All of these come after `return`.
+    /// Who may use a route, and how often. All of these come after `return`.
     pub(super) fn guards(&self, index: usize, route: &Route) -> Vec<Node> {
         let mut nodes = Vec::new();
         let origin = self.origin.field("routes").index(index);

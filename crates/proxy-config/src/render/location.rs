@@ -8,7 +8,7 @@ use crate::{
     syntax::{Node, Word, set},
 };
 
-/// What browsers may keep for ever, since its name changes with its content.
+/// What browsers may keep forever, since its name changes with its content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 impl SiteJob<'_> {
@@ -86,7 +86,7 @@ impl SiteJob<'_> {
             header("X-Forwarded-Proto", Word::variable("scheme")),
             header("X-Forwarded-Host", Word::variable("host")),
         ]);
-        // Making one takes time: it is worth it where the log has it too.
+        // Generating one takes time: it is only worth it if the log has it, too.
         if self.log_format() == Some(LogFormat::Json) {
             block.push(
                 header("X-Request-ID", Word::variable("request_id"))
@@ -115,7 +115,7 @@ impl SiteJob<'_> {
         block.push(self.root(route, files).of(&origin.field("root")));
         block.extend(self.precompressed(files));
         if files.spa {
-            // Behind `alias`, nginx takes a constant as it is: relative to the folder.
+            // After `alias`, nginx uses a constant as it is: relative to the folder.
             let index_file = if route.path.as_str() == "/" { "/index.html" } else { "index.html" };
             block.push(
                 Node::new("try_files", [Word::variable("uri"), index_file.into(), "=404".into()])
@@ -143,7 +143,7 @@ impl SiteJob<'_> {
         nodes
     }
 
-    /// The folder that stands for the route's path.
+    /// The folder that the route's path maps to.
     fn root(&self, route: &Route, files: &Files) -> Node {
         let root = files.root.as_str();
         if route.exact {
@@ -153,7 +153,7 @@ impl SiteJob<'_> {
         }
     }
 
-    /// The folder that stands for `path`, which lies below the route's path.
+    /// The folder that `path` maps to, which is below the route's path.
     fn root_at(&self, path: &UrlPath, route: &Route, files: &Files) -> Node {
         let root = files.root.as_str().trim_end_matches('/');
         if route.path.as_str() == "/" {
@@ -177,8 +177,8 @@ impl SiteJob<'_> {
         nodes
     }
 
-    /// A fixed answer. Where anything guards it, it stands behind them in a location of its own,
-    /// because a `return` beside them would come first.
+    /// A fixed answer. If there are access rules, it goes into a location of its own behind them,
+    /// because a `return` next to them would run first.
     fn fixed(
         &self,
         index: usize,
@@ -208,9 +208,9 @@ fn place(route: &Route) -> Vec<String> {
     if route.exact { vec!["=".to_owned(), path] } else { vec![path] }
 }
 
-/// Files whose names begin with a dot are nobody's business, but for `/.well-known/`.
+/// Files whose names begin with a dot are not served, except `/.well-known/`.
 fn hidden_files() -> Node {
-    // Not `return`: that would come before lists and limits.
+    // Not `return`: that would run before lists and limits.
     let nothing = Node::new("try_files", ["/.seaworthy/none", "=404"]);
     let words = ["~".into(), Word::raw(r"/\.(?!well-known/)")];
     Node::block("location", words, vec![nothing])

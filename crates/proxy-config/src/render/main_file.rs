@@ -1,9 +1,9 @@
-//! nginx.conf itself, where the whole tree is ours.
+//! nginx.conf itself, if the whole tree is ours.
 
 use super::{Job, shared};
 use crate::syntax::{Node, set};
 
-/// Types of files by their names' endings.
+/// Media types by file name extension.
 const TYPES: [(&str, &[&str]); 30] = [
     ("application/gzip", &["gz"]),
     ("application/javascript", &["js", "mjs"]),

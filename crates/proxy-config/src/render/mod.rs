@@ -21,7 +21,7 @@ use crate::{
     target::Target,
 };
 
-/// The host of the server that tells which files nginx works with. `.invalid` is nobody's.
+/// The host of the server that reports which files nginx uses. `.invalid` can belong to nobody.
 pub(crate) const PROOF_HOST: &str = "seaworthy.invalid";
 const PROOF_FILE: &str = "conf.d/90-proof.conf";
 
@@ -92,7 +92,7 @@ impl ConfigRenderer for NginxRenderer {
     }
 }
 
-/// What a running nginx answers for [`PROOF_HOST`] when it works with `files`.
+/// What a running nginx responds for [`PROOF_HOST`] if it uses `files`.
 pub(crate) fn mark(files: &FileSet) -> Option<String> {
     let text = String::from_utf8_lossy(&files.get(PROOF_FILE)?.bytes).into_owned();
     let mut mark = None;
@@ -157,7 +157,7 @@ impl Job<'_> {
         }
         let mut nodes: Vec<_> = proxy.addresses.iter().map(|a| words(&parameters, a)).collect();
         if tls && proxy.http3 {
-            // One server alone may ask for a socket in each worker: the default one.
+            // Only one server may request a socket in each worker: the default one.
             let parameters: &[&'static str] =
                 if default { &["quic", "reuseport"] } else { &["quic"] };
             nodes.extend(proxy.addresses.iter().map(|a| words(parameters, a)));
@@ -168,7 +168,7 @@ impl Job<'_> {
         nodes
     }
 
-    /// The port in a URL, where it is not the usual one.
+    /// The port in a URL, if it is not the default one.
     fn port_suffix(&self, tls: bool) -> String {
         let proxy = &self.web.proxy;
         match if tls { (proxy.https_port, 443) } else { (proxy.http_port, 80) } {
@@ -177,12 +177,12 @@ impl Job<'_> {
         }
     }
 
-    /// The site that also answers to unknown hosts.
+    /// The site that also answers unknown hosts.
     fn default_site(&self) -> Option<&Site> {
         self.web.sites.values().find(|site| site.default)
     }
 
-    /// The server that tells which files nginx works with, to this machine alone.
+    /// The server that reports which files nginx uses, to this machine only.
     fn proof(&self, mark: &str) -> Vec<Node> {
         let mut guards = vec![
             Node::new("allow", ["127.0.0.0/8"])

@@ -1,4 +1,4 @@
-//! What all sites share, and what answers to hosts that nobody knows.
+//! What all sites share, and what answers unknown hosts.
 
 use super::{Job, limits::CLIENT};
 use crate::{
@@ -17,7 +17,7 @@ const JSON_LOG_LINE: &str = concat!(
     r#""tls":"$ssl_protocol","id":"$request_id"}"#,
 );
 
-/// nginx's bucket for server names holds names up to about this many bytes.
+/// nginx's hash bucket for server names holds names up to about this many bytes.
 const NAMES_IN_64: usize = 44;
 
 impl Job<'_> {
@@ -62,7 +62,7 @@ impl Job<'_> {
         nodes
     }
 
-    /// Larger tables where long or many host names need them; nginx refuses to start or warns
+    /// Larger hash tables if long or many host names need them; nginx refuses to start or warns
     /// otherwise.
     fn name_tables(&self) -> Vec<Node> {
         let mut nodes = Vec::new();
@@ -86,7 +86,7 @@ impl Job<'_> {
         nodes
     }
 
-    /// The servers for hosts of no site.
+    /// The servers for unknown hosts.
     pub(super) fn unknown_hosts(&self) -> Vec<Node> {
         if !self.web.proxy.refuse_unknown
             || self.default_site().is_some_and(|s| s.certificate.is_some())

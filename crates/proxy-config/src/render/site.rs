@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl SiteJob<'_> {
-    /// All that stands in this site's file.
+    /// Everything in this site's file.
     pub(super) fn nodes(&self) -> Vec<Node> {
         let mut nodes = self.zones();
         if let Some(maintenance) = self.site.maintenance.as_ref().filter(|m| !m.allow.is_empty()) {
@@ -58,10 +58,10 @@ impl SiteJob<'_> {
         Node::block("server", [""; 0], server).of(&self.origin)
     }
 
-    /// What plain HTTP answers: challenges, and the way to HTTPS.
+    /// The server on plain HTTP: challenges, and the redirect to HTTPS.
     fn to_https(&self) -> Vec<Node> {
         let target = match &self.site.hosts[0] {
-            // Only hosts of the site get here, unless it answers to all.
+            // Only hosts of the site get here, unless it is the default site.
             first if self.site.default && !first.is_wildcard() => {
                 Word::text(format!("https://{first}"))
             }
@@ -92,7 +92,7 @@ impl SiteJob<'_> {
         )
     }
 
-    /// All that the site is there for.
+    /// The content of the site.
     fn content(&self) -> Vec<Node> {
         let mut nodes = self.real_ip();
         nodes.extend(self.compression());
@@ -123,7 +123,7 @@ impl SiteJob<'_> {
                     header = "CF-Connecting-IP";
                     cdn::CLOUDFLARE.map(str::to_owned).into()
                 }
-                // Fastly-Client-IP is no choice: clients can send one of their own.
+                // Fastly-Client-IP is not safe: clients can send one of their own.
                 Trusted::Fastly => cdn::FASTLY.map(str::to_owned).into(),
             };
             nodes.extend(networks.into_iter().map(|network| set("set_real_ip_from", network)));
@@ -213,7 +213,7 @@ impl SiteJob<'_> {
         nodes
     }
 
-    /// How requests are logged; `None` where they are not.
+    /// How requests are logged; `None` if they are not.
     pub(super) fn log_format(&self) -> Option<LogFormat> {
         match &self.site.log {
             None => Some(self.job.web.proxy.log_format),
@@ -250,7 +250,7 @@ impl SiteJob<'_> {
         nodes
     }
 
-    /// The times that are waited for servers behind, in a route.
+    /// The timeouts for upstream servers, in a route.
     pub(super) fn timeout_nodes(&self, route: &crate::model::Route, websocket: bool) -> Vec<Node> {
         let (own, site) = (&route.timeouts, &self.site.timeouts);
         let hour = websocket.then(|| seaworthy_core::Span::hours(1));

@@ -1,4 +1,4 @@
-//! TLS by Mozilla's guideline 6.0, for the nginx and the OpenSSL at hand.
+//! TLS by Mozilla's guideline 6.0, for the installed nginx and OpenSSL.
 
 use super::Job;
 use crate::{
@@ -13,7 +13,7 @@ const INTERMEDIATE_CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES1
 const CURVES: &str = "X25519:prime256v1:secp384r1";
 
 impl Job<'_> {
-    /// Which clients can connect. In every server, because the default server's versions count
+    /// Which clients can connect. In every server, because the default server's versions apply
     /// before the name is known.
     pub(super) fn tls_profile(&self) -> Vec<Node> {
         let mut nodes = match self.web.proxy.tls {

@@ -29,7 +29,7 @@ impl Job<'_> {
         upstreams.chain(services).collect()
     }
 
-    /// The pool that `proxy` passes on to, and its definition where nobody else uses it.
+    /// The pool that `proxy` passes on to, and its definition if nothing else uses it.
     pub(super) fn pool_of(
         &self,
         proxy: &ProxyTo,
@@ -72,8 +72,8 @@ impl Job<'_> {
                 Server::Address(options) => nodes.push(self.server(options)),
                 Server::Service(name) => {
                     let addresses = self.web.services.get(name).into_iter().flatten();
-                    // systemd knows which are well. To nginx each that is restarted has failed, and
-                    // for a while no other would be left.
+                    // systemd knows which ones are healthy. To nginx each one that is restarted has
+                    // failed, and for a while none would be left.
                     nodes.extend(addresses.map(|address| {
                         let mut options = ServerOptions::new(address.clone());
                         options.max_fails = Some(0);

@@ -2,7 +2,7 @@
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// Blocks nest no deeper than this, in files of ours or of anybody.
+/// Blocks must not be nested deeper than this, in any file.
 const DEEPEST: usize = 64;
 
 /// A directive as nginx reads it: its words without quotes, and its block.
@@ -52,7 +52,7 @@ enum Token {
     Close,
 }
 
-/// Reads `text`. Fails where nginx would, with the line.
+/// Reads `text`. Fails where nginx would, and names the line.
 pub fn parse(text: &str) -> Result<Vec<Directive>> {
     let mut lexer = Lexer { rest: text, line: 1 };
     let mut open: Vec<(Directive, Vec<Directive>)> = Vec::new();
@@ -163,7 +163,7 @@ impl Lexer<'_> {
         }
         match self.peek() {
             None | Some(' ' | '\t' | '\r' | '\n' | ';' | '{' | ')') => Ok(text),
-            Some(c) => Err(error(self.line, &format!("unexpected {c:?} behind a quote"))),
+            Some(c) => Err(error(self.line, &format!("unexpected {c:?} after a quote"))),
         }
     }
 

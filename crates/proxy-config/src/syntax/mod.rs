@@ -10,27 +10,27 @@ use std::borrow::Cow;
 
 use seaworthy_core::Origin;
 
-/// One word of a directive: pieces of text, which mean nothing but themselves, and variables.
+/// One word of a directive: pieces of literal text, and variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    // Nearly all words are of one part: these need no list.
+    // Nearly all words have one part: these need no list.
     first: Part,
     more: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Stands for itself. A `$` or a control character in it is a defect and fails the printing.
+    /// Literal text. A `$` or a control character in it is a bug and makes printing fail.
     Text(Cow<'static, str>),
     /// A variable's name, without the `$`.
     Variable(Cow<'static, str>),
-    /// As nginx reads it after unquoting, variables and all: for our own constants and for the
-    /// user's snippets.
+    /// As nginx reads it after unquoting, with variables: for our own constants and for the user's
+    /// snippets.
     Raw(Cow<'static, str>),
 }
 
 impl Word {
-    /// A word that stands for itself.
+    /// A literal word.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Part::Text(text.into()).into()
     }
@@ -46,21 +46,21 @@ impl Word {
         Part::Raw(text.into()).into()
     }
 
-    /// The same word with `text` behind it.
+    /// The same word with `text` appended.
     #[must_use]
     pub fn then_text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.more.push(Part::Text(text.into()));
         self
     }
 
-    /// The same word with a variable behind it.
+    /// The same word with a variable appended.
     #[must_use]
     pub fn then_variable(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.more.push(Part::Variable(name.into()));
         self
     }
 
-    /// Its text, where it is nothing else.
+    /// Its text, if it is only text.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match (&self.first, self.more.as_slice()) {
             (Part::Text(text), []) => Some(text),
@@ -72,7 +72,7 @@ impl Word {
         std::iter::once(&self.first).chain(&self.more)
     }
 
-    /// What nginx sees once the quotes are gone: what [`parse`] must give back.
+    /// What nginx sees after unquoting: what [`parse`] must return.
     pub fn value(&self) -> Cow<'_, str> {
         if let (Part::Text(text) | Part::Raw(text), []) = (&self.first, self.more.as_slice()) {
             return Cow::Borrowed(text);
@@ -123,7 +123,7 @@ impl From<Cow<'static, str>> for Word {
     }
 }
 
-/// One directive, with its block where it has one.
+/// One directive, with its block if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub(crate) words: Vec<Word>,
@@ -158,13 +158,13 @@ impl Node {
         Self { reason: Some(reason), ..self }
     }
 
-    /// The same directive, which knows where in the model it comes from.
+    /// The same directive, with its origin in the model.
     #[must_use]
     pub fn of(self, origin: &Origin) -> Self {
         Self { origin: Some(origin.clone()), ..self }
     }
 
-    /// What [`parse`] must give back for it, without lines.
+    /// What [`parse`] must return for it, without lines.
     pub fn reads_as(&self) -> Directive {
         Directive {
             line: 0,
@@ -187,7 +187,7 @@ impl Node {
     }
 }
 
-/// A directive without arguments to spell out, such as `gzip on`.
+/// A directive with one plain argument, such as `gzip on`.
 pub(crate) fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Word>) -> Node {
     Node::new(name, [value.into()])
 }

@@ -6,19 +6,19 @@ use seaworthy_core::{Error, ErrorKind, Origin, Result};
 
 use super::{Node, Part, Word};
 
-/// One token must fit into nginx's buffer of 4,096 bytes, quotes included.
+/// One token must fit into nginx's buffer of 4,096 bytes, including quotes.
 const LONGEST_TOKEN: usize = 4000;
 
-/// What a file of one site takes, about.
+/// The approximate size of a site's file, in bytes.
 const ROOM: usize = 16 << 10;
 
-/// Text, and where its lines come from: each entry holds from that line to the next.
+/// Text, and where its lines come from: each entry applies from that line to the next.
 pub(crate) struct Printed {
     pub(crate) text: String,
     pub(crate) lines: BTreeMap<usize, Origin>,
 }
 
-/// Prints `nodes` below the lines of `head`. Fails where a word could not be read back as it is meant.
+/// Prints `nodes` below the lines of `head`. Fails if a word would not be read back unchanged.
 pub(crate) fn print(head: &str, nodes: &[Node]) -> Result<Printed> {
     let mut printer =
         Printer { text: String::with_capacity(ROOM), line: 1, lines: BTreeMap::new(), last: None };
@@ -102,7 +102,7 @@ impl Printer {
                 }
             };
             if !sound {
-                let message = format!("{part:?} cannot stand in an nginx file");
+                let message = format!("{part:?} cannot be written in an nginx file");
                 return Err(Error::new(ErrorKind::InvalidInput, "nginx.print", message));
             }
         }
@@ -132,13 +132,14 @@ impl Printer {
     }
 }
 
-/// Whether `text` is short, and nothing in it means anything to nginx.
+/// Whether `text` is short, and nothing in it is special to nginx.
 fn is_plain(text: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b'/');
     (1..LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// Whether `value` means the same without quotes: nothing in it ends a word or begins something.
+/// Whether `value` means the same without quotes: nothing in it ends a word or starts something
+/// else.
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
         && value

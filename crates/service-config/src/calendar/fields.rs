@@ -53,7 +53,7 @@ impl Set {
         self.max
     }
 
-    /// Those that are in `range` too.
+    /// The values that are also in `range`.
     pub(super) fn within(&self, range: RangeInclusive<u8>) -> Self {
         let mut set = Self { bits: 0, ..*self };
         self.iter().filter(|value| range.contains(value)).for_each(|value| set.add(value));
@@ -61,14 +61,14 @@ impl Set {
     }
 }
 
-/// A schedule taken apart.
+/// A parsed schedule.
 pub(super) struct Fields {
     pub(super) minutes: Set,
     pub(super) hours: Set,
     pub(super) month_days: Set,
     pub(super) months: Set,
     pub(super) weekdays: Set,
-    /// Whether the day of month is a star: then it says nothing of the day.
+    /// Whether the day of month is a star: then it does not restrict the day.
     pub(super) star_day: bool,
     pub(super) star_weekday: bool,
 }
@@ -93,7 +93,7 @@ impl Fields {
         let read = |field: &str, range, names: &[&str], first| {
             set(field, range, names, first).ok_or_else(|| unsupported(field))
         };
-        // A question mark is a star for the days.
+        // A question mark means a star for the days.
         let (day, weekday) = (day.replace('?', "*"), weekday.replace('?', "*"));
         let weekdays = read(&weekday, 0..=7, &WEEKDAYS, 0)?;
         // Both 0 and 7 are Sunday.
@@ -119,7 +119,7 @@ impl Fields {
         vec![(self.month_days.clone(), all_week), (all_days, self.weekdays.clone())]
     }
 
-    /// Whether a time of it falls into `gap`, and none is at its end.
+    /// Whether one of its times is in `gap`, and none is at the end of the gap.
     pub(super) fn misses(&self, gap: &Gap) -> bool {
         let time = |hour: u8, minute: u8| u16::from(hour) * 60 + u16::from(minute);
         let any = |wanted: &dyn Fn(u16) -> bool| {

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use seaworthy_core::{TimeZone, Timestamp};
 
 const DAY: i64 = 86_400;
-/// The years that are looked at: the same for ever, so that files do not change with the date. A
-/// zone that follows a rule shows it in them.
+/// The years that are examined: always the same, so that files do not change with the date. A zone
+/// that follows a rule shows it in them.
 const YEARS: RangeInclusive<i16> = 2026..=2037;
 /// 1 January 2026.
 const BEGIN: i64 = 1_767_225_600;
@@ -14,12 +14,12 @@ const BEGIN: i64 = 1_767_225_600;
 /// A time that the clock skips.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Gap {
-    /// The year, where no rule says it for all years.
+    /// The year, if no rule covers all years.
     pub(super) year: Option<i16>,
     pub(super) month: u8,
-    /// The days of the month on which it can be.
+    /// The days of the month on which it can occur.
     pub(super) days: RangeInclusive<u8>,
-    /// From 0 for Sunday.
+    /// 0 is Sunday.
     pub(super) weekday: u8,
     /// The first minute of the day that is skipped.
     pub(super) from: u16,
@@ -27,7 +27,7 @@ pub(super) struct Gap {
     pub(super) to: u16,
 }
 
-/// The gaps of `zone`: one for all years where a rule stands behind them, else one by one.
+/// The gaps of `zone`: one for all years if they follow a rule, else one by one.
 pub(super) fn gaps(zone: &TimeZone) -> Vec<Gap> {
     let offset = |unix: i64| {
         let moment = Timestamp::from_unix(unix);

@@ -1,4 +1,4 @@
-//! A cron schedule in the words of systemd and of crontab(5).
+//! A cron schedule in the syntax of systemd and of crontab(5).
 
 mod fields;
 mod gap;
@@ -10,12 +10,12 @@ use gap::{Gap, gaps};
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/// The values of `OnCalendar=` that elapse when `schedule` is due by the clock of `zone`; the
-/// machine's clock where none is given.
+/// The values of `OnCalendar=` that elapse when `schedule` is due in the time zone `zone`. Default:
+/// the machine's.
 ///
-/// Day of month and weekday are alternatives, which takes two values. systemd passes over a time
-/// that a daylight-saving change skips; where the zone is known, more values make up for it at the first
-/// moment after the gap.
+/// Day of month and weekday are alternatives, which needs two values. systemd drops a time that a
+/// daylight-saving change skips; if the zone is known, more values add the first time after the
+/// gap.
 ///
 /// Fails with [`ErrorKind::Unsupported`](seaworthy_core::ErrorKind::Unsupported) for what goes
 /// beyond crontab(5), such as `L`.
@@ -56,8 +56,8 @@ pub fn on_calendar(schedule: &Schedule, zone: Option<&TimeZone>) -> Result<Vec<S
     Ok(lines)
 }
 
-/// The five fields of `schedule` as crontab(5) has them: numbers, and a star only where everything
-/// is meant, so that no cron reads a step as a star.
+/// The five fields of `schedule` as crontab(5) has them: numbers, and a star only if every value is
+/// meant, so that no cron reads a step as a star.
 ///
 /// Fails like [`on_calendar`].
 pub fn crontab_fields(schedule: &Schedule) -> Result<String> {
@@ -69,7 +69,7 @@ pub fn crontab_fields(schedule: &Schedule) -> Result<String> {
         let values: Vec<_> = set.iter().map(|value| value.to_string()).collect();
         values.join(",")
     };
-    // A list of all days is no star: the other field would otherwise count alone.
+    // A list of all days is not a star: otherwise the other field would count alone.
     let day = |set: &Set, star: bool| match (star, set.is_full()) {
         (true, _) => "*".to_owned(),
         (false, true) => format!("{}-{}", set.min(), set.max()),
@@ -85,7 +85,7 @@ pub fn crontab_fields(schedule: &Schedule) -> Result<String> {
     ))
 }
 
-/// The moment after `gap` on the days that are in both.
+/// The first time after `gap`, on the days that are in both.
 fn after_gap(gap: &Gap, days: &Set, weekdays: &Set) -> Option<String> {
     if !weekdays.has(gap.weekday) {
         return None;

@@ -1,4 +1,4 @@
-//! Whether an instance is well: it answers.
+//! Whether an instance is healthy: it responds.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,11 +9,11 @@ use tokio::{
 
 use crate::model::UrlPath;
 
-/// An instance that does not answer within this time is not well.
+/// An instance that does not respond within this time is not healthy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `Err` with the reason when the server at `address` does not answer `path` with 200; without a
-/// path it is enough that it takes a connection.
+/// `Err` with the reason if the server at `address` does not respond to `path` with 200; without a
+/// path it is enough that it accepts a connection.
 pub(crate) async fn is_well(address: SocketAddr, path: Option<&UrlPath>) -> Result<(), String> {
     let work = async {
         let mut stream = TcpStream::connect(address).await?;

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Result};
 
-/// No call takes longer than what a service may take to stop and start, and a little.
+/// No call takes longer than a service may take to stop and start, plus a margin.
 const LIMIT: Duration = Duration::from_secs(1_200);
 
-/// Runs `systemctl`, or what stands for it.
+/// Runs `systemctl`, or a replacement for tests.
 #[derive(Clone, Debug)]
 pub struct Systemctl {
     command: CommandLine,
@@ -29,7 +29,7 @@ impl Systemctl {
             let unit = arguments.last().copied().unwrap_or_default();
             match error.kind() {
                 ErrorKind::Command if unit.contains('.') => {
-                    let remedy = format!("`journalctl -u {unit} -n 50` may say why");
+                    let remedy = format!("`journalctl -u {unit} -n 50` may show why");
                     Error::new(ErrorKind::Command, "service.systemctl", error.to_string())
                         .caused_by(error)
                         .remedy_is(remedy)

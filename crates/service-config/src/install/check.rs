@@ -7,16 +7,16 @@ use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Result, StagedFiles
 use super::SystemdInstaller;
 
 const LIMIT: Duration = Duration::from_secs(120);
-/// A name for an instance of a template, to look at.
+/// An instance name for checking a template.
 const INSTANCE: &str = "@1.";
 
 impl SystemdInstaller {
-    /// systemd must have nothing to say about our units; what it says about others is theirs.
+    /// systemd must not complain about our units; complaints about other units are ignored.
     pub(super) async fn verify(&self, staged: &StagedFiles, cx: &Context) -> Result<()> {
         if staged.files.is_empty() {
             return Ok(());
         }
-        // It speaks on standard error, and exits with 1 for others' units too.
+        // It writes to standard error, and exits with 1 for other units, too.
         let mut words = vec!["sh".to_owned(), "-c".to_owned(), "\"$@\" 2>&1 || true".to_owned()];
         words.push("sh".to_owned());
         words.push(self.analyze.program().to_owned());
@@ -39,7 +39,7 @@ impl SystemdInstaller {
         if line.contains("not found") && line.contains("systemd-analyze") {
             return true;
         }
-        // A program that its first release will bring is not there yet.
+        // The program may come with the first release.
         let waits = line.contains("is not executable")
             && self.model.services.names().any(|name| {
                 let unit = format!("seaworthy-{name}");
@@ -52,7 +52,7 @@ impl SystemdInstaller {
     }
 }
 
-/// The file of ours that `line` is about.
+/// The file of ours that `line` refers to.
 fn unit_of<'s>(line: &str, staged: &'s StagedFiles) -> Option<&'s str> {
     let about = |path: &str| {
         let plain = staged.folder.join(path);
@@ -63,12 +63,12 @@ fn unit_of<'s>(line: &str, staged: &'s StagedFiles) -> Option<&'s str> {
     staged.files.iter().map(|(path, _)| path).find(|path| about(path))
 }
 
-/// The complaint, with the field of the model where systemd names one of our lines.
+/// The error, with the field of the model if systemd names one of our lines.
 fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
     let error = Error::new(
         ErrorKind::Config,
         "service.check",
-        format!("systemd refuses the units: {complaint}"),
+        format!("systemd rejects the units: {complaint}"),
     );
     let line = complaint.split_once(": ").and_then(|(place, _)| place.rsplit_once(':'));
     let by_line =

@@ -7,11 +7,11 @@ use seaworthy_core::{Context, Generations, Installer, Result, StagedFiles};
 
 use super::links;
 
-/// Where cron looks for files of packages and programs.
+/// Where cron reads the files of packages and programs.
 pub(crate) const CRON_FOLDER: &str = "/etc/cron.d";
 
 /// Installs a rendered crontab, through [`apply`](seaworthy_core::apply): a link in `/etc/cron.d`
-/// leads to it. cron sees it by itself within a minute.
+/// leads to it. cron notices it within a minute.
 #[derive(Clone, Debug)]
 pub struct CronInstaller {
     folder: PathBuf,
@@ -29,7 +29,7 @@ impl CronInstaller {
         Self { folder: folder.into() }
     }
 
-    /// Where the generations of files lie.
+    /// Where the generations of files are.
     pub fn generations(&self) -> Generations {
         let parent = self.folder.parent().unwrap_or(Path::new("/"));
         Generations::new(parent.join("seaworthy-cron"))

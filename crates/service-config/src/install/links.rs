@@ -10,7 +10,7 @@ use seaworthy_core::{Error, ErrorKind, FileSet, Generations, Result, durable};
 
 use crate::systemd::read_unit;
 
-/// Whether every name is free, or a link of ours.
+/// Checks that every name is free, or a link of ours.
 pub(super) fn check(folder: &Path, place: &Generations, files: &FileSet) -> Result<()> {
     for (name, file) in files.iter() {
         let path = folder.join(name);
@@ -19,7 +19,7 @@ pub(super) fn check(folder: &Path, place: &Generations, files: &FileSet) -> Resu
             Err(e) => e.kind() != io::ErrorKind::NotFound,
         };
         if taken {
-            let message = format!("{} is there and not ours", path.display());
+            let message = format!("{} exists and was not made by Seaworthy", path.display());
             return Err(Error::new(ErrorKind::AlreadyExists, "service.link", message)
                 .at(&file.origin)
                 .remedy_is("move it away, or give the service another name"));
@@ -28,7 +28,7 @@ pub(super) fn check(folder: &Path, place: &Generations, files: &FileSet) -> Resu
     Ok(())
 }
 
-/// Makes a link for each file, and removes our links to what is no more.
+/// Makes a link for each file, and removes our links to files that no longer exist.
 pub(super) fn set(folder: &Path, place: &Generations, files: &FileSet) -> Result<()> {
     check(folder, place, files)?;
     fs::create_dir_all(folder).map_err(|e| fail(folder, e))?;
@@ -47,8 +47,8 @@ pub(super) fn set(folder: &Path, place: &Generations, files: &FileSet) -> Result
 
 /// Makes the links that start units at boot, and removes those of ours that no longer do.
 ///
-/// `systemctl enable` would lead them past the link to the live files, into one generation, and
-/// refuse to replace them by those of the next.
+/// `systemctl enable` would resolve them to one generation instead of the link to the live files,
+/// and refuse to replace them with those of the next generation.
 fn set_wanted(folder: &Path, files: &FileSet) -> Result<()> {
     for (name, file) in files.iter() {
         let unit = read_unit(&String::from_utf8_lossy(&file.bytes));
@@ -81,8 +81,8 @@ fn set_wanted(folder: &Path, files: &FileSet) -> Result<()> {
     Ok(())
 }
 
-/// Makes the links `names` lead to the files of `generation`, so that systemd knows for the last
-/// time what they were.
+/// Makes the links `names` lead to the files of `generation`, so that systemd can still read them
+/// once more.
 pub(super) fn lead_to<'n>(
     folder: &Path,
     place: &Generations,
@@ -102,7 +102,7 @@ fn fail(path: &Path, e: io::Error) -> Error {
     Error::io("service.link", format!("cannot change {}", path.display()), e)
 }
 
-/// Replaces the link at `path`, which is ours, by one to `target`.
+/// Replaces our link at `path` with one to `target`.
 fn link(path: &Path, target: &Path) -> Result<()> {
     match fs::read_link(path) {
         Ok(there) if there == target => return Ok(()),

@@ -28,7 +28,7 @@ use crate::{
 /// Where systemd looks for the administrator's units.
 pub(crate) const UNIT_FOLDER: &str = "/etc/systemd/system";
 
-/// Installs rendered units into systemd, through [`apply`](seaworthy_core::apply): the files lie in
+/// Installs rendered units into systemd, through [`apply`](seaworthy_core::apply): the files are in
 /// `/etc/systemd/seaworthy/current`, and links in systemd's folder lead to them.
 #[derive(Clone, Debug)]
 pub struct SystemdInstaller {
@@ -55,14 +55,14 @@ impl SystemdInstaller {
         })
     }
 
-    /// Puts the links into `folder` instead, and the files beside it, such as
-    /// `/run/systemd/system` for units that a reboot forgets.
+    /// Puts the links into `folder` instead, and the files next to it, such as
+    /// `/run/systemd/system` for units that do not survive a reboot.
     #[must_use]
     pub fn with_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), ..self }
     }
 
-    /// Calls `systemctl` instead of the program of that name.
+    /// Uses this `systemctl` instead of the program of that name.
     #[must_use]
     pub fn with_systemctl(self, systemctl: Systemctl) -> Self {
         Self { systemctl, ..self }
@@ -73,7 +73,7 @@ impl SystemdInstaller {
         &self.files
     }
 
-    /// Where the generations of files lie.
+    /// Where the generations of files are.
     pub fn generations(&self) -> Generations {
         Generations::new(self.folder.parent().unwrap_or(Path::new("/")).join("seaworthy"))
     }
@@ -82,10 +82,10 @@ impl SystemdInstaller {
     async fn change(&self, was: &StagedFiles, new: &FileSet, cx: &Context) -> Result<()> {
         let old = &was.files;
         let (before, after) = (Running::of(old), Running::of(new));
-        // The live files have none of these any more: their links lead to the old ones once more.
+        // These are not in the live files any more: their links lead to the old files once more.
         let gone = old.iter().map(|(name, _)| name).filter(|name| new.get(name).is_none());
         links::lead_to(&self.folder, &self.generations(), &was.folder, gone)?;
-        // On the way back from a first installation that failed early there is nothing to stop.
+        // On rollback of a first installation that failed early there is nothing to stop.
         let there = |unit: &&String| {
             let template = unit.split_once('@').map(|(base, _)| format!("{base}@.service"));
             self.folder.join(template.as_ref().unwrap_or(unit)).exists()
@@ -106,7 +106,7 @@ impl SystemdInstaller {
             };
             self.systemctl.run(&[verb, "--", timer], cx).await?;
         }
-        // On the way back everything is tried, and the first failure told.
+        // On rollback everything is tried, and the first failure is returned.
         let ours = *new == self.files;
         let mut first = None;
         for name in self.model.services.names() {

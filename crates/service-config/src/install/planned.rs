@@ -1,4 +1,4 @@
-//! What bringing units to life would ask of systemd.
+//! What activating units would run.
 
 use std::collections::BTreeSet;
 

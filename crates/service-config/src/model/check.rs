@@ -1,4 +1,4 @@
-//! What no single value shows: whether the parts of a service fit together.
+//! Checks across several values: whether the parts of a service are consistent.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use seaworthy_core::{CommandLine, Error, ErrorKind, Named, Origin, Result};
 
 use super::{RestartPolicy, Service, Services, Steps, text::no_control};
 
-/// Something in the services that cannot be.
+/// An inconsistency in the services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
-    /// Where: the keys below `service`, such as `["api", "port"]`.
+    /// Its place: the keys below `service`, such as `["api", "port"]`.
     pub path: Vec<String>,
-    /// What, in words for people.
+    /// What is wrong, for people.
     pub message: String,
     /// What to do about it.
     pub remedy: String,
@@ -74,10 +74,14 @@ impl Check<'_> {
         self.environment(service);
         self.restarts(service);
         if service.workers == Some(0) {
-            self.add(&["workers"], "it cannot have no workers", "write 1 or more");
+            self.add(&["workers"], "the number of workers must be at least 1", "write 1 or more");
         }
         if service.memory_max.is_some_and(|size| size.bytes() < 1 << 20) {
-            self.add(&["memory_max"], "no program runs in so little", "write a size such as 1GiB");
+            self.add(
+                &["memory_max"],
+                "this is too little memory for any program",
+                "write a size such as 1GiB",
+            );
         }
         if service.group.is_some() && service.user.is_none() {
             self.add(&["group"], "a group needs a user", "name the user too");
@@ -87,7 +91,7 @@ impl Check<'_> {
         {
             if relaxed.is_some() && service.user.is_none() && key == "privileges" {
                 let remedy = "name the user, such as user = \"root\"";
-                self.add(&["relax", key], "a made-up user has nothing to become", remedy);
+                self.add(&["relax", key], "a dynamic user cannot become another user", remedy);
             }
         }
         if let Some(port) = service.port
@@ -111,8 +115,12 @@ impl Check<'_> {
                 self.add(&["ci", "deploy"], "there is nothing to deploy", remedy);
             }
             if ci.deploy.is_some() && service.deploy.is_none() {
-                let remedy = "write a [service.….deploy], if only an empty one";
-                self.add(&["ci", "deploy"], "the service takes no deploys", remedy);
+                let remedy = "add a [service.….deploy] section; it may be empty";
+                self.add(
+                    &["ci", "deploy"],
+                    "the service cannot be deployed: it has no deploy section",
+                    remedy,
+                );
             }
         }
     }
@@ -120,7 +128,11 @@ impl Check<'_> {
     fn steps(&mut self, keys: &[&str], steps: &Steps) {
         let keys = [&["ci"], keys].concat();
         if steps.run.is_empty() {
-            self.add(&keys, "it runs nothing", "add run = [[\"program\", \"argument\"], …]");
+            self.add(
+                &keys,
+                "there is nothing to run",
+                "add run = [[\"program\", \"argument\"], …]",
+            );
         }
         for (i, command) in steps.run.iter().enumerate() {
             let index = i.to_string();
@@ -143,7 +155,7 @@ impl Check<'_> {
         }
     }
 
-    /// systemd gives the first characters of a program meanings of their own.
+    /// Some first characters of a program have a special meaning in systemd.
     fn program(&mut self, service: &Service) {
         let program = service.command.program();
         let inner = |c: char| {
@@ -164,17 +176,23 @@ impl Check<'_> {
         let wanted = words(&service.command).any(|word| word.contains("{port}"));
         let Some(port) = service.port else {
             if wanted {
-                self.add(&["command"], "{port} stands for a port, and there is none", "add `port`");
+                self.add(
+                    &["command"],
+                    "{port} stands for a port, but the service has none",
+                    "add `port`",
+                );
             }
             if service.health.is_some() {
-                self.add(&["health"], "there is no port to ask for it", "add `port`");
+                self.add(&["health"], "the health check needs a port", "add `port`");
             }
             return;
         };
         if port.get().checked_add(service.count(processors) - 1).is_none() {
-            let message =
-                format!("{} instances from {port} on leave no port", service.count(processors));
-            self.add(&["port"], message, "begin with a lower port");
+            let message = format!(
+                "{} instances from port {port} on need ports above 65535",
+                service.count(processors)
+            );
+            self.add(&["port"], message, "start with a lower port");
         }
     }
 
@@ -188,11 +206,11 @@ impl Check<'_> {
             } else if value.len() > 32_000 {
                 self.add(&keys, "it is too long", "put it into `environment_file`");
             } else if looks_secret(name.as_str(), value) {
-                let message = "it looks like a secret, and everybody may read a unit";
+                let message = "it looks like a secret, and every user can read a unit";
                 self.add(&keys, message, "put it into `environment_file`");
             } else if ours {
                 let key = if name.as_str() == "PORT" { "port" } else { "workers" };
-                self.add(&keys, "it is set already", format!("write `{key}`"));
+                self.add(&keys, "it is set already", format!("use the key `{key}`"));
             }
         }
     }
@@ -204,10 +222,10 @@ impl Check<'_> {
         let counts = restarts.max > 0 && restarts.policy != RestartPolicy::Never;
         if counts && delay * u64::from(restarts.max) >= within {
             let message = format!(
-                "{} restarts with {} between them never happen within {}",
+                "{} restarts with {} between them can never happen within {}",
                 restarts.max, restarts.delay, restarts.within
             );
-            let remedy = "lengthen `within`, or write max = 0 to never give up";
+            let remedy = "make `within` longer, or write max = 0 to never give up";
             self.add(&["restarts"], message, remedy);
         }
     }
@@ -215,11 +233,11 @@ impl Check<'_> {
     fn deploy(&mut self, service: &Service) {
         let Some(deploy) = &service.deploy else { return };
         if service.directory.is_none() {
-            let remedy = "add `directory`: releases lie below it";
+            let remedy = "add `directory`: releases are stored below it";
             self.add(&["deploy"], "there is no place for releases", remedy);
         }
         if deploy.keep == 0 {
-            self.add(&["deploy", "keep"], "the release in use is kept", "write 1 or more");
+            self.add(&["deploy", "keep"], "the current release is always kept", "write 1 or more");
         }
         for (i, command) in deploy.prepare.iter().enumerate() {
             self.command(&["deploy", "prepare", &i.to_string()], command);
@@ -235,7 +253,7 @@ fn words(command: &CommandLine) -> impl Iterator<Item = &str> {
 fn looks_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY", "CREDENTIAL"];
-    // A path or a URL that leads to a secret is none.
+    // A path or a URL of a secret is not a secret itself.
     let leads = name.ends_with("_FILE") || name.ends_with("_PATH") || name.ends_with("_URL");
     let named = !leads && words.iter().any(|word| name.contains(word));
     let with_password = value.split_once("://").is_some_and(|(_, rest)| {

@@ -12,14 +12,15 @@ use super::text::{FilePath, InnerPath, Token, Url, UserName};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Deploy {
-    /// The folder of a release in which the service runs; the release itself where none is named.
+    /// The folder of a release in which the service runs. Default: the release itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside: Option<InnerPath>,
-    /// How many releases are kept, with the one in use.
+    /// How many releases are kept, including the current one.
     pub keep: u16,
-    /// Run where the service will, in each new release before it is used, such as migrations.
+    /// Commands that run in each new release before it is used, where the service will run, such as
+    /// migrations.
     pub prepare: Vec<CommandLine>,
-    /// Files and folders that all releases share: they lie in `<directory>/shared`.
+    /// Files and folders that all releases share: they are in `<directory>/shared`.
     pub shared: Vec<InnerPath>,
     /// How long each command of `prepare` may take.
     pub prepare_timeout: Span,
@@ -52,19 +53,19 @@ pub struct Ci {
     /// Security audits by name.
     #[serde(default)]
     pub audit: Named<Steps>,
-    /// Makes what is deployed.
+    /// Builds what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<Steps>,
     /// What is deployed, from the project's folder.
     #[serde(default)]
     pub artifact: Vec<InnerPath>,
-    /// Where it is deployed to; without it the workflow ends with the build.
+    /// Where it is deployed to. Without it the workflow ends with the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<CiDeploy>,
 }
 
 fn main_branch() -> Token {
-    Token::new("main").unwrap_or_else(|_| unreachable!("it is plain"))
+    Token::new("main").unwrap_or_else(|_| unreachable!("the default is a plain word"))
 }
 
 /// Commands of a workflow, with what they need.
@@ -84,7 +85,7 @@ pub struct Steps {
     pub python: Option<Token>,
     /// The commands, in order.
     pub run: Vec<CommandLine>,
-    /// Files to keep whatever the result, such as screenshots.
+    /// Files to keep on success and on failure, such as screenshots.
     pub keep: Vec<InnerPath>,
 }
 
@@ -101,7 +102,7 @@ pub struct CiDeploy {
     /// The environment of GitHub whose reviewers approve.
     #[serde(default = "production")]
     pub environment: Token,
-    /// What must answer after a deploy, or it is rolled back.
+    /// The URL that must respond after a deploy; otherwise it is rolled back.
     pub health: Url,
     /// The configuration file on the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,5 +110,5 @@ pub struct CiDeploy {
 }
 
 fn production() -> Token {
-    Token::new("production").unwrap_or_else(|_| unreachable!("it is plain"))
+    Token::new("production").unwrap_or_else(|_| unreachable!("the default is a plain word"))
 }

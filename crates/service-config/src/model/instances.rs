@@ -11,7 +11,7 @@ const MOST: u16 = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Instances {
-    /// So many.
+    /// This many.
     Number(u16),
     /// One for each processor of the machine.
     Max,
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Instances {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Instances, E> {
                 match text {
                     "max" => Ok(Instances::Max),
-                    _ => Err(E::custom("instances is \"max\" or a number from 1 to 256")),
+                    _ => Err(E::custom("instances must be \"max\" or a number from 1 to 256")),
                 }
             }
 

@@ -1,17 +1,17 @@
-//! When a service is started again, how it is stopped, and what it may use.
+//! When a service is restarted, how it is stopped, and what it may use.
 
 use std::{fmt, str::FromStr};
 
 use seaworthy_core::{Error, Result, Span, written_as_string};
 use serde::{Deserialize, Serialize};
 
-/// When a service that has ended is started again.
+/// When a service that has ended is restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RestartPolicy {
-    /// Unless it ended by itself with exit code 0.
+    /// Unless it ended with exit code 0.
     #[default]
     OnFailure,
     /// However it ended.
@@ -20,15 +20,15 @@ pub enum RestartPolicy {
     Never,
 }
 
-/// `{ max = 10, within = "5m" }`: when it is started again, and when that is given up.
+/// `{ max = 10, within = "5m" }`: when it is restarted, and when to give up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Restarts {
-    /// After which ends it is started again.
+    /// After which kinds of exit it is restarted.
     pub policy: RestartPolicy,
-    /// After so many starts `within` it stays down; 0 never gives up.
+    /// After this many starts `within` it stays down; 0 never gives up.
     pub max: u16,
     /// The time in which starts are counted.
     pub within: Span,
@@ -74,12 +74,12 @@ impl Signal {
     }
 }
 
-/// A part of processors' time: `"200%"` is two whole ones.
+/// A share of processor time: `"200%"` is two full processors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percent(u32);
 
 impl Percent {
-    /// The number before the sign.
+    /// The number before the percent sign.
     pub fn value(self) -> u32 {
         self.0
     }
@@ -95,7 +95,7 @@ impl FromStr for Percent {
             _ => Err(Error::invalid_text(
                 "service.model",
                 text,
-                "a part of processors",
+                "a share of processor time",
                 "write it like 50% or 200%",
             )),
         }
@@ -114,4 +114,4 @@ impl Serialize for Percent {
     }
 }
 
-written_as_string!(Percent, "ServicePercent", "a part of processors such as 200%");
+written_as_string!(Percent, "ServicePercent", "a share of processor time such as 200%");

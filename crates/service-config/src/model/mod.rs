@@ -20,7 +20,7 @@ pub use relax::Relax;
 pub use service::{Port, Service};
 pub use text::{FilePath, InnerPath, Line, Token, UnitName, Url, UrlPath, UserName, VariableName};
 
-/// All that is rendered: the services of the file, and the machine that they are for.
+/// Everything that is rendered: the services of the file, and the machine that they are for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Services {
@@ -28,11 +28,11 @@ pub struct Services {
     pub services: Named<Service>,
     /// The machine's processors: what `instances = "max"` stands for.
     pub processors: u16,
-    /// The time zone of schedules; the machine's where none is named.
+    /// The time zone of schedules. Default: the machine's.
     pub time_zone: Option<TimeZone>,
     /// The program that restarts services on a schedule: `seaworthy --config FILE`.
     pub program: CommandLine,
-    /// The timer that does what is due; none where nothing ever is.
+    /// The timer that runs what is due; `None` if nothing is scheduled.
     pub runner: Option<Runner>,
 }
 
@@ -40,18 +40,18 @@ pub struct Services {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Runner {
-    /// How often it looks whether something is due.
+    /// How often it checks whether something is due.
     pub schedule: Schedule,
-    /// Folders that it writes to, beside its state.
+    /// Folders that it writes to, in addition to its state.
     pub writes: Vec<FilePath>,
     /// Files with environment variables, for secrets.
     pub environment_files: Vec<FilePath>,
-    /// Whether it answers challenges on ports below 1024.
+    /// Whether it answers ACME challenges on ports below 1024.
     pub low_ports: bool,
 }
 
 impl Runner {
-    /// A timer that looks on `schedule`.
+    /// A timer that runs on `schedule`.
     pub fn new(schedule: Schedule) -> Self {
         Self { schedule, writes: Vec::new(), environment_files: Vec::new(), low_ports: false }
     }
@@ -63,12 +63,12 @@ impl Services {
         Self { services, processors, time_zone: None, program, runner: None }
     }
 
-    /// Makes every relative path a path below `base`, the folder of the file.
+    /// Resolves every relative path against `base`, the folder of the file.
     pub fn resolve_paths(&mut self, base: &Path) -> Result<()> {
         self.services.iter_mut().try_for_each(|(_, service)| service.resolve_paths(base))
     }
 
-    /// The ports of the service `name`, one for each instance; empty where it has none.
+    /// The ports of the service `name`, one for each instance; empty if it has none.
     pub fn ports(&self, name: &Name) -> Vec<u16> {
         let service = self.services.get(name.as_str());
         service.map_or_else(Vec::new, |service| service.ports(self.processors))

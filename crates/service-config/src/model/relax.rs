@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::Line;
 
-/// `[service.<name>.relax]`: each key takes one protection away and says why it must be.
+/// `[service.<name>.relax]`: each key removes one protection; its value is the reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -28,7 +28,7 @@ pub struct Relax {
     /// Makes namespaces, as a browser's sandbox does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Line>,
-    /// Speaks to the kernel over netlink, such as to list network interfaces.
+    /// Talks to the kernel over netlink, for example to list network interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netlink: Option<Line>,
     /// Listens on a port below 1024.

@@ -17,9 +17,9 @@ use super::{
 /// A port that a service listens on.
 pub type Port = std::num::NonZeroU16;
 
-/// How long a service may take to answer after its start, where nothing is said, in seconds.
+/// The default time that a service may take to respond after its start, in seconds.
 const START_TIMEOUT: u32 = 60;
-/// What systemd gives a service to stop, in seconds.
+/// How long systemd waits for a service to stop, in seconds.
 const STOP_TIMEOUT: u32 = 90;
 
 /// The section `[service.<name>]`: a program that runs all the time.
@@ -30,40 +30,40 @@ const STOP_TIMEOUT: u32 = 90;
 pub struct Service {
     /// The program and its arguments. `{port}` in an argument stands for the instance's port.
     pub command: CommandLine,
-    /// What it is, in a line.
+    /// A description of one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Line>,
     /// The folder in which it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<FilePath>,
-    /// The user it runs as; without one systemd makes one up for it.
+    /// The user it runs as. Default: a dynamic user of systemd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserName>,
-    /// The group; the user's own where none is named.
+    /// The group. Default: the user's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<UserName>,
     /// How many processes: a number, or `"max"` for one per processor. Each listens on a port of
     /// its own, from `port` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instances: Option<Instances>,
-    /// The port it listens on; it is told in the environment variable `PORT`.
+    /// The port it listens on; passed in the environment variable `PORT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
     pub port: Option<Port>,
-    /// The address it listens on; 127.0.0.1 where nothing is said.
+    /// The address it listens on. Default: 127.0.0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// The path that answers 200 when it is well.
+    /// The path that returns 200 if it is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<UrlPath>,
-    /// How many workers it makes by itself; it is told in `WEB_CONCURRENCY`, which uvicorn,
-    /// gunicorn and others read.
+    /// How many workers it starts itself; passed in `WEB_CONCURRENCY`, which uvicorn, gunicorn and
+    /// others read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u16>,
     /// Environment variables. Secrets belong in `environment_file`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<VariableName, String>,
-    /// A file of `NAME=value` lines, which only root need be able to read.
+    /// A file of `NAME=value` lines. Only root must be able to read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment_file: Option<FilePath>,
     /// The most memory each instance may use.
@@ -75,13 +75,13 @@ pub struct Service {
     /// When it is started again.
     #[serde(default)]
     pub restarts: Restarts,
-    /// How long it may take to answer after its start; a minute where nothing is said.
+    /// How long it may take to respond after its start. Default: one minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_timeout: Option<Span>,
     /// How long it may take to stop before it is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<Span>,
-    /// The signal that asks it to stop; SIGTERM where nothing is said.
+    /// The signal that asks it to stop. Default: SIGTERM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<Signal>,
     /// When it is restarted, instance by instance.
@@ -90,16 +90,16 @@ pub struct Service {
     /// Units that are started before it, such as `postgresql.service`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<UnitName>,
-    /// Folders it may write to, beside those that systemd makes for it.
+    /// Folders it may write to, in addition to those that systemd makes for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writable: Vec<FilePath>,
-    /// A file for its output; the journal where none is named.
+    /// A file for its output. Default: the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_file: Option<FilePath>,
-    /// Protections taken away, each with its reason.
+    /// Protections that are removed, each with its reason.
     #[serde(default)]
     pub relax: Relax,
-    /// How new versions come to the machine.
+    /// How new versions are deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<Deploy>,
     /// A workflow of GitHub Actions.
@@ -139,7 +139,7 @@ impl Service {
         }
     }
 
-    /// Makes every relative path a path below `base`, the folder of the file.
+    /// Resolves every relative path against `base`, the folder of the file.
     pub fn resolve_paths(&mut self, base: &Path) -> Result<()> {
         let one = [&mut self.directory, &mut self.environment_file, &mut self.log_file];
         let paths = one.into_iter().flatten().chain(&mut self.writable);
@@ -154,21 +154,21 @@ impl Service {
         Ok(())
     }
 
-    /// The ports of its instances on a machine with `processors`; empty where it has no port.
+    /// The ports of its instances on a machine with `processors`; empty if it has no port.
     pub fn ports(&self, processors: u16) -> Vec<u16> {
         let Some(port) = self.port else { return Vec::new() };
         let count = self.count(processors);
-        // `faults` refuses what would run over the last port.
+        // `faults` refuses a range that goes past the last port.
         (0..count).filter_map(|i| port.get().checked_add(i)).collect()
     }
 
-    /// Where its instances listen.
+    /// The addresses its instances listen on.
     pub fn listens(&self, processors: u16) -> Vec<SocketAddr> {
         let address = self.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
         self.ports(processors).into_iter().map(|port| SocketAddr::new(address, port)).collect()
     }
 
-    /// Where its instances are asked for their health: an address for all is asked on the loopback.
+    /// The addresses for health checks: the loopback address if it listens on all addresses.
     pub(crate) fn answers(&self, processors: u16) -> Vec<SocketAddr> {
         let mut all = self.listens(processors);
         for address in all.iter_mut().filter(|address| address.ip().is_unspecified()) {
@@ -185,8 +185,8 @@ impl Service {
         self.instances.map_or(1, |instances| instances.on(processors))
     }
 
-    /// What tells its instances apart: their ports, else their numbers; nothing for a service that
-    /// is one process.
+    /// What distinguishes its instances: their ports, else their numbers; empty for a service of
+    /// one process.
     pub(crate) fn instance_names(&self, processors: u16) -> Option<Vec<String>> {
         self.instances?;
         let ports = self.ports(processors);
@@ -205,7 +205,7 @@ impl Service {
         Some(deploy.inside.as_ref().map_or(current.clone(), |inner| current.join(inner.as_str())))
     }
 
-    /// How long it may take to answer after its start.
+    /// How long it may take to respond after its start.
     pub(crate) fn starts_within(&self) -> Span {
         self.start_timeout.unwrap_or(Span::seconds(START_TIMEOUT))
     }

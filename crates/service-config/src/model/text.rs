@@ -1,5 +1,5 @@
-//! Text that ends up in rendered files: each kind is a type that refuses what could mean something
-//! else there.
+//! Text that ends up in rendered files: each kind is a type that refuses text with a special
+//! meaning there.
 
 use std::path::{Component, Path};
 
@@ -30,7 +30,7 @@ impl FilePath {
         self.0.starts_with('/')
     }
 
-    /// The same path below `base` where it is relative.
+    /// The same path, resolved against `base` if it is relative.
     pub(crate) fn resolved(&self, base: &Path) -> seaworthy_core::Result<Self> {
         if self.is_absolute() {
             return Ok(self.clone());
@@ -100,9 +100,9 @@ text_type!(
     url
 );
 
-/// Whether `text` can stand in one line of a file.
+/// Whether `text` can be written in one line of a file.
 pub(crate) fn no_control(text: &str) -> Result<(), &'static str> {
-    // Beside the control characters these two end a line for YAML and JavaScript.
+    // Like control characters, these two end a line in YAML and JavaScript.
     if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}'))
     {
         return Err("it has a control character");
@@ -124,14 +124,14 @@ fn file_path(text: &str) -> Result<(), &'static str> {
         return Err("it has a \"..\"");
     }
     if text.contains(['*', '?', '[', ']']) {
-        return Err("it has a pattern's character");
+        return Err("it has a character of a pattern: * ? or [");
     }
-    // Some of systemd's settings unquote, some do not: a path with none of these reads the same.
+    // Some of systemd's settings unquote, some do not: a path without these is read the same.
     if text.contains(['"', '\'', '\\', ':', '|']) {
         return Err("it has one of \" ' \\ : |");
     }
     if text.trim() != text || text.starts_with(['-', '+', '~', '!', '@']) {
-        return Err("it begins or ends with a character that means something there");
+        return Err("it begins or ends with a character that has a special meaning there");
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ fn inner_path(text: &str) -> Result<(), &'static str> {
     file_path(text)?;
     let plain = |part: &str| !part.is_empty() && part != "." && !part.starts_with('-');
     if text.starts_with('/') || !text.split('/').all(plain) {
-        return Err("it must lead below the folder, part by part");
+        return Err("it must stay inside the folder");
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ fn user_name(text: &str) -> Result<(), &'static str> {
     if first && bytes.len() <= 31 && bytes.iter().all(|c| inner(*c)) {
         Ok(())
     } else {
-        Err("use lower-case letters, digits, - and _, 31 at most, beginning with a letter")
+        Err("use at most 31 lower-case letters, digits, - and _, beginning with a letter")
     }
 }
 
@@ -177,7 +177,7 @@ fn unit_name(text: &str) -> Result<(), &'static str> {
     if kind.is_some_and(|kind| kinds.contains(&kind)) {
         Ok(())
     } else {
-        Err("its end must be .service, .socket, .target, .mount, .path or .timer")
+        Err("it must end with .service, .socket, .target, .mount, .path or .timer")
     }
 }
 
@@ -207,7 +207,7 @@ fn token(text: &str) -> Result<(), &'static str> {
     if first && bytes.len() <= 200 && bytes.iter().all(|c| inner(*c)) && !text.contains("..") {
         Ok(())
     } else {
-        Err("it has another character, or begins with none of them")
+        Err("it has a character that is not allowed, or does not begin with a letter or digit")
     }
 }
 

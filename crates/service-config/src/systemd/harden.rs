@@ -5,7 +5,7 @@ use seaworthy_core::Origin;
 use super::syntax::Entry;
 use crate::model::{Line, Relax, Runner};
 
-/// The protections of a service, but for those that it takes away with a reason.
+/// The protections of a service, except those that it removes with a reason.
 pub(super) fn of_service(relax: &Relax, root: bool, origin: &Origin) -> Vec<Entry> {
     let origin = origin.field("relax");
     let mut guard = Guard { entries: Vec::new(), origin };
@@ -24,7 +24,8 @@ pub(super) fn of_service(relax: &Relax, root: bool, origin: &Origin) -> Vec<Entr
     guard.unless("PrivateDevices", "yes", &[("devices", &relax.devices)], Some("no"));
     guard.unless("DevicePolicy", "closed", &[("devices", &relax.devices)], Some("auto"));
     if !root {
-        // A private view of users has no other user to become, and no port of the machine.
+        // In a private user namespace it cannot become another user, nor use a low port of the
+        // machine.
         let reasons = [
             ("users", &relax.users),
             ("privileges", &relax.privileges),
@@ -69,8 +70,8 @@ pub(super) fn of_service(relax: &Relax, root: bool, origin: &Origin) -> Vec<Entr
     guard.entries
 }
 
-/// The protections of the job that does what is due. It runs as root, because it reads what all
-/// users own and makes other services read new files: each step down has its reason.
+/// The protections of the job that runs what is due. It runs as root, because it reads what all
+/// users own and makes other services read new files: each relaxed protection has its reason.
 pub(super) fn of_runner(runner: &Runner, root: &Origin) -> Vec<Entry> {
     let mut guard = Guard { entries: Vec::new(), origin: root.clone() };
     if runner.low_ports {
@@ -130,7 +131,7 @@ impl Guard {
         self.entries.push(Entry::new(key, value));
     }
 
-    /// What all our own jobs have.
+    /// The settings of all our own jobs.
     fn of_ours(&mut self) {
         self.set("UMask", "0077");
         self.set("ProtectSystem", "strict");
@@ -161,7 +162,7 @@ impl Guard {
         self.entries.push(Entry::new(key, value).because(reason));
     }
 
-    /// Sets `value`, or `lesser` with the reason that is given first.
+    /// Sets `value`, or `lesser` with the first given reason.
     fn unless(
         &mut self,
         key: &'static str,

@@ -52,7 +52,7 @@ impl ConfigRenderer for SystemdRenderer {
     }
 }
 
-/// What all units of the service `name` begin with.
+/// The prefix of all units of the service `name`.
 fn base(name: &Name) -> String {
     format!("seaworthy-{name}")
 }
@@ -62,7 +62,7 @@ fn base(name: &Name) -> String {
 #[non_exhaustive]
 pub struct Units {
     base: String,
-    /// The target that starts and stops all instances; none for a service of one process.
+    /// The target that starts and stops all instances; `None` for a service of one process.
     pub target: Option<String>,
     /// The unit of each instance, in order.
     pub instances: Vec<String>,
@@ -82,12 +82,12 @@ impl Units {
         }
     }
 
-    /// The unit that stands for the whole service.
+    /// The unit of the whole service.
     pub fn whole(&self) -> &str {
         self.target.as_ref().or(self.instances.first()).map_or(&self.base, |unit| unit)
     }
 
-    /// What the unit of each instance begins with.
+    /// The prefix of the unit of each instance.
     pub(crate) fn instance_prefix(&self) -> String {
         format!("{}@", self.base)
     }

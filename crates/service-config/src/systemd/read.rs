@@ -1,4 +1,4 @@
-//! Reads unit files back: those that we wrote, to see what changed.
+//! Parses unit files that we wrote, to see what changed.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl ReadUnit {
     }
 }
 
-/// Reads a unit file of ours: one setting a line, none that goes on in the next.
+/// Parses a unit file of ours: one setting per line, without continuation lines.
 pub fn read_unit(text: &str) -> ReadUnit {
     let mut read = ReadUnit::default();
     let mut section = String::new();

@@ -1,4 +1,4 @@
-//! systemd's unit files as a tree. The kind of a value alone decides how it is quoted: nothing else
+//! systemd's unit files as a tree. Only the kind of a value decides how it is quoted: nothing else
 //! in this crate formats unit text.
 
 use std::{borrow::Cow, collections::BTreeMap};
@@ -10,7 +10,7 @@ use crate::model::text::no_control;
 /// A piece of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Stands for itself.
+    /// Literal text.
     Text(Cow<'static, str>),
     /// The instance's name: `%i`.
     Instance,
@@ -45,11 +45,11 @@ impl Word {
 pub(crate) enum Value {
     /// One word that systemd does not unquote.
     Plain(Word),
-    /// Words that systemd takes apart and unquotes.
+    /// Words that systemd splits and unquotes.
     Words(Vec<Word>),
     /// A command line: its first word is the program.
     Command(Vec<Word>),
-    /// A number of hundredths, where systemd reads no specifiers.
+    /// A percentage; systemd reads no specifiers there.
     Percent(u32),
 }
 
@@ -84,7 +84,7 @@ impl Entry {
         Self { reason: Some(reason.into()), ..self }
     }
 
-    /// The same, which knows where in the model it comes from.
+    /// The same, with its origin in the model.
     pub(crate) fn of(self, origin: Origin) -> Self {
         Self { origin: Some(origin), ..self }
     }
@@ -102,7 +102,8 @@ impl Unit {
         self
     }
 
-    /// The file. Fails for text that no unit can carry, which is a defect of whoever let it through.
+    /// The text of the file. Fails for text that a unit cannot contain, which is a bug in the
+    /// checks before.
     pub(crate) fn file(&self, origin: &Origin) -> Result<RenderedFile> {
         let mut text = String::from(HEADER);
         let mut lines = BTreeMap::new();
@@ -162,7 +163,7 @@ fn each(word: &Word, mut text: impl FnMut(&mut String, &str) -> Result<()>) -> R
     Ok(out)
 }
 
-/// What is read as it stands, but for specifiers.
+/// Text that is read literally, except specifiers.
 fn plain(word: &Word) -> Result<String> {
     let out = each(word, |out, piece| {
         out.push_str(&piece.replace('%', "%%"));
@@ -174,7 +175,7 @@ fn plain(word: &Word) -> Result<String> {
     Ok(out)
 }
 
-/// A word in double quotes. `variables` says whether `$` names one there.
+/// A word in double quotes. `variables` says whether `$` begins a variable there.
 fn quoted(word: &Word, variables: bool) -> Result<String> {
     let out = each(word, |out, piece| {
         for c in piece.chars() {
@@ -195,7 +196,7 @@ fn program(word: &Word) -> Result<String> {
     let first = |piece: &str| piece.starts_with(|c: char| c.is_alphanumeric() || "/._".contains(c));
     match word.0.first() {
         Some(Part::Text(piece)) if first(piece) && !piece.contains('$') => quoted(word, false),
-        _ => Err(refused(&format!("{word:?}"), "it is no program's name")),
+        _ => Err(refused(&format!("{word:?}"), "it is not the name of a program")),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     model::{Runner, Service, Services},
 };
 
-/// When `schedule` says so.
+/// A timer for `schedule`.
 pub(super) fn timer(
     what: &str,
     schedule: &Schedule,
@@ -48,7 +48,7 @@ fn program(command: &CommandLine, arguments: &[&str]) -> Value {
     Value::Command(words.map(|word| Word::text(word.to_owned())).collect())
 }
 
-/// The job that restarts a service, gated on its health.
+/// The job that restarts a service, with health checks.
 pub(super) fn restart(
     name: &Name,
     service: &Service,
@@ -70,7 +70,7 @@ pub(super) fn restart(
         .file(origin)
 }
 
-/// The job that does what is due.
+/// The job that runs what is due.
 pub(super) fn runner(model: &Services, runner: &Runner, origin: &Origin) -> Result<RenderedFile> {
     let mut entries = vec![
         Entry::new("Type", "oneshot"),
@@ -83,11 +83,11 @@ pub(super) fn runner(model: &Services, runner: &Runner, origin: &Origin) -> Resu
         Entry::new("StateDirectory", "seaworthy"),
     ];
     for file in &runner.environment_files {
-        // Without it the file needs no secret from the environment.
+        // Without it the configuration needs no secret from the environment.
         entries.push(Entry::new("EnvironmentFile", format!("-{file}")));
     }
     if !runner.writes.is_empty() {
-        // A folder that is not there yet must not keep the job from starting.
+        // A missing folder must not keep the job from starting.
         let paths = runner.writes.iter().map(|path| Word::text(format!("-{path}")));
         entries.push(Entry::new("ReadWritePaths", Value::Words(paths.collect())));
     }

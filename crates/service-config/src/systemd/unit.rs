@@ -11,7 +11,7 @@ use crate::model::{FilePath, RestartPolicy, Service, Signal};
 /// systemd asks a service to use less memory before it reaches the limit.
 const HIGH_OF_MAX: (u64, u64) = (9, 10);
 
-/// The unit of a service: a template where it has instances.
+/// The unit of a service: a template if it has instances.
 pub(super) fn service(name: &Name, service: &Service, origin: &Origin) -> Result<RenderedFile> {
     let template = service.instances.is_some();
     Unit::default()
@@ -154,7 +154,8 @@ fn command(service: &Service, template: bool) -> Entry {
     Entry::new("ExecStart", Value::Command(words))
 }
 
-/// A program with a slash is meant from the service's directory on; systemd wants it absolute.
+/// A program with a slash is relative to the service's directory; systemd requires an absolute
+/// path.
 fn absolute_program(command: &CommandLine, directory: Option<FilePath>) -> String {
     let program = command.program();
     match directory {
@@ -210,7 +211,7 @@ pub(super) fn target(
         .file(origin)
 }
 
-/// A length of time as systemd reads it, in seconds.
+/// A duration as systemd reads it, in seconds.
 fn seconds(span: Span) -> String {
     span.as_duration().as_secs().to_string()
 }

@@ -34,7 +34,7 @@ pub(super) fn all(name: &Name, ci: &Ci, origin: &Origin) -> Yaml {
     map(jobs)
 }
 
-/// The name of a job: GitHub takes no dots in them.
+/// The name of a job: GitHub does not allow dots in it.
 fn id(kind: &str, name: &Name) -> String {
     format!("{kind}-{}", name.as_str().replace('.', "_"))
 }
@@ -150,7 +150,7 @@ fn deploy(name: &Name, ci: &Ci, to: &CiDeploy, needs: &[String], origin: &Origin
         program.extend(["--config", config.as_str()]);
     }
     let remote = |arguments: &[&str]| {
-        // ssh hands one line to the shell of the other side.
+        // ssh passes one line to the shell of the remote host.
         let line = shell::line(program.iter().copied().chain(arguments.iter().copied()));
         shell::line(["ssh", &log_in, &line])
     };

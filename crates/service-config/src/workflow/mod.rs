@@ -12,13 +12,13 @@ use crate::{
 };
 use yaml::{Yaml, map};
 
-/// Actions of others, each at a commit that cannot be moved, with the version that it is.
+/// Third-party actions, each pinned to a commit, with its version.
 const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1";
 const SETUP_NODE: &str = "actions/setup-node@820762786026740c76f36085b0efc47a31fe5020";
 const SETUP_PYTHON: &str = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97";
 const UPLOAD: &str = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f";
 const DOWNLOAD: &str = "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c";
-/// Which versions these are, for the file's head.
+/// Their versions, for the comment at the top of the file.
 const VERSIONS: &str = "# checkout 7.0.1, setup-node 7.0.0, setup-python 7.0.0, \
                         upload-artifact 7.0.0, download-artifact 8.0.1\n";
 

@@ -1,5 +1,5 @@
-//! YAML as a tree whose every text is a JSON string: no text can mean a number, a boolean, an alias
-//! or a new line.
+//! YAML as a tree in which every text is a JSON string: no text can be read as a number, a boolean,
+//! an alias or a new line.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) enum Yaml {
     Map(Vec<(String, Yaml)>),
     /// A value with a comment above its key.
     Because(&'static str, Box<Yaml>),
-    /// A value that knows where in the model it comes from.
+    /// A value with its origin in the model.
     Of(Origin, Box<Yaml>),
 }
 
@@ -75,7 +75,7 @@ impl Printer {
     }
 
     fn indent(&mut self, depth: usize) {
-        // The first key of a list's item stands beside the dash.
+        // The first key of a list item is on the line of the dash.
         if !self.text.ends_with("- ") {
             self.text.push_str(&"  ".repeat(depth));
         }
@@ -151,7 +151,7 @@ fn scalar(value: &Yaml) -> String {
     }
 }
 
-/// A JSON string in ASCII, which every YAML reader takes for the same text.
+/// A JSON string in ASCII, which every YAML parser reads as the same text.
 fn text(content: &str) -> String {
     let mut out = String::from("\"");
     for c in content.chars() {
@@ -160,7 +160,7 @@ fn text(content: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             ' '..='~' => out.push(c),
-            // YAML has a form for what JSON writes as two halves.
+            // YAML has one escape for what JSON writes as a surrogate pair.
             c if u32::from(c) > 0xffff => out.push_str(&format!("\\U{:08x}", u32::from(c))),
             c => out.push_str(&format!("\\u{:04x}", u32::from(c))),
         }
