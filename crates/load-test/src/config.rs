@@ -187,7 +187,7 @@ impl std::str::FromStr for Time {
             return Ok(Self(Duration::from_millis(millis)));
         }
         text.parse::<seaworthy_core::Span>().map(|span| Self(span.as_duration())).map_err(|_| {
-            let message = format!("{text:?} is not a length of time");
+            let message = format!("{text:?} is not a duration");
             Error::new(ErrorKind::InvalidInput, "load_test.time", message)
                 .remedy_is("write it like 250ms, 30s or 5m")
         })

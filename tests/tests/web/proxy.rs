@@ -97,7 +97,7 @@ fn what_nginx_does_not_take_leaves_the_old_files_at_work() {
     assert_eq!(fs::read_link(live(&web)).unwrap(), before);
     assert_eq!(web.ask("a.example", "/").unwrap(), "one");
     web.configure("reload = [\"false\"]", &site("a", "two", ""));
-    web.lab.run(&["proxy", "apply"]).expect_code(1).says(&["does not take the new files"]);
+    web.lab.run(&["proxy", "apply"]).expect_code(1).says(&["does not load the new files"]);
     assert_eq!(fs::read_link(live(&web)).unwrap(), before);
     web.configure("", &site("a", "one", ""));
     web.lab.run(&["proxy", "apply", "--detailed-exit-code"]).expect_code(4);
@@ -227,7 +227,7 @@ fn each_bad_input_ends_with_2_and_its_line() {
         ("[[site.b", "default = true\n[[site.b", 0, ""),
         ("b.example", "a.example", 12, "a.example is already site.a.hosts[0]"),
         ("[[site.b", "certificate = \"x\"\n[[site.b", 13, "there is no [certificate.x]"),
-        ("\"127.0.0.1:9\"", "{ service = \"x\" }", 10, "no service x has a port"),
+        ("\"127.0.0.1:9\"", "{ service = \"x\" }", 10, "no service x with a port"),
         ("hosts", "host", 2, "did you mean \"hosts\"?"),
     ];
     for (from, to, line, words) in table {
@@ -244,7 +244,7 @@ fn each_bad_input_ends_with_2_and_its_line() {
     let both = good.replace("[[site.", "default = true\n[[site.");
     web.configure("", &both);
     let place = format!("seaworthy.toml:{}:", lines + 14);
-    web.lab.run(&["config", "check"]).expect_code(2).says(&[&place, "there are two defaults"]);
+    web.lab.run(&["config", "check"]).expect_code(2).says(&[&place, "there are two default sites"]);
 
     // What only this machine shows.
     let sites = good.replace("[[site.b", "certificate = \"c\"\n[[site.b") + &certificate("c");
@@ -279,10 +279,10 @@ fn files_of_others_are_never_overwritten() {
     let before = fs::read_to_string(&main).unwrap();
     for command in [&["proxy", "apply"][..], &["proxy", "check"], &["proxy", "apply", "--dry-run"]]
     {
-        web.lab.run(command).expect_code(1).says(&["nginx.conf is not ours", "move it away"]);
+        web.lab.run(command).expect_code(1).says(&["nginx.conf was not written by Seaworthy", "move it away"]);
     }
     let diff = web.lab.run(&["proxy", "diff"]).expect_code(1);
-    assert!(diff.stdout.contains("nginx.conf is not ours"), "{}", diff.stdout);
+    assert!(diff.stdout.contains("nginx.conf was not written by Seaworthy"), "{}", diff.stdout);
     assert_eq!(fs::read_to_string(&main).unwrap(), before);
     assert_eq!(web.ask("other.example", "/").unwrap(), "other");
 
@@ -302,7 +302,7 @@ fn files_of_others_are_never_overwritten() {
     // A folder of somebody else's where ours would go, and a link.
     fs::create_dir(web.lab.path("etc/seaworthy")).unwrap();
     web.lab.write("etc/seaworthy/notes", "mine");
-    web.lab.run(&["proxy", "apply"]).expect_code(2).says(&["files that are not ours"]);
+    web.lab.run(&["proxy", "apply"]).expect_code(2).says(&["files that Seaworthy did not write"]);
     assert_eq!(fs::read_to_string(web.lab.path("etc/seaworthy/notes")).unwrap(), "mine");
     fs::remove_dir_all(web.lab.path("etc/seaworthy")).unwrap();
 

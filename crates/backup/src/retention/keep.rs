@@ -227,7 +227,7 @@ mod tests {
             (r#"{"daily":0}"#, "a count of 0 would keep nothing; write at least 1"),
             (r#"{"last":-1}"#, "-1 is no number of snapshots"),
             (r#"{"last":4294967296}"#, "4294967296 is no number of snapshots"),
-            (r#"{"within":"0d"}"#, "\"0d\" is not a length of time"),
+            (r#"{"within":"0d"}"#, "\"0d\" is not a duration"),
             (r#"{"dayly":1}"#, "unknown field `dayly`"),
         ] {
             let error = read(text).unwrap_err();

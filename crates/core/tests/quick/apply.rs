@@ -193,7 +193,7 @@ async fn a_way_back_that_fails_is_said() {
     let lab = Lab::new();
     lab.good("old").await;
     let error = lab.run("new", Some(Trouble::NeverActivates)).await.1.unwrap_err();
-    assert!(error.to_string().contains("going back failed"), "{error}");
+    assert!(error.to_string().contains("the rollback failed"), "{error}");
     assert!(error.remedy().is_some());
     assert_eq!(lab.live().as_deref(), Some("old"));
 }

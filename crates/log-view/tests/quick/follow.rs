@@ -189,5 +189,5 @@ fn what_cannot_grow_is_refused() {
     let view = View::new(vec![Source::file(Path::new(&lab.path("a.log.gz")))]);
     let (sender, _lines) = channel();
     let error = view.follow(&mut Channel(sender), &Context::new()).unwrap_err();
-    assert!(error.to_string().contains("cannot grow"), "{error}");
+    assert!(error.to_string().contains("cannot be followed"), "{error}");
 }

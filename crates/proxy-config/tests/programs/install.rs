@@ -185,7 +185,7 @@ async fn the_whole_tree_can_be_ours() {
     let lazy = own("one").replacen("[proxy]\n", "[proxy]\nreload = [\"false\"]\n", 1);
     let error = machine.apply(&lazy).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Command);
-    assert!(!error.to_string().contains("going back failed"), "{error:?}");
+    assert!(!error.to_string().contains("the rollback failed"), "{error:?}");
     assert!(!main.is_symlink());
     assert_eq!(machine.lab.get("http://other.example/", &[]).text(), "other");
     assert_eq!(machine.apply(&own("one")).await.unwrap(), Applied::Changed);

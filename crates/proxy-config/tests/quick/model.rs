@@ -35,7 +35,7 @@ fn what_does_not_fit_together_is_refused_with_its_place() {
     let routes = |lines: &str| site("", &format!("[[site.a.routes]]\npath = \"/x\"\n{lines}"));
     let to = |server: &str| site("", &ROUTE.replace("\"127.0.0.1:1\"", server));
     for (text, field, word) in [
-        (site("default = true", &format!("{ROUTE}{b}")), "site.b.default", "two defaults"),
+        (site("default = true", &format!("{ROUTE}{b}")), "site.b.default", "two default sites"),
         (
             site("", &format!("{ROUTE}{}", b.replace("b.example", "a.example"))),
             "site.b.hosts[0]",
@@ -105,7 +105,7 @@ fn what_does_not_fit_together_is_refused_with_its_place() {
         (
             site("", &format!("{ROUTE}[upstream.p]\npools = {{ blue = [\"127.0.0.1:1\"] }}\n")),
             "upstream.p.active",
-            "go together",
+            "need each other",
         ),
         (
             site("", &format!("{ROUTE}[upstream.p]\nservers = [{{ upstream = \"p\" }}]\n")),

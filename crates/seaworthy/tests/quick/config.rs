@@ -110,7 +110,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("[\"local\"]", "[3]"), "9:10", "`sinks` in [backup.nightly] must be a name, not a whole number", ""),
         (with("path = \"app.db\"", "path = 3"), "26:8", "`path` in [backup.nightly.sources.app] must be a path, not a whole number", ""),
         (with("state = \"state\"", "state = true"), "1:9", "`state` must be a path, not true or false", ""),
-        (with("30d", "30x"), "11:19", r#"`within` in [backup.nightly.keep]: "30x" is not a length of time; write it like 1y, 8w, 30d, 12h, 5m or 90s"#, ""),
+        (with("30d", "30x"), "11:19", r#"`within` in [backup.nightly.keep]: "30x" is not a duration; write it like 1y, 8w, 30d, 12h, 5m or 90s"#, ""),
         (with("Paris", "Pariss"), "2:13", r#"`time_zone`: unknown time zone "Europe/Pariss"; use a name from the IANA database, such as "Europe/Paris""#, ""),
         (with("30 2 * * *", "30 2 * *"), "10:12", r#"`schedule` in [backup.nightly]: a schedule has five fields, "30 2 * *" has 4; write five cron fields, such as "30 2 * * *" for every night at 2:30"#, ""),
         (with("level = 9", "level = 12"), "12:41", "gzip has no level 12", "use a level from 1 to 9"),
