@@ -320,10 +320,13 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         for (text, words) in [
-            ("base = \"127.0.0.1\"", "is no address"),
-            ("base = \"http://a:b@127.0.0.1\"", "is no address"),
-            ("base = \"http://127.0.0.1\"", "no endpoint"),
-            ("base = \"http://127.0.0.1\"\nrate = 0.0\n[[endpoints]]\npath = \"/\"", "a rate is"),
+            ("base = \"127.0.0.1\"", "is not the address"),
+            ("base = \"http://a:b@127.0.0.1\"", "is not the address"),
+            ("base = \"http://127.0.0.1\"", "no endpoints"),
+            (
+                "base = \"http://127.0.0.1\"\nrate = 0.0\n[[endpoints]]\npath = \"/\"",
+                "a rate must be",
+            ),
             (
                 "base = \"http://127.0.0.1\"\nconcurrency = 0\n[[endpoints]]\npath = \"/\"",
                 "concurrency",

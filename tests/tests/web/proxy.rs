@@ -279,7 +279,10 @@ fn files_of_others_are_never_overwritten() {
     let before = fs::read_to_string(&main).unwrap();
     for command in [&["proxy", "apply"][..], &["proxy", "check"], &["proxy", "apply", "--dry-run"]]
     {
-        web.lab.run(command).expect_code(1).says(&["nginx.conf was not written by Seaworthy", "move it away"]);
+        web.lab
+            .run(command)
+            .expect_code(1)
+            .says(&["nginx.conf was not written by Seaworthy", "move it away"]);
     }
     let diff = web.lab.run(&["proxy", "diff"]).expect_code(1);
     assert!(diff.stdout.contains("nginx.conf was not written by Seaworthy"), "{}", diff.stdout);

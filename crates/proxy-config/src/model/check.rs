@@ -161,7 +161,7 @@ impl Web {
                 }
                 for host in [Some(host.clone()), other].into_iter().flatten() {
                     if let Some(first) = owners.get(&host) {
-                        return Err(wrong(&origin, format!("{host} is already a host of {first}")));
+                        return Err(wrong(&origin, format!("{host} is already used in {first}")));
                     }
                     owners.insert(host, origin.clone());
                 }

@@ -39,7 +39,7 @@ fn what_does_not_fit_together_is_refused_with_its_place() {
         (
             site("", &format!("{ROUTE}{}", b.replace("b.example", "a.example"))),
             "site.b.hosts[0]",
-            "already site.a.hosts[0]",
+            "already used in site.a.hosts[0]",
         ),
         (
             site(
@@ -112,7 +112,7 @@ fn what_does_not_fit_together_is_refused_with_its_place() {
             "upstream.p.servers[0]",
             "must stand alone",
         ),
-        (site("connection_limit = 0", ROUTE), "site.a.connection_limit", "nobody"),
+        (site("connection_limit = 0", ROUTE), "site.a.connection_limit", "refuse everybody"),
         (
             format!("[proxy]\ngzip = {{ level = 10 }}\n{}", site("", ROUTE)),
             "proxy.gzip.level",
