@@ -1,4 +1,4 @@
-//! Backs up a folder, lists what there is, verifies it and restores it: no file, no TOML.
+//! Backs up a folder, lists the snapshots, verifies and restores: no file, no TOML.
 //!
 //! `cargo run -p seaworthy-examples --example backup_folder -- FOLDER SINK TARGET`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]

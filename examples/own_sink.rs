@@ -1,4 +1,4 @@
-//! A sink of one's own, proved by the suite that Seaworthy's sinks pass.
+//! A custom sink, tested by the suite that Seaworthy's own sinks pass.
 //!
 //! This one keeps each object as a row of hexadecimal digits in memory, and cannot delete: an
 //! archive that only grows. `cargo test -p seaworthy-examples` runs the suite on it.
@@ -48,7 +48,8 @@ impl fmt::Display for HexSink {
 #[async_trait]
 impl BackupSink for HexSink {
     fn capabilities(&self) -> Capabilities {
-        // Neither deletes nor refuses to replace: what is not claimed must answer `Unsupported`.
+        // Cannot delete and cannot refuse to replace: what is not claimed must return
+        // `Unsupported`.
         Capabilities::default()
     }
 
@@ -90,7 +91,7 @@ impl BackupSink for HexSink {
     }
 
     async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
-        // Nothing is hidden here: what is shown is all there is.
+        // Nothing is hidden here: what is visible is everything.
         let shown = self.row(key).is_ok();
         Ok(if shown { ObjectHistory::present() } else { ObjectHistory::default() })
     }

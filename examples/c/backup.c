@@ -9,7 +9,7 @@
 
 #include <seaworthy.h>
 
-/* Says what went wrong and frees it. */
+/* Prints the error and frees it. */
 static int32_t failed(const char *what, int32_t code, sw_error *error) {
     const char *message = "", *remedy = "";
     sw_error_message(error, &message, NULL);
@@ -20,7 +20,7 @@ static int32_t failed(const char *what, int32_t code, sw_error *error) {
     return code;
 }
 
-/* Runs a command and throws its document away. */
+/* Runs a command and discards its document. */
 static int32_t run(const char *what, sw_ctx *ctx, const char *request, const sw_call *call,
                    int32_t (*command)(const sw_ctx *, const char *, size_t, const sw_call *,
                                       sw_string **, sw_error **)) {

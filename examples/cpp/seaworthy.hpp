@@ -15,7 +15,7 @@
 
 namespace seaworthy {
 
-/// What went wrong. The document of a command that failed comes along.
+/// An error, with the document of the failed command.
 class error : public std::runtime_error {
 public:
     error(int32_t code, const std::string &message, std::string remedy, std::string document)
@@ -74,11 +74,11 @@ private:
     detail::handle<sw_cancel> handle_;
 };
 
-/// Is told an event as JSON, on the thread that made the call. An exception cancels the call and comes out of
-/// it.
+/// Called with an event as JSON, on the thread that made the call. An exception cancels the call
+/// and is thrown by it.
 using listener = std::function<void(const std::string &)>;
 
-/// A configuration, ready to be worked with. Several threads may use it at once.
+/// An open configuration. Several threads may use it at once.
 class context {
 public:
     static context from_file(const std::string &path) {
@@ -105,7 +105,7 @@ public:
     using command = int32_t (*)(const sw_ctx *, const char *, size_t, const sw_call *, sw_string **,
                                 sw_error **);
 
-    /// Runs `command` (sw_backup, sw_restore, …) with a request as JSON, and gives its document.
+    /// Runs `command` (sw_backup, sw_restore, …) with a request as JSON, and returns its document.
     std::string run(command command, const std::string &request = "{}",
                     const listener &progress = nullptr, const cancel *cancel = nullptr) const {
         told state = {&progress, nullptr};
@@ -136,7 +136,7 @@ private:
         std::exception_ptr thrown;
     };
 
-    // No exception may leave a callback: it is kept, and the call is cancelled.
+    // No exception may leave a callback: it is stored, and the call is cancelled.
     static int32_t tell(void *user_data, const char *json, size_t len) noexcept {
         told &state = *static_cast<told *>(user_data);
         if (state.thrown) return 1;

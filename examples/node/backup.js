@@ -25,7 +25,7 @@ paths = [${JSON.stringify(folder)}]
   work,
 );
 
-// The event loop goes on while the library works.
+// The event loop keeps running while the library works.
 let turns = 0;
 let working = true;
 const turn = () => {

@@ -1,5 +1,5 @@
 // Seaworthy for Node: promises, AbortSignal, and an event loop that is never blocked. The library's calls
-// run on a thread of koffi's; what they tell is queued to the event loop.
+// run on a thread of koffi; their events are queued to the event loop.
 import { promisify } from "node:util";
 import koffi from "koffi";
 
@@ -64,10 +64,10 @@ const commands = Object.fromEntries(
 
 if (abiVersion() !== 1) throw new Error(`libseaworthy has ABI ${abiVersion()}, not 1`);
 
-/** The numbers that say what kind of error it is; all of them are in seaworthy.h. */
+/** The numbers of the kinds of errors; all of them are in seaworthy.h. */
 export const Code = Object.freeze({ INVALID_INPUT: -1, CONFIG: -2, NOT_FOUND: -3, CANCELLED: -12 });
 
-/** What went wrong, with the document of the command that failed. */
+/** An error, with the document of the failed command. */
 export class SeaworthyError extends Error {
   constructor(code, handle, document) {
     super(handle ? read(errorText.message, handle) : "the library gave no message");
@@ -83,7 +83,7 @@ export class SeaworthyError extends Error {
   }
 }
 
-/** A configuration, ready to be worked with. Close it when no command runs. */
+/** An open configuration. Close it when no command is running. */
 export class Context {
   #handle;
 
@@ -91,7 +91,7 @@ export class Context {
     this.#handle = handle;
   }
 
-  /** Opens a configuration that is given as text; paths are relative to `base`. */
+  /** Opens a configuration from text; paths are relative to `base`. */
   static async fromText(toml, base) {
     const [out, error] = [[null], [null]];
     check(await openText(toml, Buffer.byteLength(toml), base, Buffer.byteLength(base), null, out, error), error);
@@ -106,9 +106,8 @@ export class Context {
   }
 
   /**
-   * Runs a command (`backup`, `restore`, …) and gives its document. `progress` is told each event; if it throws,
-   * the command is cancelled and the promise is rejected with what it threw.
-   */
+   * Runs a command (`backup`, `restore`, …) and returns its document. `progress` gets each event;
+   * if it throws, the command is cancelled and the promise is rejected with its error. /
   async run(command, request = {}, { progress, signal } = {}) {
     const cancel = [null];
     check(cancelNew(cancel, null), [null]);

@@ -1,4 +1,4 @@
-"""A sink in Python, proved by Seaworthy's own suite, then used for a backup.
+"""A sink in Python, tested by Seaworthy's own suite, then used for a backup.
 
 python3 own_sink.py FOLDER WORK
 """

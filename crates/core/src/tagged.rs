@@ -35,10 +35,10 @@ pub trait Tagged<'de>: Sized {
 ///
 /// # The registry
 ///
-/// An enum with a line for each kind: what stands in `type`, the variant, and the struct that holds
+/// An enum with a line for each kind: the value of `type`, the variant, and the struct that holds
 /// the other keys (or a `Box` of it). The enum gets [`Deserialize`], and `#[serde(tag = "type")]`
 /// for a derived [`Serialize`](serde::Serialize) and a derived JSON Schema. The text after its name
-/// says what was expected where something else than a table was found.
+/// says what was expected, for the error about anything other than a table.
 ///
 /// `as pub(crate) dyn Kind` names what every kind does: a trait that each of the structs implements.
 /// The enum then has `as_kind(&self) -> &dyn Kind` and `as_kind_mut(&mut self) -> &mut dyn Kind`,
@@ -111,7 +111,7 @@ pub trait Tagged<'de>: Sized {
 ///     pub struct DrawnShape {
 ///         /// Which shape it is.
 ///         pub shape: ShapeConfig,
-///         /// Its colour; black where nothing is said.
+///         /// Its colour. Default: black.
 ///         pub colour: Option<String>,
 ///     }
 /// }
@@ -129,17 +129,17 @@ pub trait Tagged<'de>: Sized {
 ///
 /// # Common keys
 ///
-/// Keys that every kind has belong to a struct around the registry, as `DrawnShape` above: its first
-/// field is the registry, and each of the others is a key of the table, an `Option` that is `None`
-/// where the key is missing. In the file they stand among the kind's own keys. A kind that lacks
-/// some of them says so in its line: `without (colour)`. A JSON Schema is made if the crate has a
-/// feature `schema`; the registry must then derive it, too.
+/// Keys that every kind has belong to a struct around the registry, as `DrawnShape` above: its
+/// first field is the registry, and each of the others is a key of the table, an `Option` that is
+/// `None` where the key is missing. In the file they are among the kind's own keys. A kind that
+/// does not have some of them lists these in its line: `without (colour)`. A JSON Schema is made if
+/// the crate has a feature `schema`; the registry must then derive it, too.
 ///
 /// # Why not serde's own
 ///
-/// `#[serde(tag = "type")]` and `#[serde(flatten)]` gather the table first, which loses where in the
-/// file each value stood. This reads straight on where `type` comes first, as the loader of
-/// `seaworthy.toml` sees to.
+/// `#[serde(tag = "type")]` and `#[serde(flatten)]` buffer the table first, which loses where in
+/// the file each value was. This reads without a buffer if `type` comes first, which the loader of
+/// `seaworthy.toml` ensures.
 #[macro_export]
 macro_rules! tagged {
     (
@@ -291,7 +291,7 @@ macro_rules! tagged {
         }
     };
 
-    // The form before the registry was declared here, too.
+    // The older form, without the registry.
     ($enum:ident, $expecting:literal, { $($tag:literal => $variant:ident($struct:ty)),+ $(,)? }) => {
         impl<'de> $crate::__private::Tagged<'de> for $enum {
             const EXPECTING: &'static str = $expecting;
@@ -334,10 +334,10 @@ macro_rules! __as_kind {
 
     ($enum:ident [$($variant:ident)+] $as:vis dyn $kind:path) => {
         impl $enum {
-            /// What it does as one of the kinds, whichever it is.
+            /// The kind as a trait object.
             #[allow(dead_code, reason = "some registries are only ever read, or only changed")]
             $as fn as_kind(&self) -> &(dyn $kind + 'static) {
-                // Found on the struct itself, also through a box.
+                // Resolved on the struct itself, also through a box.
                 trait AsKind {
                     fn as_kind(&self) -> &(dyn $kind + 'static);
                 }

@@ -135,7 +135,7 @@ impl LoadTest {
     /// was measured.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] where there is no shard with this `number`.
+    /// [`ErrorKind::Internal`] if there is no shard with this `number`.
     pub async fn run_shard(self: Arc<Self>, number: usize, cx: &Context) -> Result<()> {
         if number >= self.shards() {
             let message = "the load test has no shard with this number";

@@ -1,4 +1,4 @@
-//! Reading a log block by block on threads of its own, and scanning the blocks beside it.
+//! Reads a log block by block on its own threads, and scans the blocks in parallel.
 
 use std::{
     io::{self, Read},

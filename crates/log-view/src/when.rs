@@ -42,7 +42,7 @@ pub fn parse_moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Times
             }),
     };
     found.ok_or_else(|| {
-        let message = format!("{text:?} is not a moment");
+        let message = format!("{text:?} is not a time");
         Error::new(ErrorKind::InvalidInput, "logs.moment", message).remedy_is(
             "write it like 2026-11-22T02:30:00Z, \"2026-11-22 02:30\", 02:30, 2h or today",
         )

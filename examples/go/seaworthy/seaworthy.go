@@ -32,7 +32,7 @@ import (
 	"unsafe"
 )
 
-// Code says what kind of error it is; the numbers are those of seaworthy.h.
+// Code is the kind of an error; the numbers are those of seaworthy.h.
 type Code int32
 
 // Some codes.
@@ -42,7 +42,7 @@ const (
 	Cancelled    Code = C.SW_E_CANCELLED
 )
 
-// Error is what went wrong, with the document of the command that failed.
+// Error is a failure, with the document of the failed command.
 type Error struct {
 	Code     Code
 	Message  string
@@ -97,10 +97,10 @@ var commands = [...]C.sw_command{
 	C.sw_command(C.sw_service),
 }
 
-// Context is a configuration, ready to be worked with. Several goroutines may use it at once.
+// Context is an open configuration. Several goroutines may use it at once.
 type Context struct{ handle *C.sw_ctx }
 
-// OpenText opens a configuration that is given as text; paths are relative to base.
+// OpenText opens a configuration from text; paths are relative to base.
 func OpenText(toml, base string) (*Context, error) {
 	text, folder := C.CString(toml), C.CString(base)
 	defer C.free(unsafe.Pointer(text))
@@ -114,14 +114,14 @@ func OpenText(toml, base string) (*Context, error) {
 	return &Context{handle}, nil
 }
 
-// Close ends the context's threads. To be called when no command runs.
+// Close ends the context's threads. Call it when no command is running.
 func (c *Context) Close() {
 	C.sw_ctx_free(c.handle)
 	c.handle = nil
 }
 
-// Run runs a command and gives its document. It stops when ctx is done. Events go to listen, which may be nil;
-// false stops the command.
+// Run runs a command and returns its document. It stops when ctx is done. Events go to listen,
+// which may be nil; false stops the command.
 func (c *Context) Run(ctx context.Context, command Command, request any, listen func(Event) bool) ([]byte, error) {
 	raw, err := json.Marshal(request)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *Context) Run(ctx context.Context, command Command, request any, listen 
 
 	var listener unsafe.Pointer
 	if listen != nil {
-		// C keeps a number in memory of its own, never a pointer into Go's.
+		// C only gets a number, never a pointer into Go's memory.
 		handle := cgo.NewHandle(listen)
 		defer handle.Delete()
 		place := (*C.uintptr_t)(C.malloc(C.size_t(unsafe.Sizeof(C.uintptr_t(0)))))

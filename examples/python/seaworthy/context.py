@@ -1,4 +1,4 @@
-"""A configuration, ready to be worked with."""
+"""An open configuration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cancel:
 
 
 class Context:
-    """A configuration, ready to be worked with. Close it, or use it with `with`."""
+    """An open configuration. Close it, or use it with `with`."""
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         self._handle: ctypes.c_void_p | None = handle
@@ -42,7 +42,7 @@ class Context:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str] | None = None) -> Context:
-        """Opens a file; without one, looks where the program does."""
+        """Opens a file; without one, searches the same places as the program."""
         raw = None if path is None else os.fspath(path).encode()
         handle, error = ctypes.c_void_p(), ctypes.c_void_p()
         places = ctypes.byref(handle), ctypes.byref(error)
@@ -51,7 +51,7 @@ class Context:
 
     @classmethod
     def from_text(cls, toml: str, base: str | os.PathLike[str]) -> Context:
-        """Opens a configuration that is given as text; paths are relative to `base`."""
+        """Opens a configuration from text; paths are relative to `base`."""
         raw, folder = toml.encode(), os.fspath(base).encode()
         handle, error = ctypes.c_void_p(), ctypes.c_void_p()
         places = ctypes.byref(handle), ctypes.byref(error)
@@ -59,7 +59,7 @@ class Context:
         return cls(handle)
 
     def close(self) -> None:
-        """Ends the context's threads. To be called when no call runs."""
+        """Ends the context's threads. Call it when no call is running."""
         if self._handle is not None:
             lib.sw_ctx_free(self._handle)
             self._handle = None
@@ -71,7 +71,7 @@ class Context:
         self.close()
 
     def add_sink(self, name: str, sink: Sink) -> None:
-        """Fills the custom sink `name` of the file."""
+        """Registers the implementation of the custom sink `name`."""
         raw, error = name.encode(), ctypes.c_void_p()
         table, kept = table_of(sink)
         self._kept.append(kept)
@@ -90,7 +90,7 @@ class Context:
         cancel: Cancel | None = None,
         **request: Any,
     ) -> dict[str, Any]:
-        """Runs `command` (`backup`, `restore`, …) and gives its document.
+        """Runs `command` (`backup`, `restore`, …) and returns its document.
 
         Callbacks are called on this thread. One that raises cancels the call, and what it raised
         comes out of it.
@@ -140,11 +140,11 @@ class Context:
         return parsed
 
     def start(self, command: str, **request: Any) -> Call:
-        """Starts `command` on a thread of its own; iterate the answer to see what happens."""
+        """Starts `command` on its own thread; iterate over the result to get its events."""
         return Call(self, command, request)
 
     def backup(self, *jobs: str, **options: Any) -> dict[str, Any]:
-        """Runs jobs; all of them where none is named."""
+        """Runs jobs; default: all of them."""
         return self.call("backup", jobs=list(jobs), **options)
 
     def restore(
@@ -155,7 +155,7 @@ class Context:
 
 
 class Call:
-    """A call that runs. Iterating gives its events; `result` waits for its document. Leaving a `with`
+    """A running call. Iterate over it to get its events; `result` waits for its document. Leaving a `with`
     early cancels it."""
 
     def __init__(self, context: Context, command: str, request: dict[str, Any]) -> None:
@@ -187,7 +187,7 @@ class Call:
         self._cancel.trigger()
 
     def result(self) -> dict[str, Any]:
-        """Waits for the end and gives the document."""
+        """Waits for the end and returns the document."""
         self._thread.join()
         if self._error is not None:
             raise self._error

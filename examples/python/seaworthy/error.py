@@ -1,4 +1,4 @@
-"""What goes wrong, as exceptions."""
+"""Errors as exceptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .native import lib
 
 
 class Code(enum.IntEnum):
-    """The numbers that the library answers with."""
+    """The result codes of the library."""
 
     INVALID_INPUT = -1
     CONFIG = -2
@@ -38,7 +38,7 @@ class Code(enum.IntEnum):
 
 
 class SeaworthyError(Exception):
-    """A call that did not succeed. `document` is what it found or did all the same."""
+    """A failed call. `document` is what it still found or did."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class SeaworthyError(Exception):
 
 
 def check(code: int, handle: ctypes.c_void_p, document: dict[str, Any] | None = None) -> None:
-    """Raises what `handle` says, unless `code` is 0, and frees it."""
+    """Raises the error in `handle`, unless `code` is 0, and frees it."""
     if code == 0:
         return
     if not handle:

@@ -1,4 +1,4 @@
-"""The functions of libseaworthy as ctypes sees them; see seaworthy.h."""
+"""The functions of libseaworthy for ctypes; see seaworthy.h."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def version() -> str:
 
 
 def take_string(handle: c_void_p) -> str:
-    """The text of a string that the library made, which is freed."""
+    """The text of a string from the library, which is freed."""
     if not handle:
         return ""
     data, length = c_void_p(), c_size_t()

@@ -1,4 +1,4 @@
-"""Sinks that are written in Python."""
+"""Sinks written in Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .native import SinkTable, lib, take_string
 
 
 class SinkError(Exception):
-    """What a sink answers when it cannot do what it is asked."""
+    """The error of a sink operation."""
 
     def __init__(self, code: Code, message: str = "") -> None:
         super().__init__(message or code.name.lower().replace("_", " "))
@@ -24,7 +24,7 @@ class SinkError(Exception):
 
 @dataclass
 class ObjectInfo:
-    """What a sink knows of an object: its key, its size in bytes, when it was written (Unix time)."""
+    """An object in a sink: its key, its size in bytes, when it was written (Unix time)."""
 
     key: str
     length: int
@@ -32,14 +32,14 @@ class ObjectInfo:
 
 
 class Sink(abc.ABC):
-    """A place that stores objects whole. `SinkError(Code.NOT_FOUND)` says that one is absent."""
+    """A place that stores complete objects. `SinkError(Code.NOT_FOUND)` means that an object does not exist."""
 
     can_delete = True
     can_if_absent = True
 
     @abc.abstractmethod
     def begin(self, key: str, if_absent: bool) -> Any:
-        """Begins an object and gives something to know it by. Nothing is visible before `commit`."""
+        """Starts an object and returns a handle for it. Nothing is visible before `commit`."""
 
     @abc.abstractmethod
     def write(self, upload: Any, chunk: bytes) -> None:
@@ -47,11 +47,11 @@ class Sink(abc.ABC):
 
     @abc.abstractmethod
     def commit(self, upload: Any) -> ObjectInfo:
-        """Makes the object visible, whole and durable."""
+        """Makes the object visible, complete and durable."""
 
     @abc.abstractmethod
     def abort(self, upload: Any) -> None:
-        """Gives the object up."""
+        """Aborts the object."""
 
     @abc.abstractmethod
     def read(self, key: str, offset: int, length: int) -> bytes:
@@ -59,14 +59,14 @@ class Sink(abc.ABC):
 
     @abc.abstractmethod
     def stat(self, key: str) -> ObjectInfo:
-        """Looks at an object."""
+        """Returns the size and time of an object."""
 
     @abc.abstractmethod
     def list(self, prefix: str) -> Iterable[ObjectInfo]:
         """Every object below `prefix`, at any depth."""
 
     def delete(self, key: str) -> None:
-        """Deletes an object; an absent one is fine."""
+        """Deletes an object; it is not an error if it does not exist."""
         raise SinkError(Code.UNSUPPORTED)
 
 
@@ -142,7 +142,7 @@ def table_of(sink: Sink) -> tuple[SinkTable, object]:
 
 
 def conformance(sink: Sink) -> dict[str, str | None]:
-    """Proves a sink with Seaworthy's own suite: each case, and what was wrong, or None."""
+    """Tests a sink with Seaworthy's own suite: returns each case, and what was wrong, or None."""
     table, _ = table_of(sink)
     document, error = ctypes.c_void_p(), ctypes.c_void_p()
     code = lib.sw_sink_conformance(

@@ -108,7 +108,7 @@ impl<'de, A: MapAccess<'de>, C: CommonKeys> MapAccess<'de> for Table<'_, A, C> {
     }
 }
 
-/// Reads a key, so that an unknown one is blamed on its own place, beside all that are known.
+/// Reads a key, so that an error about an unknown one points to it and lists the known ones.
 struct KeySeed<K> {
     seed: K,
     own: Option<&'static [&'static str]>,

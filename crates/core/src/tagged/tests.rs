@@ -93,7 +93,7 @@ crate::tagged! {
         colour: Option<String>,
         /// How wide its line is.
         width: Option<u8>,
-        /// What is written beside it.
+        /// A key that is common to all kinds.
         label: Option<String>,
     }
 }
@@ -171,7 +171,7 @@ fn the_schema_of_each_kind_has_the_common_keys_that_it_takes() {
         let mut names: Vec<_> = properties.keys().map(String::as_str).collect();
         names.sort_unstable();
         keys.push((properties["type"]["const"].as_str().unwrap(), names));
-        assert_eq!(properties["label"]["description"], "What is written beside it.");
+        assert_eq!(properties["label"]["description"], "A key that is common to all kinds.");
     }
     let area = vec!["colour", "label", "side", "type", "width"];
     assert_eq!(

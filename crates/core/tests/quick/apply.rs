@@ -28,7 +28,7 @@ enum Trouble {
     Hangs(Step),
     /// The caller cancels.
     Cancels(Step),
-    /// The first activation fails, and the one on the way back too.
+    /// The first activation fails, and the one of the rollback, too.
     NeverActivates,
 }
 
@@ -294,7 +294,7 @@ async fn hand_edits_are_found_and_replaced() {
     );
     lab.good("one").await;
     assert!(lab.place.drift().unwrap().is_empty());
-    // The edits still lie in the folder before.
+    // The edits are still in the previous folder.
     assert_eq!(lab.generations(), 2);
 }
 

@@ -94,7 +94,7 @@ fn fields() -> impl Strategy<Value = Fields> {
         .prop_map(|(minutes, hours, days, weekdays)| Fields { minutes, hours, days, weekdays })
 }
 
-/// Every moment from `start` on at which one of the named times is shown first, or passed over.
+/// Every time from `start` on at which one of the named times is shown first, or skipped.
 fn oracle(fields: &Fields, start: Timestamp, zone: &tz::TimeZone) -> Vec<Timestamp> {
     let minute = 1.minute();
     let mut due = Vec::new();

@@ -24,7 +24,7 @@ impl Lab {
         self.0.path().join(name)
     }
 
-    /// A file that was last changed so many days ago.
+    /// A file that was last changed this many days ago.
     fn file(&self, name: &str, content: impl AsRef<[u8]>, days: u32) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -10,7 +10,7 @@ fn booted(proxy: &str, site: &str) -> Lab {
     lab.write("srv/www/index.html", "index");
     lab.write("srv/www/hello.txt", "hello");
     lab.write("srv/errors/404.html", "<p>nothing here</p>");
-    lab.write("srv/errors/work.html", "<p>at work</p>");
+    lab.write("srv/errors/work.html", "<p>maintenance</p>");
     let hash = run("openssl", &["passwd", "-apr1", "-salt", "saltsalt", "secret"]);
     let hash = String::from_utf8(hash.stdout).unwrap();
     lab.write("srv/htpasswd", format!("ann:{hash}"));
@@ -46,7 +46,7 @@ fn maintenance_hides_the_site_but_from_some() {
     let lab =
         booted("real_ip = { from = [\"127.0.0.1\"] }\nacme_webroot = \"/var/www/acme\"", &text);
     let answer = lab.get("http://a.example/hello.txt", &[]).expect(503);
-    assert_eq!(answer.text(), "<p>at work</p>");
+    assert_eq!(answer.text(), "<p>maintenance</p>");
     assert_eq!(answer.header("Retry-After"), "600");
     assert_eq!(answer.header("X-Frame-Options"), "DENY");
     let friend = ["-H", "X-Forwarded-For: 192.0.2.4"];
@@ -173,7 +173,7 @@ fn one_client_cannot_take_all_connections() {
     first.write_all(head).unwrap();
     let mut answer = [0; 12];
     first.read_exact(&mut answer).unwrap();
-    // The first request is at work, and waits for its body.
+    // The first request is in progress, and waits for its body.
     assert_eq!(&answer, b"HTTP/1.1 100");
     lab.get("http://a.example/", &[]).expect(429);
 }
@@ -202,6 +202,6 @@ fn a_default_site_answers_everybody() {
     let answer = lab.get("http://whoever.example/x", &[]).expect(301);
     // Not to where the client says.
     assert_eq!(answer.header("location"), format!("https://a.example:{}/x", lab.https));
-    let stranger = lab.get("https://a.example/", &["-H", "Host: whoever.example"]).expect(200);
+    let stranger = lab.get("https://a.example/", &["-H", "Host: anyone.example"]).expect(200);
     assert_eq!(stranger.text(), "index");
 }

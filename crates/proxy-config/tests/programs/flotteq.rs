@@ -96,7 +96,7 @@ fn the_api_is_limited_and_its_health_is_not() {
     let (good, limited) = (count(&statuses, 200), count(&statuses, 429));
     assert_eq!(good + limited, 100, "{statuses:?}");
     assert!(good >= 21 && limited > 0, "{good} good, {limited} limited");
-    // The limit of the API is used up: health answers all the same.
+    // The limit of the API is used up: health still responds.
     assert_eq!(count(&lab.burst("api.flotteq.example", "/api/health", 60, &[]), 200), 60);
     let statuses = lab.burst("partner.flotteq.example", "/", 200, &[]);
     assert!(count(&statuses, 200) >= 41 && count(&statuses, 429) > 0, "{statuses:?}");

@@ -1,4 +1,4 @@
-//! The example `gw2`, booted in a real nginx beside a configuration that is not ours.
+//! The example `gw2`, booted in a real nginx next to a configuration that is not ours.
 
 use crate::{
     lab::{Lab, upstream},

@@ -214,7 +214,7 @@ fn judge(field: &str, harmless: &str, text: &str) -> Result<bool, TestCaseError>
             }
             let meant: Vec<_> = before.iter().map(|word| word.replace(harmless, text)).collect();
             if field == "headers" {
-                // Headers stand in the order of their names.
+                // Headers are in the order of their names.
                 let sorted = |mut words: Vec<String>| {
                     words.sort();
                     words

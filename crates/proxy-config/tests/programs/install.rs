@@ -1,4 +1,4 @@
-//! The installer in a real nginx that runs: what changes, what is refused, and the way back.
+//! The installer in a real running nginx: what changes, what is refused, and rollback.
 
 use std::{
     fs,
@@ -25,7 +25,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// An nginx that runs without anything of ours, but for the include line.
+    /// A running nginx without anything of ours, except the include line.
     fn new() -> Self {
         let mut lab = Lab::new();
         lab.write_foreign_main();
@@ -181,7 +181,7 @@ async fn the_whole_tree_can_be_ours() {
     let main = machine.lab.path("etc/nginx.conf");
     fs::rename(&main, machine.lab.path("etc/nginx.conf.before")).unwrap();
     let own = |body: &str| site(body).replacen("[proxy]\n", "[proxy]\nown_root = true\n", 1);
-    // What fails first leaves nothing behind, and nginx goes on.
+    // A first installation that fails leaves nothing behind, and nginx continues.
     let lazy = own("one").replacen("[proxy]\n", "[proxy]\nreload = [\"false\"]\n", 1);
     let error = machine.apply(&lazy).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Command);

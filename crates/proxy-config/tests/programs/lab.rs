@@ -41,8 +41,8 @@ pub(crate) fn nginx_target() -> Target {
     Target::parse(&String::from_utf8_lossy(&output.stderr)).unwrap()
 }
 
-/// A port that nobody listens on. Below those that the kernel gives to outgoing connections, which
-/// could take it before nginx does; other test programs begin elsewhere.
+/// A port on which nothing listens. Below those that the kernel gives to outgoing connections,
+/// which could take it before nginx does; other test programs begin elsewhere.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -318,7 +318,7 @@ impl Answer {
         headers.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect()
     }
 
-    /// The only value of a header, empty where there is none.
+    /// The only value of a header; empty if there is none.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> &str {
         match self.all(name).as_slice() {

@@ -1,4 +1,4 @@
-//! What does not fit together is refused with its place; what is probably not meant is found.
+//! Contradictions are refused with their place; likely mistakes is found.
 
 use seaworthy_core::{ConfigRenderer, Error, ErrorKind};
 use seaworthy_proxy_config::{NginxRenderer, Target, Version, lint};

@@ -23,7 +23,7 @@ struct Service {
     port: Option<u16>,
 }
 
-/// The model of `text`; certificates lie below `store`.
+/// The model of `text`; certificates are below `store`.
 pub fn try_web(text: &str, store: &str) -> Result<Web, toml::de::Error> {
     let file: File = toml::from_str(text)?;
     let mut web = Web::new(file.proxy);

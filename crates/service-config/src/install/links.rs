@@ -81,8 +81,7 @@ fn set_wanted(folder: &Path, files: &FileSet) -> Result<()> {
     Ok(())
 }
 
-/// Makes the links `names` lead to the files of `generation`, so that systemd can still read them
-/// once more.
+/// Makes the links `names` lead to the files of `generation`, so that systemd can still read them.
 pub(super) fn lead_to<'n>(
     folder: &Path,
     place: &Generations,

@@ -82,7 +82,7 @@ impl SystemdInstaller {
     async fn change(&self, was: &StagedFiles, new: &FileSet, cx: &Context) -> Result<()> {
         let old = &was.files;
         let (before, after) = (Running::of(old), Running::of(new));
-        // These are not in the live files any more: their links lead to the old files once more.
+        // These are not in the live files any more: their links lead to the old files again.
         let gone = old.iter().map(|(name, _)| name).filter(|name| new.get(name).is_none());
         links::lead_to(&self.folder, &self.generations(), &was.folder, gone)?;
         // On rollback of a first installation that failed early there is nothing to stop.

@@ -103,7 +103,7 @@ fn outside_changes_of_the_clock_zones_make_no_difference() {
     }
 }
 
-/// A job runs at the first valid moment after a gap, and once in a fold.
+/// A job runs at the first valid time after a gap, and once in a fold.
 #[test]
 fn a_change_of_the_clock_neither_loses_nor_doubles_a_run() {
     for (zone, day) in [
@@ -120,7 +120,7 @@ fn a_change_of_the_clock_neither_loses_nor_doubles_a_run() {
         let base: Timestamp = day.parse().unwrap();
         let single = ["30 2 * * *", "0 2 * * *", "15 2 * * 0", "30 2 1-31 * *", "0 3 * * *"];
         let lists = ["0 2,14 * * *", "30 1-3 * * *", "*/15 * * * *", "7 * * * *", "0 */2 * * *"];
-        // Where summer is standard time, systemd passes over the rest of a day with a gap.
+        // If summer time is the standard time, systemd skips the rest of a day with a gap.
         let lists = if zone_name == "Africa/Casablanca" { &[][..] } else { &lists[..] };
         for text in single.iter().chain(lists) {
             let schedule: Schedule = text.parse().unwrap();

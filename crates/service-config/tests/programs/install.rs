@@ -224,7 +224,7 @@ async fn deploys_roll_forward_and_back_without_losing_a_request() {
         PathBuf::from(prepared.trim()),
         lab.path("deployed/current").canonicalize().unwrap()
     );
-    // One that was cut off is no release, and is gone after the next.
+    // An interrupted one is not a release, and is removed by the next deploy.
     let releases = lab.path("deployed/releases");
     fs::create_dir(releases.join("20990101T000000Z")).unwrap();
     fs::write(releases.join(".new-20990101T000000Z"), "").unwrap();
@@ -244,7 +244,7 @@ async fn deploys_roll_forward_and_back_without_losing_a_request() {
     let uploads = fs::read_to_string(lab.path("deployed/current/uploads/a")).unwrap();
     assert_eq!(uploads, "kept");
 
-    // A release that is not well goes back by itself, and leaves nothing.
+    // An unhealthy release is rolled back automatically, and leaves nothing.
     lab.write_app("v3", "bad");
     let error = deploy(&lab, &text, "v3").await.unwrap_err();
     assert_eq!(fact(&error, "rolled back to"), second.release.as_str(), "{error:?}");
@@ -260,7 +260,7 @@ async fn deploys_roll_forward_and_back_without_losing_a_request() {
     let error = releases.roll_back(&lab.cx).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 
-    // So many are kept.
+    // This many are kept.
     let mut newest = None;
     for version in ["v4", "v5", "v6"] {
         lab.write_app(version, version);

@@ -1,4 +1,5 @@
-//! A folder with units, a stand-in for systemd where process 1 is another, and Node servers.
+//! A folder with units, a replacement for systemd if process 1 is another program, and Node
+//! servers.
 
 use std::{
     fs,
@@ -39,8 +40,8 @@ process.on("SIGTERM", () => {
 });
 "#;
 
-/// The first of `count` ports that nobody listens on. Below those that the kernel gives to outgoing
-/// connections; other test programs begin elsewhere.
+/// The first of `count` ports on which nothing listens. Below those that the kernel gives to
+/// outgoing connections; other test programs begin elsewhere.
 pub(crate) fn free_ports(count: u16) -> u16 {
     // The next ones are for trials.
     let count = count + 5;

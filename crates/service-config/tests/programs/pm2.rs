@@ -154,7 +154,7 @@ fn pm2_runs_what_was_meant() {
         assert_eq!(answer, (200, "it's $x from the file".to_owned()));
     }
 
-    // It gives up after so many runs, and starts nothing again that ended well.
+    // It gives up after this many runs, and does not restart what ended successfully.
     let crash = pm2.wait("crash", "given up", |all| all.iter().all(|p| status(p) == "errored"));
     assert_eq!(crash[0]["pm2_env"]["restart_time"], 2, "{crash:?}");
     let done = pm2.wait("done", "stopped", |all| all.iter().all(|p| status(p) == "stopped"));
