@@ -113,7 +113,9 @@ async fn test(
         secrets.iter().find(|(known, _)| known == place).map(|(_, secret)| secret.clone())
     };
     let processors = thread::available_parallelism().map_or(1, |n| n.get());
-    let test = LoadTest::new(&config, &find, arguments.yes_i_own_it, processors).await?;
+    let test = LoadTest::new(&config, &find, arguments.yes_i_own_it, processors)
+        .await
+        .map_err(own_words)?;
     let test = Arc::new(test);
     run_shards(&test, terminal, cx).await?;
     let report = test.report();
@@ -121,6 +123,14 @@ async fn test(
         durable::write_file(path, report.html(&arguments.target).as_bytes(), 0o644)?;
     }
     Ok(report)
+}
+
+/// Names the flag of this program where the library names its parameter.
+fn own_words(error: Error) -> Error {
+    if error.context().any(|fact| fact == ("needs", "anywhere")) {
+        return error.remedy_is("use --yes-i-own-it, if you are allowed to load this server");
+    }
+    error
 }
 
 /// Runs each part on a thread and a runtime of its own, and shows how things stand.

@@ -1,22 +1,22 @@
-//! Finding secrets where the file says that they are.
+//! Reads secrets from the places in the file.
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use crate::{Context, Error, ErrorKind, Result, Secret, SecretRef};
 
-/// How long a command may take to tell a secret; it may ask a person.
+/// How long a command may take to print a secret; it may ask a person.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// The largest secret, in bytes.
 const MAX_SECRET: usize = 1 << 20;
 
-/// Finds the secret that `place` names. `variable` looks an environment variable up; relative files
-/// are relative to `base`. No error carries a part of the secret.
+/// Reads the secret at `place`. `variable` looks up an environment variable; relative files are
+/// relative to `base`. No error contains a part of the secret.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] for a variable that is not set or a file that is not there,
-/// [`ErrorKind::InvalidInput`] for an empty secret or one that is no text, and what running a
-/// command can fail with.
+/// [`ErrorKind::NotFound`] for a variable that is not set or a file that does not exist,
+/// [`ErrorKind::InvalidInput`] for an empty secret or one that is not text, and the errors of
+/// running a command.
 pub async fn find_secret(
     place: &SecretRef,
     variable: &(dyn Fn(&str) -> Option<OsString> + Sync),
@@ -28,7 +28,7 @@ pub async fn find_secret(
             let value = variable(name).ok_or_else(|| {
                 let message = format!("the environment variable {name} is not set");
                 Error::new(ErrorKind::NotFound, "secret.find", message)
-                    .remedy_is(format!("set {name}, or name another place in the file"))
+                    .remedy_is(format!("set {name}, or use another place in the file"))
             })?;
             (value.into_encoded_bytes(), format!("the environment variable {name}"))
         }
@@ -56,7 +56,7 @@ pub async fn find_secret(
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => refuse("is no UTF-8 text"),
+        Err(_) => refuse("is not UTF-8 text"),
     }
 }
 

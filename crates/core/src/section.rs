@@ -52,7 +52,7 @@ impl Section {
         self.add(below, error.to_string(), error.remedy().map(str::to_owned));
     }
 
-    /// Something is right, and may come as a surprise all the same.
+    /// A note on a setting that is valid but may be surprising.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -73,7 +73,7 @@ impl Section {
         &self.faults
     }
 
-    /// What is right, and may come as a surprise all the same.
+    /// Notes on settings that are valid but may be surprising.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -79,7 +79,8 @@ impl Tcp {
             let message =
                 format!("{host} is not this machine: a load test can bring a server down");
             return Err(Error::new(ErrorKind::InvalidInput, "load_test.address", message)
-                .remedy_is("--yes-i-own-it, where the server is yours to load"));
+                .with("needs", "anywhere")
+                .remedy_is("set `anywhere`, if you are allowed to load this server"));
         }
         if addresses.is_empty() {
             let message = format!("{host} has no address");

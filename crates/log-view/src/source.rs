@@ -148,7 +148,7 @@ pub(crate) fn open_file(path: &Path) -> Result<Box<dyn Read + Send>> {
         Packing::Unknown(program) => {
             let message =
                 format!("{} is compressed in a format that cannot be read here", path.display());
-            let remedy = format!("{program} -dc {} | seaworthy logs -", path.display());
+            let remedy = format!("decompress it first: `{program} -dc {}`", path.display());
             return Err(Error::new(ErrorKind::Unsupported, "logs.open", message).remedy_is(remedy));
         }
     })

@@ -152,9 +152,9 @@ impl<'a> Releases<'a> {
         let current = self.current()?;
         let older = self.list()?.into_iter().rfind(|r| current.as_ref().is_none_or(|c| r < c));
         let Some(older) = older else {
-            let message = format!("{} has no earlier release", self.name);
+            let message = format!("service {} has no earlier release", self.name);
             return Err(Error::new(ErrorKind::NotFound, "deploy.rollback", message)
-                .remedy_is("deploy the earlier version again with --from"));
+                .remedy_is("deploy the earlier version again"));
         };
         self.switch(&older, current.as_ref(), cx).await?;
         Ok(Deployed {

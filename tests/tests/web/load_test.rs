@@ -160,8 +160,8 @@ fn other_machines_and_nonsense_are_refused() {
         (&["load-test", "none.toml"], 1, "none.toml"),
         (&["load-test", "wrong.toml"], 2, "wrong.toml:2:9"),
         (&["load-test", "http://127.0.0.1/", "--token", "hunter2"], 2, "env:NAME"),
-        (&["load-test", "http://127.0.0.1/", "--rate", "0"], 2, "a rate is"),
-        (&["load-test", "ftp://127.0.0.1/"], 2, "is no address"),
+        (&["load-test", "http://127.0.0.1/", "--rate", "0"], 2, "a rate must be"),
+        (&["load-test", "ftp://127.0.0.1/"], 2, "is not the address"),
     ] {
         let run = lab.run(arguments).expect_code(code);
         assert!(run.stderr.contains(word), "{word} in {}", run.stderr);

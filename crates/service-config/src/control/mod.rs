@@ -123,9 +123,9 @@ impl Control<'_> {
     /// Starts all instances and waits until they are well.
     pub async fn start(&self, cx: &Context) -> Result<()> {
         if self.lacks_release() {
-            let message = format!("{} has no release yet", self.name);
+            let message = format!("service {} has no release yet", self.name);
             return Err(Error::new(ErrorKind::NotFound, "service.start", message)
-                .remedy_is(format!("`seaworthy deploy {} --from DIR` brings one", self.name)));
+                .remedy_is("deploy a release of the service first"));
         }
         let units = self.units();
         for unit in &units.instances {

@@ -134,7 +134,8 @@ impl SystemdInstaller {
             return Ok(());
         };
         if control.lacks_release() {
-            let message = format!("{name} has no release yet: `seaworthy deploy {name}` starts it");
+            let message =
+                format!("service {name} has no release yet: it starts with its first deploy");
             cx.emit(Event::warning(message));
             return Ok(());
         }

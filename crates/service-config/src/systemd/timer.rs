@@ -32,7 +32,7 @@ pub(super) fn timer(
     entries.extend([
         Entry::new("AccuracySec", "1s"),
         Entry::new("Persistent", "true")
-            .because("What was due while the machine was off is made up for."),
+            .because("What was due while the machine was off is done after the next start."),
     ]);
     Unit::default()
         .section("Unit", vec![Entry::new("Description", what.to_owned())])
