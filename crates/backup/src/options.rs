@@ -12,17 +12,17 @@ use crate::{format::SnapshotKind, payload::Compression, workers::MAX_WORKERS};
 pub struct RunOptions {
     /// How payloads and the index are compressed.
     pub compression: Compression,
-    /// How many threads read and compress at a time.
+    /// How many threads read and compress in parallel.
     pub workers: usize,
     /// How the stored snapshot is verified before retention is applied.
     pub verify_after: VerifyAfter,
-    /// Whether a suspect result is taken as good.
+    /// Whether a suspect result is accepted as good.
     pub accept: bool,
     /// Why the snapshot is made.
     pub kind: SnapshotKind,
     /// Where temporary files go.
     pub temp: PathBuf,
-    /// What this machine is called; the snapshot says so to people who watch over several.
+    /// The name of this machine, stored in the snapshot for people who monitor several.
     pub host_name: Option<String>,
 }
 
@@ -51,6 +51,6 @@ pub enum VerifyAfter {
     /// Every byte is read back and checked.
     #[default]
     Read,
-    /// Each object is there with its right size.
+    /// Each object exists with the right size.
     Stat,
 }

@@ -1,9 +1,9 @@
-//! Paths as the file has them.
+//! Paths as in the file.
 
 use std::path::{Path, PathBuf};
 
-/// `path` below `base`, without `.` and with leading `..` taken off `base`. What comes after a name
-/// may be a symbolic link, so a later `..` is left to the operating system.
+/// `path` resolved against `base`, without `.` and with leading `..` applied to `base`. A name may
+/// be a symbolic link, so a `..` after a name is left to the operating system.
 pub(crate) fn resolve(path: &mut PathBuf, base: &Path) {
     use std::path::Component;
     let mut whole = if path.is_absolute() { PathBuf::new() } else { base.to_owned() };

@@ -1,4 +1,4 @@
-//! Applying a retention policy, and reaping what dead runs left behind.
+//! Applies a retention policy, and removes the remains of dead runs.
 
 use seaworthy_core::{
     Context, Error, ErrorKind, Event, FileLock, Result, Span, TimeZone, Timestamp,
@@ -13,10 +13,10 @@ use crate::{
     state::{JobState, StateFolder},
 };
 
-/// How long a folder without a manifest is left alone where nothing is known of its run, in hours.
+/// How long a folder without a manifest is kept if its run is unknown, in hours.
 const REMNANT_HOURS: u16 = 48;
 
-/// How long an unfinished upload is left alone, in days: some run may still be at it.
+/// How long an unfinished upload is kept, in days: a run may still be writing it.
 const UPLOAD_DAYS: u16 = 7;
 
 /// Removes what a retention policy no longer keeps.
@@ -38,18 +38,18 @@ pub struct PruneReport {
     pub plan: RetentionPlan,
     /// The snapshots that were removed.
     pub removed: Vec<SnapshotId>,
-    /// The runs whose remains were reaped.
+    /// The runs whose remains were removed.
     pub reaped: Vec<SnapshotId>,
-    /// The snapshots that a lock of the store still protects: each was left whole.
+    /// The snapshots that a lock of the store still protects: nothing of them was removed.
     pub locked: Vec<Locked>,
-    /// The snapshots, and folders without a manifest, that somebody tampered with: a manifest was
-    /// hidden or written twice where nothing is ever replaced. Each was left alone.
+    /// The snapshots, and folders without a manifest, that were tampered with: a manifest was
+    /// hidden or written twice in a sink where nothing is ever replaced. None of them was removed.
     pub tampered: Vec<SnapshotId>,
-    /// How many unfinished uploads of dead runs were given up.
+    /// How many unfinished uploads of dead runs were aborted.
     pub uploads: u64,
-    /// How many bytes became free.
+    /// How many bytes were freed.
     pub freed: u64,
-    /// Whether nothing was really removed.
+    /// Whether it was a dry run.
     pub dry_run: bool,
 }
 
@@ -59,12 +59,12 @@ pub struct PruneReport {
 pub struct Locked {
     /// The snapshot.
     pub id: SnapshotId,
-    /// When the lock is over; without it somebody holds the snapshot until they say otherwise.
+    /// When the lock ends; `None` for a legal hold, which has no end.
     pub until: Option<Timestamp>,
 }
 
 impl<'a> Prune<'a> {
-    /// A prune that removes no snapshots, but reaps the remains of dead runs.
+    /// A prune that removes no snapshots, only the remains of dead runs.
     pub fn new(repository: Repository) -> Self {
         let holds = Holds::default();
         Self { repository, policy: None, state: None, holds, dry_run: false, append_only: false }
@@ -77,22 +77,22 @@ impl<'a> Prune<'a> {
         self
     }
 
-    /// Leaves what replicas still wait for.
+    /// Keeps what replicas still wait for.
     #[must_use]
     pub fn holds(mut self, holds: Holds) -> Self {
         self.holds = holds;
         self
     }
 
-    /// Changes nothing and says what would be done.
+    /// A dry run: changes nothing and reports what would be done.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Runs only add to this sink, so that a manifest with more than one version was tampered
-    /// with: such a snapshot is left alone.
+    /// Runs only add to this sink, so a manifest with more than one version was tampered with: such
+    /// a snapshot is kept.
     #[must_use]
     pub fn append_only(mut self, append_only: bool) -> Self {
         self.append_only = append_only;
@@ -114,7 +114,7 @@ impl<'a> Prune<'a> {
             Some(state) if !self.dry_run => Some(lock(state)?),
             _ => None,
         };
-        // The job's state lives as long as this call; `self` may not borrow it longer.
+        // The job's state lives as long as this call; `self` must not borrow it longer.
         let prune = Prune {
             repository: self.repository,
             policy: self.policy.take(),
@@ -140,7 +140,7 @@ impl<'a> Prune<'a> {
                 continue;
             }
             if !self.dry_run {
-                // Somebody may have pinned it since the listing.
+                // It may have been pinned since the listing.
                 if self.repository.is_pinned(&id).await? {
                     continue;
                 }
@@ -156,8 +156,8 @@ impl<'a> Prune<'a> {
         Ok(report)
     }
 
-    /// Whether the store lets a snapshot go, and nobody tampered with it. Its manifest answers for
-    /// the whole, so that none is removed in part.
+    /// Whether the store allows removing a snapshot, and it was not tampered with. The manifest is
+    /// checked for the whole snapshot, so that none is removed in part.
     async fn may_go(
         &self,
         id: &SnapshotId,
@@ -170,15 +170,16 @@ impl<'a> Prune<'a> {
         let locked = history.locked_until.filter(|until| *until > cx.now());
         if history.held || locked.is_some() {
             let until = locked.filter(|_| !history.held);
-            let time = until.map_or("somebody ends the hold".to_owned(), |time| time.to_string());
-            cx.emit(Event::warning(format!("{name} is locked until {time}: left whole")));
+            let time =
+                until.map_or("the legal hold is removed".to_owned(), |time| time.to_string());
+            cx.emit(Event::warning(format!("{name} is locked until {time}: it was not removed")));
             report.locked.push(Locked { id: id.clone(), until });
             return Ok(false);
         }
         if self.append_only && (history.versions > 1 || history.hide_marks > 0) {
             let message = format!(
-                "{name} has a manifest that was replaced or hidden, though runs only add: left \
-                 alone, look at who did it"
+                "{name} has a manifest that was replaced or hidden, although runs only add \
+                 objects: it was not removed; find out who did this"
             );
             cx.emit(Event::warning(message));
             report.tampered.push(id.clone());
@@ -187,8 +188,8 @@ impl<'a> Prune<'a> {
         Ok(true)
     }
 
-    /// Gives up the uploads that no run can still be at. Where that is not allowed, the bucket's
-    /// own rules have to.
+    /// Aborts the uploads that no run can still be writing. If that is not allowed, the bucket's
+    /// own rules must do it.
     async fn reap_old_uploads(&self, cx: &Context) -> Result<u64> {
         let sink = self.repository.sink();
         let before = cx.now().minus(Span::days(UPLOAD_DAYS), &TimeZone::utc());
@@ -197,7 +198,8 @@ impl<'a> Prune<'a> {
                 let why = error.chain();
                 cx.emit(Event::warning(format!(
                     "unfinished uploads may stay in {sink}, and cost money: {why}; a lifecycle \
-                     rule of the bucket that aborts incomplete multipart uploads does it as well"
+                     rule of the bucket that aborts incomplete multipart uploads also removes \
+                     them"
                 )));
                 Ok(0)
             }
@@ -205,15 +207,15 @@ impl<'a> Prune<'a> {
         }
     }
 
-    /// Removes everything in a snapshot's folder and forgets its run. The manifest goes first, also
-    /// where there should be none, so that it is never half a snapshot.
+    /// Removes everything in a snapshot's folder and its run's journal. The manifest is removed
+    /// first, even if there should be none, so that it is never half a snapshot.
     pub(crate) async fn remove(&self, id: &SnapshotId) -> Result<()> {
         let sink = self.repository.sink();
         let folder = self.repository.folder_of(id)?;
         let manifest = folder.join(MANIFEST)?;
         sink.delete(&manifest).await.map_err(|error| self.cannot_remove(id, error))?;
         if let Err(error) = sink.discard_unfinished(&folder, None).await {
-            // The bucket's own rules reap them where we may not.
+            // The bucket's own rules remove them if we are not allowed to.
             if error.kind() != ErrorKind::PermissionDenied {
                 return Err(self.cannot_remove(id, error));
             }
@@ -231,7 +233,7 @@ impl<'a> Prune<'a> {
         Error::new(error.kind(), "prune", message).caused_by(error)
     }
 
-    /// Reaps the remains of this host's runs that began and never ended.
+    /// Removes the remains of this host's runs that began and never ended.
     pub(crate) async fn reap_dead_runs(&self, cx: &Context) -> Result<()> {
         let Some(state) = self.state.filter(|_| !self.dry_run) else { return Ok(()) };
         if !self.repository.sink().capabilities().delete {
@@ -240,8 +242,8 @@ impl<'a> Prune<'a> {
         for id in state.dead_runs()? {
             cx.check("prune")?;
             let manifest = self.repository.folder_of(&id)?.join(MANIFEST)?;
-            // Where there is a trace of a manifest the run ended after all: only its marker was
-            // left. Whoever may write to the bucket can hide a manifest; hidden is not absent.
+            // If there is a trace of a manifest, the run did end: only its marker was left. Anybody
+            // who can write to the bucket can hide a manifest; hidden is not absent.
             if self.repository.sink().history(&manifest).await?.is_blank() {
                 self.remove(&id).await?;
             } else {
@@ -259,7 +261,7 @@ impl<'a> Prune<'a> {
     ) -> Result<()> {
         let limit = cx.now().minus(Span::hours(REMNANT_HOURS), &TimeZone::utc());
         for remnant in &survey.remnants {
-            // Where runs only add, a trace of a manifest tells at any age that somebody hid it.
+            // If runs only add, a trace of a manifest shows at any age that somebody hid it.
             let is_old = remnant.objects.iter().all(|object| object.modified < limit);
             if !is_old && !self.append_only {
                 continue;
@@ -268,8 +270,8 @@ impl<'a> Prune<'a> {
             if !self.repository.sink().history(&manifest).await?.is_blank() {
                 let (job, id, sink) = (self.repository.job(), &remnant.id, self.repository.sink());
                 cx.emit(Event::warning(format!(
-                    "the manifest of {job}@{id} is hidden in {sink}, not absent: left alone, look \
-                     at who hid it"
+                    "the manifest of {job}@{id} is hidden in {sink}, not absent: nothing was \
+                     removed; find out who hid it"
                 )));
                 report.tampered.push(remnant.id.clone());
                 continue;

@@ -1,4 +1,4 @@
-//! What this machine remembers between runs: locks, and which runs have begun.
+//! State of this machine between runs: locks, and which runs have begun.
 
 use std::{
     fs,
@@ -27,19 +27,19 @@ impl StateFolder {
         &self.0
     }
 
-    /// Takes the lock of a job, as its runs do. `purpose` is what others are told meanwhile.
+    /// Takes the lock of a job, as its runs do. `purpose` is shown to other processes that want it.
     pub fn lock(&self, repository: &Repository, purpose: &str) -> Result<FileLock> {
         self.job(&repository.sink().to_string(), repository.job()).lock(purpose)
     }
 
-    /// What concerns `job` in the sink that is called `sink`.
+    /// The state of `job` in the sink called `sink`.
     pub(crate) fn job(&self, sink: &str, job: &Name) -> JobState {
         let digest = Digest256::of(sink.as_bytes()).to_string();
         JobState { folder: self.0.join("sinks").join(&digest[..16]).join(job.as_str()) }
     }
 }
 
-/// State of one job in one sink. Everything but [`lock`](Self::lock) is called under that lock.
+/// State of one job in one sink. Everything except [`lock`](Self::lock) is called under that lock.
 #[derive(Debug)]
 pub(crate) struct JobState {
     folder: PathBuf,
@@ -51,14 +51,14 @@ impl JobState {
         FileLock::acquire(&self.folder.join("lock"), purpose)
     }
 
-    /// Notes that the run `id` has begun, so that it is known to be dead if it never ends.
+    /// Records that the run `id` has begun, so that it is known to be dead if it never ends.
     pub(crate) fn begin_run(&self, id: &SnapshotId) -> Result<()> {
         let runs = self.folder.join("runs");
         durable::create_private_folder(&runs)?;
         durable::write_file(&runs.join(id.as_str()), b"", 0o600)
     }
 
-    /// Forgets a run that has ended or whose remains are gone.
+    /// Removes the record of a run that has ended or whose remains are gone.
     pub(crate) fn end_run(&self, id: &SnapshotId) -> Result<()> {
         let marker = self.folder.join("runs").join(id.as_str());
         match fs::remove_file(&marker) {
@@ -69,14 +69,14 @@ impl JobState {
         }
     }
 
-    /// Notes which snapshots this sink is known to hold, for times when it cannot be asked.
+    /// Records which snapshots this sink is known to have, for times when it cannot be asked.
     pub(crate) fn note_arrived(&self, ids: &[SnapshotId]) -> Result<()> {
         let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
         durable::create_private_folder(&self.folder)?;
         durable::write_file(&self.folder.join("arrived"), lines.as_bytes(), 0o600)
     }
 
-    /// What was last [noted](Self::note_arrived); nothing where that cannot be read.
+    /// What was last [recorded](Self::note_arrived); empty if that cannot be read.
     pub(crate) fn arrived(&self) -> Vec<SnapshotId> {
         let text = fs::read_to_string(self.folder.join("arrived")).unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).collect()

@@ -3,11 +3,11 @@
 use seaworthy_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 
-/// The most threads that work for a run at a time: each holds files open and memory.
+/// The largest number of threads of a run: each needs open files and memory.
 pub(crate) const MAX_WORKERS: usize = 32;
 
-/// Waits until every worker has ended, and gives the failure that is the cause: a worker that was
-/// told to stop is not.
+/// Waits until every worker has ended, and returns the failure that is the cause: a worker that was
+/// told to stop is not the cause.
 #[cfg_attr(
     not(feature = "files"),
     allow(dead_code, reason = "only files have workers of this kind")

@@ -35,7 +35,7 @@ pub(crate) enum Given {
 /// A flag of commands that may have nothing to do.
 #[derive(Debug, Args)]
 struct DetailedExitCode {
-    /// End with 4 instead of 0 when nothing had to be done
+    /// Exit with 4 instead of 0 if nothing had to be done
     #[arg(long)]
     detailed_exit_code: bool,
 }
@@ -43,7 +43,7 @@ struct DetailedExitCode {
 /// Who leaves `--from` out must mean it.
 #[derive(Debug, Args)]
 struct Rollback {
-    /// The release before the present one
+    /// The release before the current one
     #[arg(long)]
     rollback: bool,
 }

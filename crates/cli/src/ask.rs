@@ -13,8 +13,8 @@ use seaworthy::{
 
 use crate::terminal::neutral;
 
-/// Asks on the terminal which parts of what was found the new file shall have; without a terminal
-/// somebody must have said that all of them are wanted.
+/// Asks on the terminal which parts of what was found to put in the new file; without a terminal
+/// all of them must be requested with a flag.
 pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPart>> {
     if yes {
         return Ok(InitPart::ALL.to_vec());
@@ -23,7 +23,7 @@ pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPar
     if !stdin.is_terminal() || !stderr.is_terminal() {
         let message = "there is no terminal to ask on";
         return Err(Error::new(ErrorKind::InvalidInput, "init.ask", message)
-            .remedy_is("say --yes to have everything that is found"));
+            .remedy_is("use --yes to include everything that is found"));
     }
     let fail = |e| Error::io("init.ask", "cannot ask on the terminal", e);
     let mut ask = |text: &str| -> Result<String> {
@@ -39,9 +39,9 @@ pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPar
             InitPart::Databases => "Databases to back up",
             InitPart::Sites => "Sites of nginx",
             InitPart::Certificates => "Certificates of certbot",
-            _ => "Programs that listen",
+            _ => "Listening programs",
         };
-        if !ask(&format!("{what}: {words}\n  into the file? [Y/n] "))?.starts_with('n') {
+        if !ask(&format!("{what}: {words}\n  add to the file? [Y/n] "))?.starts_with('n') {
             wanted.push(part);
         }
     }
@@ -53,13 +53,13 @@ pub(crate) fn parts(found: &Found, file: &Path, yes: bool) -> Result<Vec<InitPar
     }
 }
 
-/// Asks on the terminal whether the restore may go on; without a terminal it may not.
+/// Asks on the terminal whether to continue the restore; without a terminal it does not.
 pub(crate) fn confirm(intent: &RestoreIntent) -> Result<()> {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
         let message = "a restore in place replaces data, and there is no terminal to ask on";
         return Err(Error::new(ErrorKind::InvalidInput, "restore.confirm", message)
-            .remedy_is("say --yes, or restore to another place with --to"));
+            .remedy_is("use --yes, or restore to another place with --to"));
     }
     let mut text = format!("Restoring {}@{} replaces:\n", intent.job, intent.id);
     for place in &intent.places {
@@ -68,7 +68,7 @@ pub(crate) fn confirm(intent: &RestoreIntent) -> Result<()> {
     for command in &intent.before {
         text.push_str(&format!("first it runs: {command}\n"));
     }
-    text.push_str("What is there now is kept beside it. Go on? [y/N] ");
+    text.push_str("The existing data is kept next to it. Continue? [y/N] ");
     let fail = |e| Error::io("restore.confirm", "cannot ask on the terminal", e);
     stderr.write_all(neutral(&text).as_bytes()).and_then(|()| stderr.flush()).map_err(fail)?;
     let mut answer = String::new();

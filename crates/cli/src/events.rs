@@ -1,4 +1,4 @@
-//! `--events`: what happens, as lines of JSON.
+//! `--events`: events as lines of JSON.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 
 use seaworthy::core::{Error, Event, Progress, Result, Timestamp};
 
-/// How far apart reports of how much was done are, at least.
+/// The shortest interval between progress events.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Writes each event as a line, and passes it on.
@@ -20,35 +20,35 @@ pub(crate) struct EventLines {
 }
 
 struct Out {
-    /// Nobody, once a line could not be written.
+    /// `None` after a line could not be written.
     to: Option<Box<dyn Write + Send>>,
-    /// How much was done since that was last told.
+    /// The progress since the last progress event.
     advanced: (u64, u64),
     told: Option<Instant>,
 }
 
 impl EventLines {
-    /// Writes to the end of the file at `path`, or, where that is `-`, to standard error.
+    /// Appends to the file at `path`, or, if that is `-`, writes to standard error.
     pub(crate) fn open(path: &Path, next: Arc<dyn Progress>) -> Result<Arc<Self>> {
         let to: Box<dyn Write + Send> = if is_stderr(path) {
             Box::new(io::stderr())
         } else {
             Box::new(File::options().create(true).append(true).open(path).map_err(|e| {
                 Error::io("events.open", format!("cannot write to {}", path.display()), e)
-                    .remedy_is("name a file, a pipe such as /dev/fd/3, or - for standard error")
+                    .remedy_is("use a file, a pipe such as /dev/fd/3, or - for standard error")
             })?)
         };
         let out = Out { to: Some(to), advanced: (0, 0), told: None };
         Ok(Arc::new(Self { next, out: Mutex::new(out) }))
     }
 
-    /// Writes what is still to be told of how much was done.
+    /// Writes the remaining progress.
     pub(crate) fn flush(&self) {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).flush();
     }
 }
 
-/// Whether the events go to standard error, where nothing else may come between.
+/// Whether the events go to standard error, where no other output may be mixed in.
 pub(crate) fn is_stderr(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
@@ -80,14 +80,14 @@ impl Out {
         }
     }
 
-    /// A line in one go, so that what others write does not come between.
+    /// Writes a line with one call, so that other output is not mixed in.
     fn write(&mut self, event: &Event) {
         let Some(to) = &mut self.to else { return };
         let now = Timestamp::from(std::time::SystemTime::now());
         let mut line = serde_json::to_vec(&event.at(now)).unwrap_or_default();
         line.push(b'\n');
         if to.write_all(&line).and_then(|()| to.flush()).is_err() {
-            // Whoever read it has had enough; the operation goes on.
+            // The reader has closed the pipe; the operation continues.
             self.to = None;
         }
     }

@@ -1,4 +1,4 @@
-//! How every command ends: the bar goes, the result and the error are printed.
+//! The end of every command: removes the bar, prints the result and the error.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Finish<'_> {
         let printed = if json {
             output::print_document(&reply.document(self.name))
         } else {
-            // What is probably not meant goes to standard error: it is not the result.
+            // Likely mistakes go to standard error: they are not the result.
             for warning in reply.result.iter().filter(|_| !quiet).flat_map(Report::warnings) {
                 self.terminal.warning(&warning);
             }
@@ -51,7 +51,7 @@ impl Finish<'_> {
             self.terminal.error(error);
         }
         match printed {
-            // Whoever read it has had enough.
+            // The reader has closed the pipe.
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => reply.outcome,
             Err(e) => {
                 self.terminal.error(&Error::io("print", "cannot write the result", e));

@@ -17,10 +17,10 @@ pub(crate) struct Global {
     /// Print one JSON document, also on failure
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more; twice for what only developers want to know
+    /// Print more; give it twice for debug output
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to use colours
@@ -29,7 +29,7 @@ pub(crate) struct Global {
     /// Show no progress bars
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
-    /// Write what happens as lines of JSON to the end of this file; - is standard error
+    /// Append events as lines of JSON to this file; - is standard error
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) events: Option<PathBuf>,
 }

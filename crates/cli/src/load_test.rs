@@ -20,10 +20,10 @@ pub(crate) struct LoadTestArguments {
     /// A URL, or a TOML file that describes the test
     #[arg(value_name = "URL|FILE")]
     target: String,
-    /// Requests a second, whatever the server does (the open model)
+    /// Requests per second, whatever the server does (the open model)
     #[arg(long, value_name = "R")]
     rate: Option<f64>,
-    /// How many requests may be under way at once
+    /// How many requests may be in flight at once
     #[arg(short, long, value_name = "N")]
     concurrency: Option<u32>,
     /// How many requests are measured
@@ -35,7 +35,7 @@ pub(crate) struct LoadTestArguments {
     /// How long requests are sent before anything is measured
     #[arg(long, value_name = "TIME")]
     warm_up: Option<Time>,
-    /// How long the rate or the concurrency rises from nothing
+    /// How long the rate or the concurrency rises from zero
     #[arg(long, value_name = "TIME")]
     ramp: Option<Time>,
     /// How long a request may take [default: 30s]
@@ -44,13 +44,13 @@ pub(crate) struct LoadTestArguments {
     /// A header, such as "Accept: text/html"; others can see it in the list of processes
     #[arg(short = 'H', long, value_name = "H", value_parser = header)]
     header: Vec<(String, String)>,
-    /// Where a bearer token is found: env:NAME or file:PATH
+    /// The place of a bearer token: env:NAME or file:PATH
     #[arg(long, value_name = "PLACE", value_parser = place)]
     token: Option<SecretRef>,
     /// The method, with a URL
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
-    /// What is sent, with a URL
+    /// The request body, with a URL
     #[arg(long, value_name = "TEXT")]
     body: Option<String>,
     /// Speak HTTP/2
@@ -62,15 +62,15 @@ pub(crate) struct LoadTestArguments {
     /// Write the report as a page with charts, too
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Fail also where it is only warned
+    /// Treat warnings as failures
     #[arg(long)]
     strict: bool,
-    /// The server is not this machine, and it is yours to load
+    /// The server is not this machine, and you are allowed to load it
     #[arg(long)]
     yes_i_own_it: bool,
 }
 
-/// Does what the command line asks for.
+/// Runs the command line.
 pub(crate) async fn run(
     arguments: LoadTestArguments,
     finish: &Finish<'_>,
@@ -133,7 +133,7 @@ fn own_words(error: Error) -> Error {
     error
 }
 
-/// Runs each part on a thread and a runtime of its own, and shows how things stand.
+/// Runs each part on its own thread and runtime, and shows live figures.
 async fn run_shards(test: &Arc<LoadTest>, terminal: &Terminal, cx: &Context) -> Result<()> {
     let mut running = Vec::new();
     for shard in 0..test.shards() {
@@ -143,7 +143,7 @@ async fn run_shards(test: &Arc<LoadTest>, terminal: &Terminal, cx: &Context) -> 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(fail)?;
         let work = move || {
-            // Who asked may be gone, and then nobody wants to know.
+            // The receiver may be gone, then the result is not needed.
             let _ = send.send(runtime.block_on(test.run_shard(shard, &cx)));
         };
         thread::Builder::new().name("load".into()).spawn(work).map_err(fail)?;
@@ -177,7 +177,7 @@ async fn run_shards(test: &Arc<LoadTest>, terminal: &Terminal, cx: &Context) -> 
 
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    // A template that is wrong leaves the usual look.
+    // An invalid template falls back to the default look.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
         bar.set_style(style);
     }
@@ -185,7 +185,7 @@ fn spinner() -> ProgressBar {
     bar
 }
 
-/// What the file says, or the URL, with what the command line says on top.
+/// The file or the URL, with the options of the command line on top.
 fn config(arguments: &LoadTestArguments) -> Result<LoadConfig> {
     let mut config = if is_url(&arguments.target) {
         LoadConfig::of_url(&arguments.target)
@@ -195,7 +195,7 @@ fn config(arguments: &LoadTestArguments) -> Result<LoadConfig> {
             let missing = e.kind() == io::ErrorKind::NotFound;
             let error = Error::io("load_test.config", format!("cannot read {}", path.display()), e);
             if missing {
-                error.remedy_is("name a file, or a URL that begins with http://")
+                error.remedy_is("use a file, or a URL that begins with http://")
             } else {
                 error
             }
@@ -227,7 +227,8 @@ fn config(arguments: &LoadTestArguments) -> Result<LoadConfig> {
             endpoint.body.clone_from(&arguments.body);
         }
     } else if arguments.method.is_some() || arguments.body.is_some() {
-        let message = "--method and --body belong to a URL: a file says them for each endpoint";
+        let message = "--method and --body only work with a URL: in a file they are set for each \
+                 endpoint";
         return Err(Error::new(ErrorKind::InvalidInput, "load_test.config", message));
     }
     Ok(config)
@@ -246,7 +247,7 @@ fn place(text: &str) -> Result<SecretRef, String> {
     match text.split_once(':') {
         Some(("env", name)) if !name.is_empty() => Ok(SecretRef::Env(name.into())),
         Some(("file", path)) if !path.is_empty() => {
-            // Of the command line, not of the file that describes the test.
+            // On the command line, not in the file that describes the test.
             std::path::absolute(path).map(SecretRef::File).map_err(|e| e.to_string())
         }
         _ => {

@@ -17,18 +17,18 @@ use crate::{arguments::command_line, ask, finish::Finish, global::Global, load_t
 pub(crate) enum Local {
     /// Write a commented seaworthy.toml for what is found on this machine
     ///
-    /// It is written where --config or $SEAWORTHY_CONFIG says, else to
-    /// /etc/seaworthy/seaworthy.toml as root and to ./seaworthy.toml as anybody else; a file that is
-    /// there is never overwritten.
+    /// It is written to the path in --config or $SEAWORTHY_CONFIG, else to
+    /// /etc/seaworthy/seaworthy.toml as root and to ./seaworthy.toml for other users; an existing
+    /// file is never overwritten.
     Init {
-        /// Do not ask: everything that is found
+        /// Do not ask: include everything that is found
         #[arg(long)]
         yes: bool,
     },
-    /// Look at the configuration file
+    /// Check the configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Make a key pair, to encrypt (age) or to sign (sign), and print the public half
+    /// Make a key pair, to encrypt (age) or to sign (sign), and print the public key
     Keygen(KeygenRequest),
     /// Read, follow, filter and count logs, or clean old ones
     #[command(display_order = 500)]
@@ -49,17 +49,17 @@ pub(crate) enum Local {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Is the file right?
+    /// Check that the file is valid
     Check,
     /// Print the JSON Schema of the file, for editors
     Schema {
-        /// That of the documents that --json prints, instead
+        /// Print the schema of the documents that --json prints instead
         #[arg(long, conflicts_with = "of_events")]
         output: bool,
-        /// That of the result of `status`, instead
+        /// Print the schema of the result of `status` instead
         #[arg(long, alias = "status", conflicts_with_all = ["output", "of_events"])]
         of_status: bool,
-        /// That of the lines that --events writes, instead
+        /// Print the schema of the lines that --events writes instead
         #[arg(long)]
         of_events: bool,
     },
@@ -123,14 +123,14 @@ impl Local {
     }
 }
 
-/// The file that is named, else that of the machine for root, else one here.
+/// The given file, else that of the machine for root, else one in the current folder.
 fn new_file(global: &Global) -> PathBuf {
     let named = global.config.clone();
     let named = named.or_else(|| std::env::var_os("SEAWORTHY_CONFIG").map(Into::into));
     named.unwrap_or_else(seaworthy::init::usual_file)
 }
 
-/// The pages of the program and of each command, one after another.
+/// The manual pages of the program and of each command, one after another.
 fn manual(out: &mut Vec<u8>) -> std::io::Result<()> {
     let mut command = command_line().disable_help_subcommand(true);
     command.build();

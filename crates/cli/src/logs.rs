@@ -23,15 +23,15 @@ use crate::{
     output::Report,
 };
 
-/// How many routes and addresses `--top` lists where no number is given.
+/// The default number of routes and addresses that `--top` lists.
 const USUAL_TOP: usize = 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Log files, folders with logs, or - for standard input; the journal when none is named
+    /// Log files, folders with logs, or - for standard input; default: the journal
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Show what comes, too, through rotation and truncation
+    /// Also show new lines, through rotation and truncation
     #[arg(short, long)]
     follow: bool,
     /// Only the last N lines
@@ -43,25 +43,25 @@ pub(crate) struct Logs {
     /// Only warnings and worse, and statuses from 400 on
     #[arg(short, long, group = "level")]
     warnings: bool,
-    /// Everything but what is for developers
+    /// Everything except debug output
     #[arg(short, long, group = "level")]
     info: bool,
-    /// Only from this moment on: 2026-11-22T02:30:00Z, "2026-11-22 02:30", 02:30, 2h, today
+    /// Only from this time on: 2026-11-22T02:30:00Z, "2026-11-22 02:30", 02:30, 2h, today
     #[arg(long, value_name = "T")]
     since: Option<String>,
-    /// Only before this moment
+    /// Only before this time
     #[arg(long, value_name = "T")]
     until: Option<String>,
     /// Only lines that match this regular expression
     #[arg(long, value_name = "RE")]
     grep: Option<String>,
-    /// Read what was rotated away from the files, too, compressed or not
+    /// Also read rotated files, compressed or not
     #[arg(long)]
     rotated: bool,
-    /// Read what this systemd unit writes to the journal, too
+    /// Also read the journal of this systemd unit
     #[arg(short, long, value_name = "UNIT")]
     unit: Vec<String>,
-    /// Read all of the journal, too
+    /// Also read all of the journal
     #[arg(long, conflicts_with = "unit")]
     journal: bool,
     /// Count statuses, slowest routes and busiest addresses of access logs
@@ -72,13 +72,13 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "AGE", requires = "files",
           conflicts_with_all = ["follow", "lines", "top", "level", "since", "until", "grep", "unit", "journal"])]
     clean: Option<Span>,
-    /// With --clean: remove nothing and say what would be removed
+    /// With --clean: remove nothing and print what would be removed
     #[arg(long, requires = "clean")]
     dry_run: bool,
 }
 
 impl Logs {
-    /// Whether the journal is read, and nothing but its emptiness is a reason to show nothing.
+    /// Whether the journal is read, so that no output means an empty journal.
     fn is_everything_of_the_journal(&self) -> bool {
         let all_levels = !(self.errors || self.warnings || self.info);
         let all_times = self.since.is_none() && self.until.is_none() && self.lines != Some(0);
@@ -87,12 +87,12 @@ impl Logs {
     }
 }
 
-/// Does what the command line asks for.
+/// Runs the command line.
 pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &Context) -> Outcome {
     let (json, colour) = (global.json, colours(global.color));
     let everything_of_the_journal = logs.is_everything_of_the_journal();
     if json && logs.follow {
-        let message = "--json prints one document, and what is followed has no end";
+        let message = "--json prints one document, but following never ends";
         let error = Error::new(ErrorKind::InvalidInput, "logs", message);
         return finish.with(Reply::<TopReport>::from(error));
     }
@@ -131,7 +131,7 @@ pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &C
             view.read(&mut printer, &cx)
         };
         match printer.failed {
-            // Whoever read has seen enough.
+            // The reader has closed the pipe.
             Some(e) if e.kind() == io::ErrorKind::BrokenPipe => Done::Read(Ok(Summary::default())),
             Some(e) => Done::Read(Err(Error::io("logs", "cannot write the lines", e))),
             None => Done::Read(read),
@@ -148,7 +148,7 @@ pub(crate) async fn run(logs: Logs, global: &Global, finish: &Finish<'_>, cx: &C
             let terminal = finish.terminal;
             if summary.records == 0 && everything_of_the_journal && !terminal.quiet {
                 terminal.warning(
-                    "the journal is empty, or only root and the group systemd-journal may read it",
+                    "the journal is empty, or only root and the group systemd-journal can read it",
                 );
             }
             outcome(&summary)
@@ -319,7 +319,7 @@ impl Report for TopReport {
         let top = &self.0;
         writeln!(out, "{} requests, {} sent", top.requests, ByteSize::new(top.bytes))?;
         if top.other_lines > 0 {
-            writeln!(out, "{} lines are no requests", top.other_lines)?;
+            writeln!(out, "{} lines are not requests", top.other_lines)?;
         }
         if top.requests == 0 {
             return Ok(());
@@ -333,7 +333,7 @@ impl Report for TopReport {
         let (title, note) = if timed {
             ("slowest routes", "")
         } else {
-            ("busiest routes", "; the log tells no times")
+            ("busiest routes", "; the log has no times")
         };
         writeln!(out, "\n  requests   errors   mean ms    p95 ms    max ms  {title}{note}")?;
         for route in &top.routes {
@@ -391,7 +391,8 @@ impl Report for CleanedReport {
         if report.unseen_processes {
             writeln!(
                 out,
-                "the open files of other users' processes could not be seen; root sees them"
+                "the open files of other users' processes could not be read; run as root to \
+                 read them"
             )?;
         }
         Ok(())

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     ExitCode::from(outcome.exit_code())
 }
 
-/// Help and version are results; a wrong command line is an error, and a document with `--json`.
+/// Help and version are results; an invalid command line is an error, and a document with `--json`.
 fn usage(error: &clap::Error, json: bool) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
     let asked_for = matches!(error.kind(), DisplayHelp | DisplayVersion);
@@ -51,7 +51,7 @@ fn usage(error: &clap::Error, json: bool) -> ExitCode {
         let _ = output::print_document(&reply.document(""));
         return ExitCode::from(Outcome::Wrong.exit_code());
     }
-    // A closed pipe is no reason to complain.
+    // A closed pipe is not an error.
     let _ = error.print();
     ExitCode::from(if asked_for { 0 } else { Outcome::Wrong.exit_code() })
 }

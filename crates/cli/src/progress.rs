@@ -10,7 +10,7 @@ use seaworthy::core::{Event, Progress};
 
 use crate::terminal::{Terminal, one_line};
 
-/// Shows what happens on standard error.
+/// Shows progress on standard error.
 #[derive(Debug)]
 pub(crate) struct Bars {
     terminal: Terminal,
@@ -22,7 +22,7 @@ impl Bars {
         Self { terminal, bar: Mutex::new(None) }
     }
 
-    /// Takes the bar away, so that results stand alone.
+    /// Removes the bar before results are printed.
     pub(crate) fn clear(&self) {
         if let Some(bar) = self.lock().take() {
             bar.finish_and_clear();
@@ -46,7 +46,7 @@ impl Bars {
             }
             None => "{msg:24!} {spinner} {binary_bytes} {binary_bytes_per_sec} {elapsed}",
         };
-        // A template that is wrong leaves the usual look.
+        // An invalid template falls back to the default look.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }

@@ -1,4 +1,4 @@
-//! From the command line to the facade and back.
+//! Runs the command line through the facade.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Does what the command line asks for.
+/// Runs the command line.
 pub(crate) async fn run(arguments: Arguments, more: Additions, terminal: &Terminal) -> Outcome {
     let Arguments { global, command } = arguments;
     let bars = Arc::new(Bars::new(*terminal));

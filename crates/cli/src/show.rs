@@ -26,7 +26,7 @@ pub(crate) async fn run(request: &ShowRequest, printer: &Printer<'_>) -> Outcome
     if (request.files || request.tables) && reply.error.is_none() {
         return match failed.or(flushed.err()) {
             None => reply.outcome,
-            // Whoever read has seen enough.
+            // The reader has closed the pipe.
             Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Done,
             Some(e) => {
                 finish.terminal.error(&Error::io("show", "cannot write the list", e));

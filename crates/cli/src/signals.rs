@@ -1,4 +1,4 @@
-//! Ctrl-C: once stops cleanly, twice at once.
+//! Ctrl-C: once stops cleanly, twice stops immediately.
 
 use seaworthy::{Outcome, core::Cancel};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +17,7 @@ pub(crate) fn watch(cancel: Cancel, terminal: Terminal) {
                     std::process::exit(Outcome::Interrupted.exit_code().into());
                 }
                 cancel.trigger();
-                terminal.line("interrupted: stopping cleanly; once more stops at once");
+                terminal.line("interrupted: stopping cleanly; press again to stop immediately");
             }
         });
     }

@@ -1,4 +1,4 @@
-//! `status`: once, or again and again, in the form that is asked for.
+//! `status`: once, or repeatedly, in the requested format.
 
 use std::{
     io::{IsTerminal, Write},
@@ -24,16 +24,16 @@ const PAGE_MODE: u32 = 0o644;
 /// What the terminal adds to `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    /// Look again and again, until Ctrl-C
+    /// Repeat until Ctrl-C
     #[arg(long, conflicts_with_all = ["prometheus", "html"])]
     watch: bool,
-    /// How long to wait in between
+    /// The interval
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "watch")]
     every: Span,
     /// Print metrics in the text format of Prometheus
     #[arg(long, conflicts_with = "html")]
     prometheus: bool,
-    /// Write a page to this file, whole or not at all
+    /// Write a page to this file, atomically
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn run(
         return watch(&arguments, seaworthy, request, finish, cx).await;
     }
     if arguments.prometheus && finish.terminal.json {
-        return finish.with(refused("metrics are no JSON document"));
+        return finish.with(refused("metrics are not a JSON document"));
     }
     let reply = seaworthy.status(request, cx).await;
     let Some(status) = &reply.result else { return finish.with(reply) };
@@ -79,10 +79,10 @@ pub(crate) async fn run(
 
 fn refused(why: &str) -> Reply<Status> {
     let error = Error::new(ErrorKind::InvalidInput, "status", why);
-    error.remedy_is("leave one of the two out").into()
+    error.remedy_is("use only one of the two").into()
 }
 
-/// Looks again and again. On a terminal each look takes the place of the one before.
+/// Repeats the status. On a terminal each one replaces the one before.
 async fn watch(
     arguments: &StatusArguments,
     seaworthy: &Seaworthy,
@@ -91,7 +91,7 @@ async fn watch(
     cx: &Context,
 ) -> Outcome {
     if finish.terminal.json {
-        return finish.with(refused("--json prints one document, and what is watched has no end"));
+        return finish.with(refused("--json prints one document, but watching never ends"));
     }
     let every = arguments.every.as_duration().max(Duration::from_secs(1));
     let is_terminal = std::io::stdout().is_terminal();
@@ -103,7 +103,7 @@ async fn watch(
         let Some(status) = reply.result else { return finish.with(reply) };
         let shown = show(&status, is_terminal);
         if shown.is_err() {
-            // Nobody looks any more.
+            // The output was closed.
             return status.outcome();
         }
         tokio::select! {
@@ -116,7 +116,7 @@ async fn watch(
 fn show(status: &Status, is_terminal: bool) -> std::io::Result<()> {
     if is_terminal {
         let mut out = std::io::stdout().lock();
-        // To the upper left corner, and everything below it gone.
+        // Moves to the upper left corner, and clears the screen.
         out.write_all(b"\x1b[H\x1b[2J\x1b[3J")?;
     }
     output::print(status)?;

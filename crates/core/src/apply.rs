@@ -1,4 +1,4 @@
-//! Installs rendered files: stage, check, swap, activate, prove; on failure swap back.
+//! Installs rendered files: stage, check, swap, activate, prove; on failure, swap back.
 
 use crate::{Context, Event, FileLock, FileSet, Generations, Installer, Result, WayBack, go_live};
 
@@ -6,7 +6,7 @@ use crate::{Context, Event, FileLock, FileSet, Generations, Installer, Result, W
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Applied {
-    /// The same files were live and proved already: nothing was done.
+    /// The same files were already live and proved: nothing was done.
     Unchanged,
     /// The new files are live and proved to work.
     Changed,
@@ -16,12 +16,12 @@ pub enum Applied {
 ///
 /// The files are written into a folder of their own and checked there; then the link `current` is
 /// swapped, the program is told, and it has to prove that it works. If it does not, or if `cx` is
-/// cancelled, the link leads back to the newest files that were proved, and the program is told
-/// again. Those files are kept until newer ones are proved. A crash at any moment leaves the link
-/// at whole files, and the next call finishes or undoes the work.
+/// cancelled, the link is set back to the newest files that were proved, and the program is told to
+/// read them again. Those files are kept until newer ones are proved. After a crash at any point
+/// the link leads to a complete set of files, and the next call finishes or undoes the work.
 ///
-/// Files that are not ours are never replaced. Hand edits of ours are said as a warning, and stay
-/// in their old folder until the change after this one.
+/// Files that are not ours are never replaced. If our files were edited by hand, that is a warning;
+/// the edited files stay in their old folder until the change after this one.
 pub async fn apply(
     place: &Generations,
     files: FileSet,
@@ -61,7 +61,7 @@ pub async fn apply(
             Some(good) => good.folder.display().to_string(),
             None => "nothing".to_owned(),
         };
-        let remedy = "look at the service: it may run with the old or the new configuration";
+        let remedy = "check the service: it may be running with the old or the new configuration";
         return Err(failure.into_error("apply", before, remedy));
     }
     place.make_good(Some(&staged))?;
@@ -71,8 +71,8 @@ pub async fn apply(
     Ok(Applied::Changed)
 }
 
-/// Makes `to` live again, files that were proved before, or nothing: for a caller whose later steps
-/// failed after [`apply`] went well. The program is told.
+/// Makes `to` live again (files that were proved before), or nothing. For a caller whose later
+/// steps failed after [`apply`] succeeded. The program is told to read the files.
 pub async fn undo(
     place: &Generations,
     to: Option<&crate::StagedFiles>,

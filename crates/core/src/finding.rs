@@ -10,11 +10,11 @@ use crate::{Error, Result};
 pub struct Finding {
     /// The part, such as `sink offsite`.
     pub part: String,
-    /// What was tried of it, such as `write`.
+    /// The operation, such as `write`.
     pub name: String,
-    /// How it went.
+    /// The outcome.
     pub state: FindingState,
-    /// What was seen, or what is wrong.
+    /// What was found, or what is wrong.
     pub message: String,
     /// What to do about it.
     pub remedy: Option<String>,
@@ -27,11 +27,11 @@ pub struct Finding {
 pub enum FindingState {
     /// It works.
     Ok,
-    /// It works, but somebody should look at it.
+    /// It works, but needs attention.
     Warning,
     /// It does not work.
     Failed,
-    /// It was not tried: the message says why.
+    /// It was skipped: the message says why.
     Skipped,
 }
 
@@ -60,7 +60,7 @@ impl Findings {
         self.all
     }
 
-    /// How many there are by now.
+    /// How many there are so far.
     pub fn len(&self) -> usize {
         self.all.len()
     }
@@ -107,7 +107,7 @@ impl Findings {
         self.add(name, FindingState::Skipped, why, None);
     }
 
-    /// Notes how `name` went, and gives what it gave.
+    /// Records the result of `name`, and returns its value.
     pub fn note<T>(
         &mut self,
         name: &str,

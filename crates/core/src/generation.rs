@@ -134,7 +134,11 @@ impl Generations {
         match fs::symlink_metadata(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => {
-                return Err(Error::io("apply", format!("cannot look at {}", path.display()), e));
+                return Err(Error::io(
+                    "apply",
+                    format!("cannot read the status of {}", path.display()),
+                    e,
+                ));
             }
             Ok(metadata) if !metadata.is_symlink() => return Err(not_ours()),
             Ok(_) => {}

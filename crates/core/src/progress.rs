@@ -63,7 +63,7 @@ pub enum Event {
     },
     /// A whole operation ended.
     OperationEnded {
-        /// What was done.
+        /// The kind of check.
         operation: String,
         /// The name of the job or the certificate in the file.
         name: String,

@@ -102,7 +102,7 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RenderedFile {
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
     /// Its permission bits.
     pub mode: u32,

@@ -1,4 +1,4 @@
-//! Secrets, and where the file says they are to be found.
+//! Secrets, and where the file says they can be found.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use crate::CommandLine;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps `text` as a secret.
+    /// Wraps `text` as a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -55,10 +55,9 @@ pub enum SecretRef {
 }
 
 impl SecretRef {
-    /// What whoever writes a secret itself into the file is told.
-    pub const ADVICE: &'static str = "a secret is never written in the file; say where it is: \
-        { env = \"NAME\" }, { file = \"/run/secrets/x\" } or \
-        { command = [\"pass\", \"show\", \"x\"] }";
+    /// The message for a secret that is written in the file itself.
+    pub const ADVICE: &'static str = "a secret is never written in the file; name its place: { env = \"NAME\" }, { file = \
+        \"/run/secrets/x\" } or { command = [\"pass\", \"show\", \"x\"] }";
 
     /// Makes the path, if it has one, relative to `base`.
     pub fn resolve(&mut self, base: &Path) {

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /**
- * It worked. Losses, if there are any, are named in the document's `outcome`.
+ * Success. If there were losses, the document's `outcome` says so.
  */
 #define SW_OK 0
 
@@ -31,7 +31,7 @@
 #define SW_E_NOT_FOUND -3
 
 /**
- * Something is there already that must not be replaced.
+ * Something already exists that must not be replaced.
  */
 #define SW_E_ALREADY_EXISTS -4
 
@@ -46,7 +46,7 @@
 #define SW_E_NO_SPACE -6
 
 /**
- * A part does not offer what was asked of it.
+ * A part does not support what was asked of it.
  */
 #define SW_E_UNSUPPORTED -7
 
@@ -56,7 +56,7 @@
 #define SW_E_DAMAGED -8
 
 /**
- * Stored bytes are whole but not signed by whom we trust.
+ * Stored bytes are complete but not signed by a trusted key.
  */
 #define SW_E_UNTRUSTED -9
 
@@ -81,7 +81,7 @@
 #define SW_E_TIMED_OUT -13
 
 /**
- * A service cannot be reached or answers with a passing failure.
+ * A service cannot be reached or reports a temporary failure.
  */
 #define SW_E_UNAVAILABLE -14
 
@@ -106,7 +106,7 @@
 #define SW_E_NOT_EMPTY -18
 
 /**
- * A short name fits more than one thing.
+ * A short name matches more than one thing.
  */
 #define SW_E_AMBIGUOUS -19
 
@@ -121,12 +121,12 @@
 #define SW_E_NULL -1000
 
 /**
- * Text is no UTF-8.
+ * Text is not UTF-8.
  */
 #define SW_E_UTF8 -1001
 
 /**
- * A defect made the library panic; the context refuses further work.
+ * A bug made the library panic; the context refuses further calls.
  */
 #define SW_E_PANIC -1002
 
@@ -136,7 +136,7 @@
 #define SW_E_REENTRANT -1003
 
 /**
- * The `size` of a struct is none that this version can read.
+ * The `size` of a struct is not one that this version can read.
  */
 #define SW_E_STRUCT_SIZE -1004
 
@@ -146,22 +146,22 @@
 #define SW_E_LENGTH -1005
 
 /**
- * A request is no JSON, or has unknown or wrong members.
+ * A request is not JSON, or has unknown or wrong members.
  */
 #define SW_E_REQUEST -1006
 
 /**
- * The context was made before this process was forked off.
+ * The context was created before this process was forked.
  */
 #define SW_E_FORKED -1007
 
 /**
- * It ran and failed, and no single error says why: the document does.
+ * It ran and failed, but there is no single error: see the document.
  */
 #define SW_E_FAILED -1008
 
 /**
- * It ran, and something is not as it should be: the document says what.
+ * It ran and found problems: see the document.
  */
 #define SW_E_FINDINGS -1009
 
@@ -196,45 +196,42 @@
 #define SW_CHALLENGE_DNS_01 2
 
 /**
- * In `sw_solver.kind`: a special certificate on port 443.
+ * In `sw_solver.kind`: a challenge certificate on port 443.
  */
 #define SW_CHALLENGE_TLS_ALPN_01 3
 
 /**
- * The version of this header. It grows when something that was there changes; what is only added leaves
- * it as it is. A library fits a program when `sw_abi_version()` gives this number.
- */
+ * The version of this header. It changes when something existing changes; additions do not change
+ * it. A library is compatible with a program if `sw_abi_version()` returns this number. /
 #define SW_ABI_VERSION 1
 
 /**
- * A trigger that stops the calls which it is given to. Once pulled, it stays so: make a new one for
- * the next call.
- */
+ * A trigger that stops the calls which it is passed to. It cannot be reset: create a new one for
+ * the next call. /
 typedef struct sw_cancel sw_cancel;
 
 /**
- * A configuration, ready to be worked with. Several threads may make calls on it at once.
+ * An open configuration. Several threads may make calls on it at the same time.
  */
 typedef struct sw_ctx sw_ctx;
 
 /**
- * What went wrong: a code, a message for people, the operation, what can be done about it, and facts
- * as JSON. Owned by whoever got it, until `sw_error_free`.
- */
+ * An error: a code, a message for people, the operation, what to do about it, and facts as JSON.
+ * Owned by the caller, until `sw_error_free`. /
 typedef struct sw_error sw_error;
 
 /**
- * Text that the library made. Owned by whoever got it, until `sw_string_free`.
+ * Text from the library. Owned by the caller, until `sw_string_free`.
  */
 typedef struct sw_string sw_string;
 
 /**
- * A function of the host that is told something as JSON.
+ * A function of the host that gets JSON.
  *
- * It is called on the thread that made the call, and only while the call lasts. What it is given is
- * borrowed until it returns. Anything but 0 cancels the call. Inside it only `sw_cancel_trigger`,
- * `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp.
- */
+ * It is called on the thread that made the call, and only during the call. Its arguments are
+ * borrowed until it returns. Any result other than 0 cancels the call. Inside it only
+ * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no
+ * longjmp. /
 typedef struct sw_callback {
   /**
    * The size of this struct, in bytes.
@@ -249,18 +246,17 @@ typedef struct sw_callback {
    */
   int32_t (*call)(void *user_data, const char *json, size_t json_len);
   /**
-   * What the function is given back.
+   * Passed to the function unchanged.
    */
   void *user_data;
   /**
-   * Called once with `user_data`, on the same thread, before the call returns, whatever it answers,
-   * if this struct could be read. May be NULL.
-   */
+   * Called once with `user_data`, on the same thread, before the call returns, whatever its result,
+   * if this struct could be read. May be NULL. /
   void (*finalizer)(void *user_data);
 } sw_callback;
 
 /**
- * How a call is to run. NULL in its place, and zero in each member, leave it unwatched.
+ * Options of a call. NULL, or zero in a member, means the default: no callbacks.
  */
 typedef struct sw_call {
   /**
@@ -268,32 +264,29 @@ typedef struct sw_call {
    */
   uint32_t size;
   /**
-   * How much `log` is told: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4 debugging,
-   * 5 everything.
-   */
+   * The log level of `log`: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4
+   * debugging, 5 everything. /
   uint32_t log_level;
   /**
-   * Stops the call when it is triggered. Borrowed while the call begins. May be NULL.
+   * Stops the call when it is triggered. Borrowed while the call starts. May be NULL.
    */
   const struct sw_cancel *cancel;
   /**
-   * Told what happens: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
-   * `"event":"advanced","bytes":…,"items":…` (added up, at most 20 a second),
+   * Called with events: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
+   * `"event":"advanced","bytes":…,"items":…` (combined, at most 20 per second),
    * `"event":"finished","task":…,"seconds":…`, `"event":"warning","message":…` and those that
-   * docs/events.md lists; in later versions others, which are to be passed over. Borrowed while
-   * the call begins. May be NULL.
-   */
+   * docs/events.md lists; in later versions others, which must be ignored. Borrowed while the
+   * call starts. May be NULL. /
   const struct sw_callback *progress;
   /**
-   * Told what the library logs: `{"level":"warn","target":…,"message":…,"fields":{…}}`. Where several
-   * calls of a context run at once, each is told everything. Borrowed while the call begins. May
-   * be NULL.
-   */
+   * Called with log records of the library: `{"level":"warn","target":…,"message":…,"fields":{…}}`.
+   * If several calls of a context run at the same time, each gets all records. Borrowed while the
+   * call starts. May be NULL. /
   const struct sw_callback *log;
 } sw_call;
 
 /**
- * How a context is made. NULL in its place, and zero in each member, leave the usual.
+ * Options of a context. NULL, or zero in a member, means the default.
  */
 typedef struct sw_options {
   /**
@@ -301,20 +294,18 @@ typedef struct sw_options {
    */
   uint32_t size;
   /**
-   * How many threads move data; 0 for one per core. Reading and compressing has threads of its own, as
-   * many as the file says.
-   */
+   * How many threads move data; 0 for one per core. Reading and compressing has its own threads, as
+   * many as configured in the file. /
   uint32_t threads;
 } sw_options;
 
 /**
- * Somebody who can be told what happened, implemented by the host.
+ * A notifier, implemented by the host.
  *
- * `send` is called on a thread that is inside a call of the library, so on several at once where several calls
- * run; it may block, but not for longer than the file lets a notification take. What it is given is borrowed
- * until it returns. Inside it only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must
- * return: no exception, no longjmp.
- */
+ * `send` is called on a thread that is inside a call of the library, so on several at the same time
+ * if several calls run; it may block, but not longer than the time limit of notifications in the
+ * file. Its arguments are borrowed until it returns. Inside it only `sw_cancel_trigger`,
+ * `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp. /
 typedef struct sw_notifier {
   /**
    * The size of this struct, in bytes.
@@ -325,25 +316,24 @@ typedef struct sw_notifier {
    */
   uint32_t reserved;
   /**
-   * What the function is given back.
+   * Passed to the function unchanged.
    */
   void *user_data;
   /**
-   * Called once with `user_data` when the notifier is used no more: when its context is freed, also if it was
-   * replaced before, or when it was not taken. May be NULL.
-   */
+   * Called once with `user_data` when the notifier is no longer used: when its context is freed,
+   * also if it was replaced before, or when it was not accepted. May be NULL. /
   void (*finalizer)(void *user_data);
   /**
-   * Tells it, once: `notice` is NUL-terminated JSON, what `type = "webhook"` posts, such as
-   * `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`. Answers 0
-   * or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where `error` points
-   * to; the library frees it. What is retryable, such as SW_E_UNAVAILABLE, is tried again.
-   */
+   * Sends it, once: `notice` is NUL-terminated JSON, the same as with `type = "webhook"`, such as
+   * `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`.
+   * Returns 0 or one of SW_E_*, and may give details by putting an error made with `sw_error_new`
+   * where `error` points to; the library frees it. A retryable error, such as SW_E_UNAVAILABLE, is
+   * tried again. /
   int32_t (*send)(void *user_data, const char *notice, size_t notice_len, struct sw_error **error);
 } sw_notifier;
 
 /**
- * How an object is to be written. The library fills it.
+ * How to write an object. The library fills it.
  */
 typedef struct sw_put_options {
   /**
@@ -355,13 +345,13 @@ typedef struct sw_put_options {
    */
   uint32_t if_absent;
   /**
-   * The object's size in bytes; UINT64_MAX where it is not known yet.
+   * The object's size in bytes; UINT64_MAX if it is not known yet.
    */
   uint64_t length;
 } sw_put_options;
 
 /**
- * What a sink knows of an object. The library sets `size`, the sink the rest.
+ * Facts about an object. The library sets `size`, the sink the rest.
  */
 typedef struct sw_object_info {
   /**
@@ -385,11 +375,11 @@ typedef struct sw_object_info {
 /**
  * A place for snapshots that the host implements.
  *
- * Every function answers 0 or one of SW_E_*, and may say more by putting an error made with
- * `sw_error_new` where `error` points to; the library frees it. Functions are called on a thread that is
- * inside a call of the library, so on several at once where several calls run; they may block. What
- * they are given is borrowed until they return. Inside them only `sw_cancel_trigger`, `sw_error_*` and
- * `sw_string_*` may be used. They must return: no exception, no longjmp.
+ * Every function returns 0 or one of SW_E_*, and may give details by putting an error made with
+ * `sw_error_new` where `error` points to; the library frees it. Functions are called on a thread
+ * that is inside a call of the library, so on several at the same time if several calls run; they
+ * may block. Their arguments are borrowed until they return. Inside them only `sw_cancel_trigger`,
+ * `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
  *
  * A key is names joined by `/`, each of letters, digits, `.`, `_`, `-`, and begins and ends without a slash.
  * Keys and prefixes are NUL-terminated too.
@@ -400,20 +390,19 @@ typedef struct sw_sink {
    */
   uint32_t size;
   /**
-   * What it can do: SW_SINK_DELETE, SW_SINK_IF_ABSENT. What is not claimed is never asked for.
+   * What it can do: SW_SINK_DELETE, SW_SINK_IF_ABSENT. What is not claimed is never used.
    */
   uint32_t capabilities;
   /**
-   * What the functions are given back.
+   * Passed to the functions unchanged.
    */
   void *user_data;
   /**
-   * Called once with `user_data` when the sink is used no more: when its context is freed, also if it was
-   * replaced before, or when it was not taken. May be NULL.
-   */
+   * Called once with `user_data` when the sink is no longer used: when its context is freed, also
+   * if it was replaced before, or when it was not accepted. May be NULL. /
   void (*finalizer)(void *user_data);
   /**
-   * Begins to write the object `key`, and gives a number for it, of the sink's choice. Nothing is
+   * Starts writing the object `key`, and returns a number for it, chosen by the sink. Nothing is
    * visible before `commit`.
    */
   int32_t (*begin)(void *user_data,
@@ -423,7 +412,7 @@ typedef struct sw_sink {
                    uint64_t *upload,
                    struct sw_error **error);
   /**
-   * Adds `len` bytes at the end of what is written.
+   * Appends `len` bytes to the object.
    */
   int32_t (*write)(void *user_data,
                    uint64_t upload,
@@ -431,22 +420,20 @@ typedef struct sw_sink {
                    size_t len,
                    struct sw_error **error);
   /**
-   * Makes the object visible, whole and durable, and fills `info`. The upload is over, whatever is
-   * answered. SW_E_ALREADY_EXISTS where `if_absent` was wanted and the object is there.
-   */
+   * Makes the object visible, complete and durable, and fills `info`. The upload is over, whatever
+   * the result. SW_E_ALREADY_EXISTS if `if_absent` was set and the object exists. /
   int32_t (*commit)(void *user_data,
                     uint64_t upload,
                     struct sw_object_info *info,
                     struct sw_error **error);
   /**
-   * Gives an upload up and frees what was stored of it. The upload is over, whatever is answered.
+   * Aborts an upload and frees what was stored of it. The upload is over, whatever the result.
    */
   int32_t (*abort)(void *user_data, uint64_t upload, struct sw_error **error);
   /**
-   * Reads the object `key` from byte `offset` on: fills `buffer` (`capacity` bytes) and says in `*filled`
-   * how much that was. Less than `capacity` only at the end of the object. SW_E_NOT_FOUND where it is
-   * absent.
-   */
+   * Reads the object `key` from byte `offset` on: fills `buffer` (`capacity` bytes) and sets
+   * `*filled` to the number of bytes. Less than `capacity` only at the end of the object.
+   * SW_E_NOT_FOUND if it does not exist. /
   int32_t (*read)(void *user_data,
                   const char *key,
                   size_t key_len,
@@ -456,8 +443,8 @@ typedef struct sw_sink {
                   size_t *filled,
                   struct sw_error **error);
   /**
-   * Fills `info` about the object `key`. SW_E_NOT_FOUND where it is absent, as a folder is.
-   */
+   * Fills `info` about the object `key`. SW_E_NOT_FOUND if it does not exist; a folder is not an
+   * object. /
   int32_t (*stat)(void *user_data,
                   const char *key,
                   size_t key_len,
@@ -466,7 +453,7 @@ typedef struct sw_sink {
   /**
    * Every object below `prefix` (empty: all), at any depth, in any order, as JSON:
    * `[{"key":…,"length":…,"modified":…}]`, in a string made with `sw_string_new`, which the library
-   * frees. `ab` is not below `a`, and neither is `a` itself. What does not exist is empty.
+   * frees. `ab` is not below `a`, and neither is `a` itself. Empty if it does not exist.
    */
   int32_t (*list)(void *user_data,
                   const char *prefix,
@@ -474,8 +461,8 @@ typedef struct sw_sink {
                   struct sw_string **listing,
                   struct sw_error **error);
   /**
-   * Deletes the object `key`, durably. An absent one is fine. NULL without SW_SINK_DELETE.
-   */
+   * Deletes the object `key`, durably. It is not an error if it does not exist. NULL without
+   * SW_SINK_DELETE. /
   int32_t (*delete_object)(void *user_data, const char *key, size_t key_len, struct sw_error **error);
   /**
    * Frees what unfinished uploads below `prefix` left behind, such as those of a process that was killed,
@@ -489,53 +476,53 @@ typedef struct sw_sink {
 } sw_sink;
 
 /**
- * What answers an authority's challenges, implemented by the host.
+ * A solver of an authority's challenges, implemented by the host.
  *
- * Every function is given a challenge as NUL-terminated JSON: `{"kind","identifier","token",
- * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must show
- * `key_authorization`, `dns_name` (without a dot at its end) is where a TXT record must have the value
- * `dns_value`, and `dns_value` is the base64url of the SHA-256 that a certificate for tls-alpn-01 carries.
- * It answers 0 or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where
- * `error` points to; the library frees it. Several challenges may be open at once, also for one name.
+ * Every function gets a challenge as NUL-terminated JSON: `{"kind","identifier","token",
+ * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must
+ * return `key_authorization`, `dns_name` (without a trailing dot) is the name of a TXT record that
+ * must have the value `dns_value`, and `dns_value` is the base64url of the SHA-256 that a
+ * certificate for tls-alpn-01 contains. It returns 0 or one of SW_E_*, and may give details by
+ * putting an error made with `sw_error_new` where `error` points to; the library frees it. Several
+ * challenges may be open at once, also for one name.
  *
- * Functions are called on a thread that is inside a call of the library, so on several at once where several
- * calls run; they may block. What they are given is borrowed until they return. Inside them only
- * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
- */
+ * Functions are called on a thread that is inside a call of the library, so on several at the same
+ * time if several calls run; they may block. Their arguments are borrowed until they return. Inside
+ * them only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no
+ * exception, no longjmp. /
 typedef struct sw_solver {
   /**
    * The size of this struct, in bytes.
    */
   uint32_t size;
   /**
-   * What it answers: one of SW_CHALLENGE_*.
+   * The kind of challenge that it answers: one of SW_CHALLENGE_*.
    */
   uint32_t kind;
   /**
-   * What the functions are given back.
+   * Passed to the functions unchanged.
    */
   void *user_data;
   /**
-   * Called once with `user_data` when the solver is used no more: when its context is freed, also if it was
-   * replaced before, or when it was not taken. May be NULL.
-   */
+   * Called once with `user_data` when the solver is no longer used: when its context is freed, also
+   * if it was replaced before, or when it was not accepted. May be NULL. /
   void (*finalizer)(void *user_data);
   /**
-   * Makes the answer available. Twice for one challenge is no failure.
+   * Makes the answer available. Calling it twice for one challenge is not an error.
    */
   int32_t (*present)(void *user_data,
                      const char *challenge,
                      size_t challenge_len,
                      struct sw_error **error);
   /**
-   * Returns when the authority can see the answer, such as when DNS has spread. NULL: at once.
-   */
+   * Returns when the authority can see the answer, such as when DNS has propagated. NULL:
+   * immediately. /
   int32_t (*ready)(void *user_data,
                    const char *challenge,
                    size_t challenge_len,
                    struct sw_error **error);
   /**
-   * Takes the answer away. What is not there is no failure.
+   * Removes the answer. It is not an error if there is none.
    */
   int32_t (*cleanup)(void *user_data,
                      const char *challenge,
@@ -550,20 +537,20 @@ extern "C" {
 /**
  * Runs backup jobs, one after another.
  *
- * `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names, all of them where
- * it is empty; `dry_run`; `accept`, which takes a suspect result as good. `call` may be NULL.
- * `*document` is the document that `seaworthy backup --json` prints, there also when a job failed, and owned
- * by the caller, until `sw_string_free`; it stays NULL where the call could not begin. `document` and
- * `error` may be NULL; what is put there is the caller's to free.
+ * `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names, empty for
+ * all of them; `dry_run`; `accept`, which accepts a suspect result as good. `call` may be NULL.
+ * `*document` is the document that `seaworthy backup --json` prints, also if a job failed. It is
+ * owned by the caller, until `sw_string_free`; it stays NULL if the call could not start.
+ * `document` and `error` may be NULL; the caller must free what is put there.
  *
- * Any thread, several at once, but not inside a callback. Blocks until all its work has ended. Answers 0
- * for success, also with losses, which the document's `outcome` says; SW_E_CANCELLED after a trigger;
- * the kind of the first error; SW_E_FAILED or SW_E_FINDINGS where only the document says what is
- * wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_STRUCT_SIZE, SW_E_REENTRANT,
+ * Any thread, several at once, but not inside a callback. Blocks until all of its work has ended.
+ * Returns 0 for success, also with losses (see the document's `outcome`); SW_E_CANCELLED after a
+ * trigger; the kind of the first error; SW_E_FAILED or SW_E_FINDINGS if only the document says what
+ * is wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_STRUCT_SIZE, SW_E_REENTRANT,
  * SW_E_FORKED, SW_E_PANIC.
  *
  * The contract:
- * `ctx` is NULL or a living context; pointers are valid for what is said above.
+ * `ctx` is NULL or a living context; pointers are valid as described above.
  */
 int32_t sw_backup(const struct sw_ctx *ctx,
                   const char *request,
@@ -590,7 +577,7 @@ int32_t sw_snapshots(const struct sw_ctx *ctx,
                      struct sw_error **error);
 
 /**
- * Shows what one snapshot holds.
+ * Shows the contents of one snapshot.
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
  * `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none, and `host`, as with `sw_snapshots`. The document is
@@ -609,10 +596,11 @@ int32_t sw_show(const struct sw_ctx *ctx,
 /**
  * Reads snapshots back and checks every byte, in each of their sinks.
  *
- * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
- * `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
- * `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with `sw_snapshots`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
- * those of `sw_backup`; SW_E_FINDINGS where something is damaged.
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each job;
+ * `sink`, to check only that one; `sample`, the fraction of the frames to read, above 0 and at most
+ * 1; or `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with `sw_snapshots`. The
+ * document is that of `seaworthy verify --json`. Ownership, threads and errors are those of
+ * `sw_backup`; SW_E_FINDINGS if something is damaged.
  *
  * The contract:
  * That of `sw_backup`.
@@ -625,7 +613,7 @@ int32_t sw_verify(const struct sw_ctx *ctx,
                   struct sw_error **error);
 
 /**
- * Copies snapshots that other sinks of the jobs still lack.
+ * Copies snapshots that other sinks of the jobs do not have yet.
  *
  * `request` has `jobs`, as with `sw_backup`. The document is that of `seaworthy sync --json`. Ownership,
  * threads and errors are those of `sw_backup`.
@@ -643,13 +631,14 @@ int32_t sw_sync(const struct sw_ctx *ctx,
 /**
  * Issues, renews, lists and checks certificates.
  *
- * `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
- * `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
- * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
- * `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names`, `dry_run`
- * and `roll_over`; `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's
- * `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
- * certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
+ * `request` has `command` and its options; the document is that of `seaworthy cert COMMAND --json`:
+ * `issue` and `renew` with `names` (empty for all), `dry_run`, `staging`, `force`, `strict`,
+ * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or
+ * `"HOST:PORT"`; `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's
+ * folder, `names`, `dry_run` and `roll_over`; `cleanup` with `dry_run` and `look_in`. If nothing
+ * had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and errors are
+ * those of `sw_backup`; SW_E_FINDINGS if a check found problems, SW_E_FAILED if a certificate was
+ * issued but is not served.
  *
  * The contract:
  * That of `sw_backup`.
@@ -662,11 +651,11 @@ int32_t sw_cert(const struct sw_ctx *ctx,
                 struct sw_error **error);
 
 /**
- * Tries each part of the configuration for real, and says what to do about what does not work.
+ * Really tries each part of the configuration, and says how to fix what does not work.
  *
  * `request` has `notify`: whether each notifier is sent a test message. The document is that of
- * `seaworthy doctor --json`; its `outcome` is `findings` where a check failed. Nothing that is made
- * is left behind. Ownership, threads and errors are those of `sw_backup`.
+ * `seaworthy doctor --json`; its `outcome` is `findings` if a check failed. Nothing is left behind.
+ * Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -679,13 +668,14 @@ int32_t sw_doctor(const struct sw_ctx *ctx,
                   struct sw_error **error);
 
 /**
- * Restores snapshots into a place that is thrown away, compares it with what was backed up, and records
- * what came of it.
+ * Restores snapshots into a temporary place, compares them with what was backed up, and records the
+ * results.
  *
- * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty; `sink`,
- * to take them from that one; `identity`, files with private keys, those that SEAWORTHY_IDENTITY
- * names where there are none; and `host`, as with `sw_snapshots`. The document is that of `seaworthy drill --json`. Ownership, threads and
- * errors are those of `sw_backup`; SW_E_FINDINGS where something differs.
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each job;
+ * `sink`, to take them from that one; `identity`, files with private keys, those that
+ * SEAWORTHY_IDENTITY names where there are none; and `host`, as with `sw_snapshots`. The document
+ * is that of `seaworthy drill --json`. Ownership, threads and errors are those of `sw_backup`;
+ * SW_E_FINDINGS if something differs.
  *
  * The contract:
  * That of `sw_backup`.
@@ -730,7 +720,7 @@ int32_t sw_pin(const struct sw_ctx *ctx,
                struct sw_error **error);
 
 /**
- * Takes a snapshot's protection from prune away.
+ * Removes a snapshot's protection from prune.
  *
  * Everything is as with `sw_pin`.
  *
@@ -747,11 +737,12 @@ int32_t sw_unpin(const struct sw_ctx *ctx,
 /**
  * Renders, checks, compares and installs nginx's configuration.
  *
- * `request` has `command` and what belongs to it; the document is that of `seaworthy proxy COMMAND --json`:
- * `render` with `out`, a folder that the files are written to, too; `check`, which lints and lets nginx
- * try; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with `site` and `to`, a pool of servers.
- * Where nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
- * errors are those of `sw_backup`; SW_E_FINDINGS where what is installed differs.
+ * `request` has `command` and its options; the document is that of `seaworthy proxy COMMAND
+ * --json`: `render` with `out`, a folder that the files are also written to; `check`, which lints
+ * and lets nginx check the files; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with
+ * `site` and `to`, a pool of servers. If nothing had to be done the document's `outcome` is
+ * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS if the
+ * installed files differ.
  *
  * The contract:
  * That of `sw_backup`.
@@ -766,12 +757,12 @@ int32_t sw_proxy(const struct sw_ctx *ctx,
 /**
  * Restores a snapshot, or a part of it, to a new or empty folder or in place.
  *
- * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
- * that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
- * `identity` and `host`, as with `sw_show`. A restore in place also needs
- * `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
- * and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
- * errors are those of `sw_backup`.
+ * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or
+ * `in_place`; `source`, to restore only that one; `sink`, to read it from that one; `only`, a list
+ * of paths or tables; `force`, for an untrusted one; `identity` and `host`, as with `sw_show`. A
+ * restore in place also needs `yes`: without it SW_E_INVALID_INPUT is returned, with `places` and
+ * `before` in the error's context, and nothing is changed. The document is that of `seaworthy
+ * restore --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -784,17 +775,17 @@ int32_t sw_restore(const struct sw_ctx *ctx,
                    struct sw_error **error);
 
 /**
- * Renders, checks, compares, installs and runs services, and brings new versions of them into use.
+ * Renders, checks, compares, installs and runs services, and deploys new versions of them.
  *
- * `request` has `command` and what belongs to it; the document is that of `seaworthy service COMMAND --json`:
- * `render` with `type` (`"systemd"`, which is the usual one, `"pm2"`, `"cron"` or `"github-actions"`) and
- * `out`, a folder that the files are written to; `check` with `type` and `folder`, where systemd or cron
- * looks; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and `folder`; `start`, `stop`
- * and `restart` with `name`; `status` with `names`, all of them where it is empty; and `deploy`, as
- * `seaworthy deploy`, with `service` and `from`, a folder or an archive, the release before this one
- * where nothing is said. Where nothing had to be done the document's `outcome` is `nothing_to_do`.
- * Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where something differs, or is
- * not well.
+ * `request` has `command` and its options; the document is that of `seaworthy service COMMAND
+ * --json`: `render` with `type` (`"systemd"`, the default, `"pm2"`, `"cron"` or `"github-actions"`)
+ * and `out`, a folder that the files are written to; `check` with `type` and `folder`, which
+ * systemd or cron reads; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and
+ * `folder`; `start`, `stop` and `restart` with `name`; `status` with `names` (empty for all); and
+ * `deploy`, as `seaworthy deploy`, with `service` and `from`, a folder or an archive (default: go
+ * back to the previous release). If nothing had to be done the document's `outcome` is
+ * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS if
+ * something differs, or is not healthy.
  *
  * The contract:
  * That of `sw_backup`.
@@ -807,10 +798,11 @@ int32_t sw_service(const struct sw_ctx *ctx,
                    struct sw_error **error);
 
 /**
- * Says how backups, certificates, sites, services and disks do, as they themselves say.
+ * Returns the status of backups, certificates, sites, services and disks, as reported by
+ * themselves.
  *
- * `request` has `all_hosts`: whether the backups of other machines in the same sinks are told too.
- * The document is that of `seaworthy status --json`; its `outcome` is `findings` where something is
+ * `request` has `all_hosts`: whether to include the backups of other machines in the same sinks.
+ * The document is that of `seaworthy status --json`; its `outcome` is `findings` if something is
  * wrong. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
@@ -826,8 +818,9 @@ int32_t sw_status(const struct sw_ctx *ctx,
 /**
  * Does everything that is due now: backups, copies, retention, drills, certificates.
  *
- * `request` has `dry_run`, which only says what is due. The document is that of `seaworthy run --json`; where
- * nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+ * `request` has `dry_run`, which only reports what is due. The document is that of `seaworthy run
+ * --json`; if nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and errors are
+ * those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -840,11 +833,13 @@ int32_t sw_run(const struct sw_ctx *ctx,
                struct sw_error **error);
 
 /**
- * Brings certificates, the proxy and services to what the file says, in order, or leaves all of it as it was.
+ * Brings certificates, the proxy and services to the state in the file, step by step, or rolls
+ * everything back.
  *
- * `request` has `dry_run`, which changes nothing and says every file and command; `type` and `folder`, as
- * `sw_service` with `apply`. The document is that of `seaworthy apply --json`; where nothing had to be done its
- * `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+ * `request` has `dry_run`, which changes nothing and lists every file and command; `type` and
+ * `folder`, as in `sw_service` with `apply`. The document is that of `seaworthy apply --json`;
+ * if nothing had to be done its `outcome` is `nothing_to_do`. Ownership, threads and errors are
+ * those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -857,10 +852,10 @@ int32_t sw_apply(const struct sw_ctx *ctx,
                  struct sw_error **error);
 
 /**
- * Makes a trigger that nobody has pulled.
+ * Creates a trigger.
  *
- * `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; what is put there is the
- * caller's to free. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
+ * `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; the caller must free
+ * what is put there. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
  *
  * The contract:
  * Pointers are NULL or may be written to.
@@ -869,8 +864,8 @@ int32_t sw_cancel_new(struct sw_cancel **out,
                       struct sw_error **error);
 
 /**
- * Asks every call that `cancel` was given to to stop. More than once does nothing more. The call
- * itself then answers SW_E_CANCELLED, unless it was done before.
+ * Asks every call with `cancel` to stop. Further calls have no effect. The stopped call returns
+ * SW_E_CANCELLED, unless it was already done.
  *
  * Any thread, at any time; also inside a callback. Not from a signal handler. Answers SW_E_NULL.
  *
@@ -890,26 +885,26 @@ int32_t sw_cancel_trigger(const struct sw_cancel *cancel);
 int32_t sw_cancel_is_triggered(const struct sw_cancel *cancel, int32_t *out);
 
 /**
- * Frees `cancel`. NULL does nothing. A call that it was given to goes on and can no longer be stopped.
+ * Frees `cancel`. NULL does nothing. A call with it continues and can no longer be stopped.
  *
  * Any thread, but only one.
  *
  * The contract:
- * `cancel` is NULL or a living trigger, and nobody uses it any more.
+ * `cancel` is NULL or a living trigger that is no longer used.
  */
 void sw_cancel_free(struct sw_cancel *cancel);
 
 /**
- * Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 looks where the program does) without
- * opening anything that it names.
+ * Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 searches the same places as the
+ * program) without opening anything in it.
  *
  * `*document` is that of `seaworthy config check --json`, owned by the caller. `document` and `error` may
- * be NULL; what is put there is the caller's to free. Any thread, but not inside a callback. Answers
- * SW_E_CONFIG for a file that is wrong, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
+ * be NULL; the caller must free what is put there. Any thread, but not inside a callback. Answers
+ * SW_E_CONFIG for an invalid file, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
  * SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_config_check(const char *path,
                         size_t path_len,
@@ -919,9 +914,9 @@ int32_t sw_config_check(const char *path,
 /**
  * The JSON Schema of the file (SW_SCHEMA_CONFIG) or of the documents (SW_SCHEMA_DOCUMENT).
  *
- * `*schema` is owned by the caller. `error` may be NULL; what is put there is the caller's to free. Any
- * thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number, SW_E_NULL,
- * SW_E_REENTRANT, SW_E_PANIC.
+ * `*schema` is owned by the caller. `error` may be NULL; the caller must free what is put there.
+ * Any thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number,
+ * SW_E_NULL, SW_E_REENTRANT, SW_E_PANIC.
  *
  * The contract:
  * Pointers are NULL or may be written to.
@@ -931,20 +926,20 @@ int32_t sw_schema(uint32_t which,
                   struct sw_error **error);
 
 /**
- * Decides which snapshots a policy would keep, and why. Touches nothing and needs no context.
+ * Decides which snapshots a policy would keep, and why. Changes nothing and needs no context.
  *
- * `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone`, UTC where nothing is said;
- * `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and where it matters `pinned`,
- * `kind`, `state` and `host`, as `sw_snapshots` lists them; and `host`, whose snapshots it is about, the
- * first one's where nothing is said. `*document` is owned by the caller:
- * `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` among the usual members. `document` and
- * `error` may be NULL; what is put there is the caller's to free.
+ * `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone` (default: UTC);
+ * `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and if relevant
+ * `pinned`, `kind`, `state` and `host`, as listed by `sw_snapshots`; and `host`, the machine whose
+ * snapshots are planned (default: that of the first one). `*document` is owned by the caller:
+ * `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` with the usual members. `document`
+ * and `error` may be NULL; the caller must free what is put there.
  *
  * Any thread, but not inside a callback. Answers SW_E_REQUEST, also for rules that would keep nothing,
  * SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_plan_retention(const char *request,
                           size_t request_len,
@@ -954,16 +949,16 @@ int32_t sw_plan_retention(const char *request,
 /**
  * Makes a key pair. Needs no context.
  *
- * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
- * new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
- * half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
- * `error` may be NULL; what is put there is the caller's to free.
+ * `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and
+ * `out`, the new file for the secret key; an existing file is never replaced. Without `out` the
+ * secret key is in the document, which is that of `seaworthy keygen --json` and owned by the
+ * caller. `document` and `error` may be NULL; the caller must free what is put there.
  *
  * Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
  * cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_keygen(const char *request,
                   size_t request_len,
@@ -971,18 +966,19 @@ int32_t sw_keygen(const char *request,
                   struct sw_error **error);
 
 /**
- * Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 looks where the program
- * does: SEAWORTHY_CONFIG, then ./seaworthy.toml, then /etc/seaworthy/seaworthy.toml.
+ * Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 searches the same
+ * places as the program: SEAWORTHY_CONFIG, then ./seaworthy.toml, then
+ * /etc/seaworthy/seaworthy.toml.
  *
- * The process environment is read, now and only now: for the place of state, and for secrets that the
- * file says to be there. `options` may be NULL. `*out` is owned by the caller, until `sw_ctx_free`.
- * `error` may be NULL; what is put there is the caller's to free. Any thread, but not inside a callback.
- * After fork(2) open contexts anew. Answers SW_E_CONFIG for a file that is wrong, with `line` and
- * `column` in the error's context, the codes of what cannot be read, SW_E_NULL, SW_E_UTF8,
+ * The process environment is read now, and only now: for the state folder, and for secrets that the
+ * file takes from it. `options` may be NULL. `*out` is owned by the caller, until `sw_ctx_free`.
+ * `error` may be NULL; the caller must free what is put there. Any thread, but not inside a
+ * callback. After fork(2) open new contexts. Answers SW_E_CONFIG for an invalid file, with `line`
+ * and `column` in the error's context, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
  * SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_ctx_open_file(const char *path,
                          size_t path_len,
@@ -991,14 +987,14 @@ int32_t sw_ctx_open_file(const char *path,
                          struct sw_error **error);
 
 /**
- * Opens the configuration that `toml` (UTF-8, `toml_len` bytes) is, as if it stood in a file
- * `seaworthy.toml` in the folder `base`: relative paths are relative to that. A `base` of NULL with a
- * length of 0 is the present folder.
+ * Opens the configuration in `toml` (UTF-8, `toml_len` bytes), like a file `seaworthy.toml` in the
+ * folder `base`: relative paths are relative to that. A `base` of NULL with a length of 0 is the
+ * current folder.
  *
  * Everything else is as with `sw_ctx_open_file`.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_ctx_open_text(const char *toml,
                          size_t toml_len,
@@ -1013,26 +1009,26 @@ int32_t sw_ctx_open_text(const char *toml,
  * solvers and notifiers.
  * NULL does nothing.
  *
- * Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
- * `ctx`: that is a mistake of the caller's; free it again when the call has returned.
+ * Any thread, but only one. Inside a callback and while a call runs on `ctx` it does nothing: that
+ * is an error of the caller; free it again when the call has returned.
  *
  * The contract:
- * `ctx` is NULL or a living context, and nobody uses it any more.
+ * `ctx` is NULL or a living context, that is no longer used.
  */
 void sw_ctx_free(struct sw_ctx *ctx);
 
 /**
- * Makes an error, for a callback to answer with.
+ * Makes an error, to be returned by a callback.
  *
- * `code` is what the callback answers, one of SW_E_*; `message` (UTF-8, `message_len` bytes) says what
- * happened, for people. `*out` is owned by the caller, who hands it over by putting it where the
- * callback's `error` points to, or frees it with `sw_error_free`.
+ * `code` is the result of the callback, one of SW_E_*; `message` (UTF-8, `message_len` bytes) says
+ * what happened, for people. `*out` is owned by the caller, who passes it on by putting it where
+ * the callback's `error` points to, or frees it with `sw_error_free`.
  *
  * Any thread; also inside a callback. Answers SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, and
  * SW_E_INVALID_INPUT for a code that is not negative.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_error_new(int32_t code,
                      const char *message,
@@ -1040,7 +1036,7 @@ int32_t sw_error_new(int32_t code,
                      struct sw_error **out);
 
 /**
- * The code of `error`, the number that the call answered with.
+ * The code of `error`, which is the result of the call.
  *
  * Any thread; also inside a callback. Answers SW_E_NULL.
  *
@@ -1073,7 +1069,7 @@ int32_t sw_error_message(const struct sw_error *error,
                          size_t *len);
 
 /**
- * The operation that met `error`, such as `sink.read`.
+ * The operation that failed with `error`, such as `sink.read`.
  *
  * `*data` is NUL-terminated UTF-8 of `*len` bytes without the NUL, borrowed from `error` until that is
  * freed. `len` may be NULL. Any thread; also inside a callback. Answers SW_E_NULL.
@@ -1086,7 +1082,7 @@ int32_t sw_error_operation(const struct sw_error *error,
                            size_t *len);
 
 /**
- * What the user can do about `error`; empty where that is not known.
+ * What the user can do about `error`; empty if that is not known.
  *
  * `*data` is NUL-terminated UTF-8 of `*len` bytes without the NUL, borrowed from `error` until that is
  * freed. `len` may be NULL. Any thread; also inside a callback. Answers SW_E_NULL.
@@ -1117,22 +1113,22 @@ int32_t sw_error_context(const struct sw_error *error,
  * Any thread, but only one; also inside a callback.
  *
  * The contract:
- * `error` is NULL or a living error, and nobody uses it any more.
+ * `error` is NULL or a living error, that is no longer used.
  */
 void sw_error_free(struct sw_error *error);
 
 /**
- * Fills the notifier `name` (UTF-8, `name_len` bytes) of the file, which has `[notify.NAME]` with
- * `type = "custom"`, with the function of `notifier`. One that was there is replaced.
+ * Registers `notifier` as the implementation of the notifier `name` (UTF-8, `name_len` bytes),
+ * which has `[notify.NAME]` with `type = "custom"` in the file. An earlier one is replaced.
  *
- * `*notifier` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
- * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
- * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
- * where the file has no such custom notifier, SW_E_NULL for a function that is missing, SW_E_UTF8,
- * SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ * `*notifier` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails,
+ * if the struct could be read. `error` may be NULL; the caller must free what is put there. Any
+ * thread, but not inside a callback; running calls continue with the earlier one. Answers
+ * SW_E_INVALID_INPUT if the file has no such custom notifier, SW_E_NULL for a missing function,
+ * SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_ctx_add_notifier(struct sw_ctx *ctx,
                             const char *name,
@@ -1141,17 +1137,17 @@ int32_t sw_ctx_add_notifier(struct sw_ctx *ctx,
                             struct sw_error **error);
 
 /**
- * Fills the sink `name` (UTF-8, `name_len` bytes) of the file, which has `[sink.NAME]` with
- * `type = "custom"`, with the functions of `sink`. One that was there is replaced.
+ * Registers `sink` as the implementation of the sink `name` (UTF-8, `name_len` bytes), which has
+ * `[sink.NAME]` with `type = "custom"` in the file. An earlier one is replaced.
  *
- * `*sink` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
- * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
- * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
- * where the file has no such custom sink or a capability is unknown, SW_E_NULL for a function that is
- * missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ * `*sink` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails, if
+ * the struct could be read. `error` may be NULL; the caller must free what is put there. Any
+ * thread, but not inside a callback; running calls continue with the earlier one. Answers
+ * SW_E_INVALID_INPUT if the file has no such custom sink or a capability is unknown, SW_E_NULL for
+ * a missing function, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_ctx_add_sink(struct sw_ctx *ctx,
                         const char *name,
@@ -1160,16 +1156,16 @@ int32_t sw_ctx_add_sink(struct sw_ctx *ctx,
                         struct sw_error **error);
 
 /**
- * Proves the functions of `sink` with the suite that Seaworthy's own sinks pass: one case after another,
- * each below a random prefix of its own. It writes some 300 MB.
+ * Tests the functions of `sink` with the suite that Seaworthy's own sinks pass: one case after
+ * another, each below its own random prefix. It writes about 300 MB.
  *
- * `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` among the usual
- * members. `call` may be NULL. `error` may be NULL; what is put there is the caller's to free. The
- * finalizer runs before this returns, if the struct could be read. Any thread, but not inside a callback.
- * Answers SW_E_FINDINGS where a case failed, else as `sw_ctx_add_sink`.
+ * `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` with the
+ * usual members. `call` may be NULL. `error` may be NULL; the caller must free what is put there.
+ * The finalizer runs before this returns, if the struct could be read. Any thread, but not inside a
+ * callback. Answers SW_E_FINDINGS if a case failed, else the same as `sw_ctx_add_sink`.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_sink_conformance(const struct sw_sink *sink,
                             const struct sw_call *call,
@@ -1177,18 +1173,18 @@ int32_t sw_sink_conformance(const struct sw_sink *sink,
                             struct sw_error **error);
 
 /**
- * Answers challenges of certificates whose `challenge` has `custom` with `name` (UTF-8, `name_len` bytes),
- * such as `challenge = { type = "dns-01", custom = "zone" }`, with the functions of `solver`. One that was
- * there is replaced.
+ * Registers `solver` for challenges of certificates with the `custom` name `name` (UTF-8,
+ * `name_len` bytes), such as `challenge = { type = "dns-01", custom = "zone" }`. An earlier one is
+ * replaced.
  *
- * `*solver` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
- * could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
- * inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
- * where the file names no such solver, or for another kind of challenge, SW_E_NULL for a function
- * that is missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+ * `*solver` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails,
+ * if the struct could be read. `error` may be NULL; the caller must free what is put there. Any
+ * thread, but not inside a callback; running calls continue with the earlier one. Answers
+ * SW_E_INVALID_INPUT if the file has no such solver, or for another kind of challenge, SW_E_NULL
+ * for a missing function, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_ctx_add_solver(struct sw_ctx *ctx,
                           const char *name,
@@ -1197,15 +1193,15 @@ int32_t sw_ctx_add_solver(struct sw_ctx *ctx,
                           struct sw_error **error);
 
 /**
- * Makes a string, for a callback to answer with.
+ * Makes a string, to be returned by a callback.
  *
- * `text` (UTF-8, `text_len` bytes) is copied. `*out` is owned by the caller, who hands it over as the
- * callback's answer, or frees it with `sw_string_free`.
+ * `text` (UTF-8, `text_len` bytes) is copied. `*out` is owned by the caller, who returns it from
+ * the callback, or frees it with `sw_string_free`.
  *
  * Any thread; also inside a callback. Answers SW_E_NULL, SW_E_UTF8, SW_E_LENGTH.
  *
  * The contract:
- * Pointers are valid for what is said above.
+ * Pointers are valid as described above.
  */
 int32_t sw_string_new(const char *text,
                       size_t text_len,
@@ -1230,12 +1226,12 @@ int32_t sw_string_data(const struct sw_string *string,
  * Any thread, but only one; also inside a callback.
  *
  * The contract:
- * `string` is NULL or a living string, and nobody uses it any more.
+ * `string` is NULL or a living string, that is no longer used.
  */
 void sw_string_free(struct sw_string *string);
 
 /**
- * The version of the interface that the library has; see SW_ABI_VERSION. Any thread, at any time.
+ * The interface version of the library; see SW_ABI_VERSION. Any thread, at any time.
  */
 uint32_t sw_abi_version(void);
 

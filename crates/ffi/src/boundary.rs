@@ -1,4 +1,4 @@
-//! What every entry from C goes through: no panic gets out, and callbacks do not come back in.
+//! Every entry from C goes through this: it stops panics, and refuses calls from inside callbacks.
 
 use std::{
     any::Any,
@@ -12,12 +12,11 @@ use crate::{
 };
 
 thread_local! {
-    /// How many callbacks of the host this thread is inside of.
+    /// How many callbacks of the host are active on this thread.
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `work` and answers with its code. What went wrong is put where `error` points to, if
-/// anywhere.
+/// Runs `work` and returns its code. The error is put where `error` points to, unless it is NULL.
 ///
 /// # Safety
 /// `error` is NULL or may be written to.
@@ -40,7 +39,7 @@ pub(crate) unsafe fn enter(
     code
 }
 
-/// Runs `work`, which has no way to answer.
+/// Runs `work`, which has no result.
 pub(crate) fn enter_silently(work: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
         panicked(payload);
@@ -58,7 +57,7 @@ pub(crate) unsafe fn put<T>(place: *mut T, value: T) {
     }
 }
 
-/// The failure that a panic is.
+/// The failure for a panic.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     let text = payload
         .downcast_ref::<&str>()
@@ -68,7 +67,7 @@ pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
     }
-    let message = format!("a defect in Seaworthy: {}", text.as_deref().unwrap_or("a panic"));
+    let message = format!("a bug in Seaworthy: {}", text.as_deref().unwrap_or("a panic"));
     Failure::new(code::SW_E_PANIC, "panic", message)
         .remedy("report it; free the context and open a new one")
 }
@@ -99,9 +98,11 @@ pub(crate) fn outside_callbacks() -> Result<(), Failure> {
     if !is_inside_callback() {
         return Ok(());
     }
-    let message = "a callback may not call this";
-    Err(Failure::new(code::SW_E_REENTRANT, "call", message)
-        .remedy("let the callback return first, or call from another thread with another context"))
+    let message = "this must not be called from inside a callback";
+    Err(Failure::new(code::SW_E_REENTRANT, "call", message).remedy(
+        "let the callback return first, or call it from another thread with another \
+                 context",
+    ))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `sw_callback` and `sw_call`: functions of the host that a call makes use of.
+//! `sw_callback` and `sw_call`: functions of the host that a call uses.
 
 use std::ffi::{c_char, c_void};
 
@@ -12,11 +12,12 @@ use crate::{
     input::{self, Table},
 };
 
-/// A function of the host that is told something as JSON.
+/// A function of the host that gets JSON.
 ///
-/// It is called on the thread that made the call, and only while the call lasts. What it is given is
-/// borrowed until it returns. Anything but 0 cancels the call. Inside it only `sw_cancel_trigger`,
-/// `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp.
+/// It is called on the thread that made the call, and only during the call. Its arguments are
+/// borrowed until it returns. Any result other than 0 cancels the call. Inside it only
+/// `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must return: no exception,
+/// no longjmp.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CallbackTable {
@@ -28,10 +29,10 @@ pub struct CallbackTable {
     pub call: Option<
         unsafe extern "C" fn(user_data: *mut c_void, json: *const c_char, json_len: usize) -> i32,
     >,
-    /// What the function is given back.
+    /// Passed to the function unchanged.
     pub user_data: *mut c_void,
-    /// Called once with `user_data`, on the same thread, before the call returns, whatever it answers,
-    /// if this struct could be read. May be NULL.
+    /// Called once with `user_data`, on the same thread, before the call returns, whatever its
+    /// result, if this struct could be read. May be NULL.
     pub finalizer: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
 }
 
@@ -40,26 +41,26 @@ unsafe impl Table for CallbackTable {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// How a call is to run. NULL in its place, and zero in each member, leave it unwatched.
+/// Options of a call. NULL, or zero in a member, means the default: no callbacks.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CallTable {
     /// The size of this struct, in bytes.
     pub size: u32,
-    /// How much `log` is told: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4 debugging,
-    /// 5 everything.
+    /// The log level of `log`: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4
+    /// debugging, 5 everything.
     pub log_level: u32,
-    /// Stops the call when it is triggered. Borrowed while the call begins. May be NULL.
+    /// Stops the call when it is triggered. Borrowed while the call starts. May be NULL.
     pub cancel: *const CancelHandle,
-    /// Told what happens: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
-    /// `"event":"advanced","bytes":…,"items":…` (added up, at most 20 a second),
+    /// Called with events: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
+    /// `"event":"advanced","bytes":…,"items":…` (combined, at most 20 per second),
     /// `"event":"finished","task":…,"seconds":…`, `"event":"warning","message":…` and those that
-    /// docs/events.md lists; in later versions others, which are to be passed over. Borrowed while
-    /// the call begins. May be NULL.
+    /// docs/events.md lists; in later versions others, which must be ignored. Borrowed while
+    /// the call starts. May be NULL.
     pub progress: *const CallbackTable,
-    /// Told what the library logs: `{"level":"warn","target":…,"message":…,"fields":{…}}`. Where several
-    /// calls of a context run at once, each is told everything. Borrowed while the call begins. May
-    /// be NULL.
+    /// Called with log records of the library:
+    /// `{"level":"warn","target":…,"message":…,"fields":{…}}`. If several calls of a context run at
+    /// the same time, each gets all records. Borrowed while the call starts. May be NULL.
     pub log: *const CallbackTable,
 }
 
@@ -68,7 +69,7 @@ unsafe impl Table for CallTable {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// A function of the host that was taken over; dropping it runs its finalizer.
+/// A registered function of the host; dropping it runs its finalizer.
 #[derive(Debug)]
 pub(crate) struct Callback(CallbackTable);
 
@@ -87,7 +88,7 @@ impl Callback {
         Ok(Some(callback))
     }
 
-    /// Tells it `json`; true where it wants the call to stop.
+    /// Calls it with `json`; returns true if it wants the call to stop.
     pub(crate) fn tell(&self, json: String) -> bool {
         let Some(call) = self.0.call else { return false };
         let (len, json) = (json.len(), json + "\0");
@@ -107,8 +108,8 @@ impl Drop for Callback {
     }
 }
 
-/// Calls a function of the host, which belongs to `whom`, and makes its code, and the error that it may
-/// put, a result.
+/// Calls a function of the host, which belongs to `whom`, and converts its code and error to a
+/// result.
 pub(crate) fn host_answer(
     operation: &'static str,
     whom: impl FnOnce() -> String,
@@ -126,12 +127,12 @@ pub(crate) fn host_answer(
     }
     let message = match &error {
         Some(error) => error.message().to_owned(),
-        None => format!("{} answered {code}", whom()),
+        None => format!("{} returned {code}", whom()),
     };
     Err(Failure::new(code, operation, message).into_error(operation))
 }
 
-/// A function of the host that is told something as JSON, and answers 0 or one of SW_E_*.
+/// A function of the host that gets JSON, and returns 0 or one of SW_E_*.
 pub(crate) type Tell = unsafe extern "C" fn(
     user_data: *mut c_void,
     json: *const c_char,
@@ -139,7 +140,7 @@ pub(crate) type Tell = unsafe extern "C" fn(
     error: *mut *mut ErrorHandle,
 ) -> i32;
 
-/// Tells `tell`, which belongs to `whom`, what `json` is.
+/// Calls `tell`, which belongs to `whom`, with `json`.
 ///
 /// # Safety
 /// The host gave `tell` to be called with `user_data`, on this thread.
@@ -159,7 +160,7 @@ pub(crate) unsafe fn host_told(
 /// How much is logged, from 1 (errors) to 5 (everything).
 pub(crate) type LogLevel = u8;
 
-/// How a call is to run.
+/// The options of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     pub(crate) cancel: Option<Cancel>,
@@ -168,7 +169,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Takes over what `table` says; NULL says nothing.
+    /// Reads the options in `table`; NULL for the defaults.
     ///
     /// # Safety
     /// `table` and the structs that it points to are NULL or as [`input::table`] wants them, and the
@@ -179,7 +180,7 @@ impl Call {
         }
         // SAFETY: as this function's.
         let table: CallTable = unsafe { input::table(table, "call") }?;
-        // Both are taken over before either is judged, so that each finalizer runs.
+        // Both are read before either is checked, so that each finalizer runs.
         // SAFETY: as this function's.
         let (progress, log) = unsafe {
             (Callback::read(table.progress, "progress"), Callback::read(table.log, "log"))

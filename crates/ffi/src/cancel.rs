@@ -8,7 +8,7 @@ use crate::{
     input,
 };
 
-/// A trigger that stops the calls which it is given to. Once pulled, it stays so: make a new one for
+/// A trigger that stops the calls which it is passed to. It cannot be reset: create a new one for
 /// the next call.
 #[derive(Debug)]
 pub struct CancelHandle(Cancel);
@@ -19,10 +19,10 @@ impl CancelHandle {
     }
 }
 
-/// Makes a trigger that nobody has pulled.
+/// Creates a trigger.
 ///
-/// `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; what is put there is the
-/// caller's to free. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
+/// `*out` is owned by the caller, until `sw_cancel_free`. `error` may be NULL; the caller must free
+/// what is put there. Any thread, but not inside a callback. Answers SW_E_NULL, SW_E_REENTRANT.
 ///
 /// # Safety
 /// Pointers are NULL or may be written to.
@@ -43,8 +43,8 @@ pub unsafe extern "C" fn sw_cancel_new(
     unsafe { enter(error, work) }
 }
 
-/// Asks every call that `cancel` was given to to stop. More than once does nothing more. The call
-/// itself then answers SW_E_CANCELLED, unless it was done before.
+/// Asks every call with `cancel` to stop. Further calls have no effect. The stopped call returns
+/// SW_E_CANCELLED, unless it was already done.
 ///
 /// Any thread, at any time; also inside a callback. Not from a signal handler. Answers SW_E_NULL.
 ///
@@ -81,12 +81,12 @@ pub unsafe extern "C" fn sw_cancel_is_triggered(cancel: *const CancelHandle, out
     unsafe { enter(std::ptr::null_mut(), work) }
 }
 
-/// Frees `cancel`. NULL does nothing. A call that it was given to goes on and can no longer be stopped.
+/// Frees `cancel`. NULL does nothing. A call with it continues and can no longer be stopped.
 ///
 /// Any thread, but only one.
 ///
 /// # Safety
-/// `cancel` is NULL or a living trigger, and nobody uses it any more.
+/// `cancel` is NULL or a living trigger that is no longer used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_cancel_free(cancel: *mut CancelHandle) {
     enter_silently(|| {

@@ -1,4 +1,4 @@
-//! `sw_ctx`: a configuration, ready to be worked with, and the runtime that does the work.
+//! `sw_ctx`: an open configuration, and the runtime that does the work.
 
 use std::{
     ffi::c_char,
@@ -32,13 +32,13 @@ use crate::{
 /// How long `sw_ctx_free` waits for threads that do not end.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
-/// A configuration, ready to be worked with. Several threads may make calls on it at once.
+/// An open configuration. Several threads may make calls on it at the same time.
 #[derive(Debug)]
 pub struct ContextHandle {
-    // First, so that it ends first: what still ran lets go of the sinks then.
+    // First, so that it ends first: remaining work then releases the sinks.
     runtime: OwnRuntime,
     seaworthy: Arc<Seaworthy>,
-    /// A later one takes the place of an earlier one with its name, which calls may still use.
+    /// A later one replaces an earlier one with the same name, which calls may still use.
     sinks: RwLock<Vec<(Name, Arc<HostSink>)>>,
     solvers: RwLock<Vec<(Name, Arc<HostSolver>)>>,
     notifiers: RwLock<Vec<(Name, Arc<HostNotifier>)>>,
@@ -46,14 +46,14 @@ pub struct ContextHandle {
     panicked: AtomicBool,
 }
 
-/// How a context is made. NULL in its place, and zero in each member, leave the usual.
+/// Options of a context. NULL, or zero in a member, means the default.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct OptionsTable {
     /// The size of this struct, in bytes.
     pub size: u32,
-    /// How many threads move data; 0 for one per core. Reading and compressing has threads of its own, as
-    /// many as the file says.
+    /// How many threads move data; 0 for one per core. Reading and compressing has its own threads,
+    /// as many as configured in the file.
     pub threads: u32,
 }
 
@@ -62,7 +62,7 @@ unsafe impl Table for OptionsTable {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// The most threads that can be asked for.
+/// The largest number of threads.
 const MAX_THREADS: u32 = 1024;
 
 impl ContextHandle {
@@ -84,11 +84,11 @@ impl ContextHandle {
         })
     }
 
-    /// Begins a call.
+    /// Starts a call.
     pub(crate) fn enter(&self) -> Result<Entered<'_>, Failure> {
         self.runtime.check_process()?;
         if self.panicked.load(Ordering::Acquire) {
-            let message = "an earlier call on this context met a defect in Seaworthy";
+            let message = "an earlier call on this context failed because of a bug in Seaworthy";
             return Err(Failure::new(code::SW_E_PANIC, "context", message)
                 .remedy("free the context and open a new one"));
         }
@@ -96,7 +96,7 @@ impl ContextHandle {
         Ok(Entered(self))
     }
 
-    /// Refuses further work.
+    /// Refuses further calls.
     pub(crate) fn has_panicked(&self) {
         self.panicked.store(true, Ordering::Release);
     }
@@ -105,7 +105,7 @@ impl ContextHandle {
         &self.runtime
     }
 
-    /// What works with the configuration, with what the host implements bound to the call of `queue`.
+    /// The facade for one call, with the host's implementations bound to its `queue`.
     pub(crate) fn seaworthy(&self, queue: &Arc<Queue>) -> Result<Arc<Seaworthy>, Failure> {
         let sinks = self.sinks.read().unwrap_or_else(PoisonError::into_inner);
         let solvers = self.solvers.read().unwrap_or_else(PoisonError::into_inner);
@@ -129,10 +129,10 @@ impl ContextHandle {
         Ok(Arc::new(seaworthy))
     }
 
-    /// Adds a sink of the host, or puts it in the place of the one with this name.
+    /// Adds a sink of the host, or replaces the one with this name.
     pub(crate) fn add_sink(&self, name: Name, sink: HostSink) -> Result<(), Failure> {
         let sink = Arc::new(sink);
-        // The file must want it: found out on a copy, whose sink is never used.
+        // The file must have it: checked on a copy, whose sink is never used.
         let probe = BoundSink::new(name.as_str(), sink.clone(), Arc::default());
         Seaworthy::clone(&self.seaworthy).add_sink(&name, Arc::new(probe))?;
         let mut sinks = self.sinks.write().unwrap_or_else(PoisonError::into_inner);
@@ -140,7 +140,7 @@ impl ContextHandle {
         Ok(())
     }
 
-    /// Adds a solver of the host, or puts it in the place of the one with this name.
+    /// Adds a solver of the host, or replaces the one with this name.
     pub(crate) fn add_solver(&self, name: Name, solver: HostSolver) -> Result<(), Failure> {
         let solver = Arc::new(solver);
         let probe = BoundSolver::new(solver.clone(), Arc::default());
@@ -150,7 +150,7 @@ impl ContextHandle {
         Ok(())
     }
 
-    /// Adds a notifier of the host, or puts it in the place of the one with this name.
+    /// Adds a notifier of the host, or replaces the one with this name.
     pub(crate) fn add_notifier(&self, name: Name, notifier: HostNotifier) -> Result<(), Failure> {
         let notifier = Arc::new(notifier);
         let probe = BoundNotifier::new(notifier.clone(), Arc::default());
@@ -161,7 +161,7 @@ impl ContextHandle {
     }
 }
 
-/// A call that runs on a context, which is not freed meanwhile.
+/// A running call on a context, which is not freed meanwhile.
 pub(crate) struct Entered<'a>(&'a ContextHandle);
 
 impl Drop for Entered<'_> {
@@ -198,14 +198,14 @@ impl OwnRuntime {
         Ok(Self { runtime: Some(runtime), listeners, process: std::process::id() })
     }
 
-    /// The threads of a process that forked us off are not here.
+    /// The threads of the parent process do not exist after a fork.
     fn check_process(&self) -> Result<(), Failure> {
         if self.process == std::process::id() {
             return Ok(());
         }
-        let message = "this process was forked off after the context was made";
+        let message = "this process was forked after the context was created";
         Err(Failure::new(code::SW_E_FORKED, "context", message)
-            .remedy("open a context in each process by itself"))
+            .remedy("open a separate context in each process"))
     }
 
     pub(crate) fn runtime(&self) -> Result<&Runtime, Failure> {
@@ -221,29 +221,30 @@ impl Drop for OwnRuntime {
         if self.check_process().is_ok() {
             runtime.shutdown_timeout(SHUTDOWN_LIMIT);
         } else {
-            // Nothing of it is here but memory.
+            // Only its memory exists in this process.
             std::mem::forget(runtime);
         }
     }
 }
 
-/// A frontend reads the environment, once, when a context is made.
+/// A frontend reads the environment, once, when a context is created.
 fn variables() -> Variables {
     std::env::vars_os().collect()
 }
 
-/// Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 looks where the program
-/// does: SEAWORTHY_CONFIG, then ./seaworthy.toml, then /etc/seaworthy/seaworthy.toml.
+/// Opens the file at `path` (UTF-8, `path_len` bytes). NULL with a length of 0 searches the same
+/// places as the program: SEAWORTHY_CONFIG, then ./seaworthy.toml, then
+/// /etc/seaworthy/seaworthy.toml.
 ///
-/// The process environment is read, now and only now: for the place of state, and for secrets that the
-/// file says to be there. `options` may be NULL. `*out` is owned by the caller, until `sw_ctx_free`.
-/// `error` may be NULL; what is put there is the caller's to free. Any thread, but not inside a callback.
-/// After fork(2) open contexts anew. Answers SW_E_CONFIG for a file that is wrong, with `line` and
-/// `column` in the error's context, the codes of what cannot be read, SW_E_NULL, SW_E_UTF8,
-/// SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
+/// The process environment is read now, and only now: for the state folder, and for secrets that
+/// the file takes from it. `options` may be NULL. `*out` is owned by the caller, until
+/// `sw_ctx_free`. `error` may be NULL; the caller must free what is put there. Any thread, but not
+/// inside a callback. After fork(2) open new contexts. Answers SW_E_CONFIG for an invalid file,
+/// with `line` and `column` in the error's context, the codes of one that cannot be read,
+/// SW_E_NULL, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_open_file(
     path: *const c_char,
@@ -261,14 +262,14 @@ pub unsafe extern "C" fn sw_ctx_open_file(
     unsafe { open(read, options, out, error) }
 }
 
-/// Opens the configuration that `toml` (UTF-8, `toml_len` bytes) is, as if it stood in a file
-/// `seaworthy.toml` in the folder `base`: relative paths are relative to that. A `base` of NULL with a
-/// length of 0 is the present folder.
+/// Opens the configuration in `toml` (UTF-8, `toml_len` bytes), like a file `seaworthy.toml` in the
+/// folder `base`: relative paths are relative to that. A `base` of NULL with a length of 0 is the
+/// current folder.
 ///
 /// Everything else is as with `sw_ctx_open_file`.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_open_text(
     toml: *const c_char,
@@ -326,11 +327,11 @@ pub(crate) fn find(path: Option<&str>) -> Result<PathBuf> {
 /// solvers and notifiers.
 /// NULL does nothing.
 ///
-/// Any thread, but only one. It is refused, and does nothing, inside a callback and while a call runs on
-/// `ctx`: that is a mistake of the caller's; free it again when the call has returned.
+/// Any thread, but only one. Inside a callback and while a call runs on `ctx` it does nothing: that
+/// is an error of the caller; free it again when the call has returned.
 ///
 /// # Safety
-/// `ctx` is NULL or a living context, and nobody uses it any more.
+/// `ctx` is NULL or a living context, that is no longer used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_free(ctx: *mut ContextHandle) {
     enter_silently(|| {
@@ -344,7 +345,7 @@ pub unsafe extern "C" fn sw_ctx_free(ctx: *mut ContextHandle) {
     });
 }
 
-/// Empties the place of an answer before anything else happens.
+/// Clears the place of a result before anything else happens.
 ///
 /// # Safety
 /// `place` is NULL or may be written to.

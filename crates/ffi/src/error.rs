@@ -1,4 +1,4 @@
-//! `sw_error`: what went wrong, in full, owned by whoever got it.
+//! `sw_error`: all details of an error, owned by the caller.
 
 use std::ffi::c_char;
 
@@ -11,7 +11,7 @@ use crate::{
     string::Text,
 };
 
-/// What went wrong, on this side of the boundary.
+/// An error, on this side of the boundary.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: i32,
@@ -40,7 +40,7 @@ impl Failure {
         self
     }
 
-    /// This failure as an error of the kind that its code stands for, met by `operation`.
+    /// This failure as an error of the kind of its code, from `operation`.
     pub(crate) fn into_error(self, operation: &'static str) -> Error {
         let kind = code::kind_of(self.code).unwrap_or(ErrorKind::Io);
         let error = Error::new(kind, operation, self.message);
@@ -70,8 +70,8 @@ impl From<&Error> for Failure {
     }
 }
 
-/// What went wrong: a code, a message for people, the operation, what can be done about it, and facts
-/// as JSON. Owned by whoever got it, until `sw_error_free`.
+/// An error: a code, a message for people, the operation, what to do about it, and facts as JSON.
+/// Owned by the caller, until `sw_error_free`.
 #[derive(Debug)]
 pub struct ErrorHandle {
     code: i32,
@@ -83,7 +83,7 @@ pub struct ErrorHandle {
 }
 
 impl ErrorHandle {
-    /// Hands `failure` over to C.
+    /// Passes `failure` to C.
     pub(crate) fn give(failure: Failure) -> *mut Self {
         let Failure { code, operation, message, remedy, context, retryable } = failure;
         Box::into_raw(Box::new(Self {
@@ -96,10 +96,10 @@ impl ErrorHandle {
         }))
     }
 
-    /// Takes an error back from C; none for NULL.
+    /// Takes an error back from C; `None` for NULL.
     ///
     /// # Safety
-    /// `error` is NULL or came from [`give`](Self::give) and is used no more.
+    /// `error` is NULL or came from [`give`](Self::give) and is no longer used.
     pub(crate) unsafe fn take(error: *mut Self) -> Option<Box<Self>> {
         // SAFETY: as this function's.
         (!error.is_null()).then(|| unsafe { Box::from_raw(error) })
@@ -110,17 +110,17 @@ impl ErrorHandle {
     }
 }
 
-/// Makes an error, for a callback to answer with.
+/// Makes an error, to be returned by a callback.
 ///
-/// `code` is what the callback answers, one of SW_E_*; `message` (UTF-8, `message_len` bytes) says what
-/// happened, for people. `*out` is owned by the caller, who hands it over by putting it where the
-/// callback's `error` points to, or frees it with `sw_error_free`.
+/// `code` is the result of the callback, one of SW_E_*; `message` (UTF-8, `message_len` bytes) says
+/// what happened, for people. `*out` is owned by the caller, who passes it on by putting it where
+/// the callback's `error` points to, or frees it with `sw_error_free`.
 ///
 /// Any thread; also inside a callback. Answers SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, and
 /// SW_E_INVALID_INPUT for a code that is not negative.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_error_new(
     code: i32,
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn sw_error_new(
         // SAFETY: as this function's.
         let message = unsafe { input::text(message, message_len, "message") }?;
         if code >= 0 {
-            let message = "the code of an error is negative";
+            let message = "the code of an error must be negative";
             return Err(Failure::new(code::SW_E_INVALID_INPUT, "error.new", message));
         }
         *place = ErrorHandle::give(Failure::new(code, "callback", message));
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn sw_error_new(
     unsafe { enter(std::ptr::null_mut(), work) }
 }
 
-/// The code of `error`, the number that the call answered with.
+/// The code of `error`, which is the result of the call.
 ///
 /// Any thread; also inside a callback. Answers SW_E_NULL.
 ///
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn sw_error_message(
     unsafe { borrow(error, data, len, |error| &error.message) }
 }
 
-/// The operation that met `error`, such as `sink.read`.
+/// The operation that failed with `error`, such as `sink.read`.
 ///
 /// `*data` is NUL-terminated UTF-8 of `*len` bytes without the NUL, borrowed from `error` until that is
 /// freed. `len` may be NULL. Any thread; also inside a callback. Answers SW_E_NULL.
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn sw_error_operation(
     unsafe { borrow(error, data, len, |error| &error.operation) }
 }
 
-/// What the user can do about `error`; empty where that is not known.
+/// What the user can do about `error`; empty if that is not known.
 ///
 /// `*data` is NUL-terminated UTF-8 of `*len` bytes without the NUL, borrowed from `error` until that is
 /// freed. `len` may be NULL. Any thread; also inside a callback. Answers SW_E_NULL.
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn sw_error_context(
 /// Any thread, but only one; also inside a callback.
 ///
 /// # Safety
-/// `error` is NULL or a living error, and nobody uses it any more.
+/// `error` is NULL or a living error, that is no longer used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_error_free(error: *mut ErrorHandle) {
     // SAFETY: as this function's.

@@ -1,4 +1,4 @@
-//! What comes in from C: every pointer and every number is looked at before it is used.
+//! Input from C: every pointer and every number is checked before it is used.
 
 use std::{ffi::c_char, mem::MaybeUninit};
 
@@ -22,25 +22,25 @@ const MAX_TABLE: usize = 1024;
 /// What `pointer` points to.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a living `T` that nobody changes for as long as `'a`.
+/// `pointer` is NULL or points to a living `T` that is not changed during `'a`.
 pub(crate) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Failure> {
     // SAFETY: as this function's.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
-/// The place that `pointer` points to, for an answer.
+/// The place that `pointer` points to, for a result.
 ///
 /// # Safety
-/// `pointer` is NULL or may be written to for as long as `'a`, by nobody else.
+/// `pointer` is NULL or may be written to for as long as `'a`, only by us.
 pub(crate) unsafe fn out<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, Failure> {
     // SAFETY: as this function's.
     unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
 }
 
-/// The text of `len` bytes at `pointer`; NULL is no text.
+/// The text of `len` bytes at `pointer`; NULL is an error.
 ///
 /// # Safety
-/// `pointer` is NULL or points to `len` bytes that nobody changes for as long as `'a`.
+/// `pointer` is NULL or points to `len` bytes that is not changed during `'a`.
 pub(crate) unsafe fn text<'a>(
     pointer: *const c_char,
     len: usize,
@@ -56,12 +56,12 @@ pub(crate) unsafe fn text<'a>(
     // SAFETY: as this function's, and the length is one that objects can have.
     let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), len) };
     std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("{name} is no UTF-8 from byte {} on", error.valid_up_to());
+        let message = format!("{name} is not UTF-8 from byte {} on", error.valid_up_to());
         Failure::new(code::SW_E_UTF8, "argument", message)
     })
 }
 
-/// The same where NULL with a length of 0 means that nothing is said.
+/// The same, but NULL with a length of 0 means no value.
 ///
 /// # Safety
 /// That of [`text`].
@@ -77,7 +77,7 @@ pub(crate) unsafe fn optional_text<'a>(
     unsafe { text(pointer, len, name) }.map(Some)
 }
 
-/// The request at `pointer`, which is a JSON object; nothing is `{}`.
+/// The request at `pointer`, which is a JSON object; NULL means `{}`.
 ///
 /// # Safety
 /// That of [`text`].
@@ -92,8 +92,8 @@ pub(crate) unsafe fn request<R: DeserializeOwned>(
     })
 }
 
-/// A copy of the struct at `pointer`, which may be of an earlier or a later version: what it lacks is
-/// zero, and what we do not know must be.
+/// A copy of the struct at `pointer`, which may be of an earlier or a later version: missing
+/// members are zero, and unknown members must be.
 ///
 /// # Safety
 /// `pointer` is NULL or points to as many bytes as its first member says.
@@ -110,14 +110,16 @@ pub(crate) unsafe fn table<T: Table>(pointer: *const T, name: &str) -> Result<T,
             .remedy("set `size` to the sizeof of the struct")
     };
     if size < T::FIRST_SIZE || size > MAX_TABLE {
-        return Err(bad("is none that it can have"));
+        return Err(bad("is not one that it can have"));
     }
     if size > ours {
         // SAFETY: the caller says that there are so many bytes.
         let rest =
             unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(ours), size - ours) };
         if rest.iter().any(|byte| *byte != 0) {
-            return Err(bad("is of a later version, and it uses members that this one lacks"));
+            return Err(bad(
+                "is of a later version, and it uses members that this one does not have",
+            ));
         }
     }
     let mut copy = MaybeUninit::<T>::zeroed();
@@ -159,8 +161,12 @@ mod tests {
     fn structs_of_other_versions_are_read_or_refused() {
         let whole = read(&[16, 1, 2, 0]).unwrap();
         assert_eq!((whole.old, whole.new), (1, 2));
-        assert_eq!(read(&[8, 1]).unwrap().new, 0, "an earlier one lacks the new member");
-        assert_eq!(read(&[24, 1, 2, 0, 0, 0]).unwrap().new, 2, "a later one that says no more");
+        assert_eq!(read(&[8, 1]).unwrap().new, 0, "an earlier one does not have the new member");
+        assert_eq!(
+            read(&[24, 1, 2, 0, 0, 0]).unwrap().new,
+            2,
+            "a later one that uses no new members"
+        );
         for wrong in [&[24, 1, 2, 0, 0, 3][..], &[7, 1], &[0, 0], &[u32::MAX, 1]] {
             assert_eq!(read(wrong).unwrap_err(), code::SW_E_STRUCT_SIZE);
         }

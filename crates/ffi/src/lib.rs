@@ -1,13 +1,14 @@
-//! Seaworthy for every other language: the C library libseaworthy, whose face is
+//! Seaworthy for every other language: the C library libseaworthy, with the header
 //! `include/seaworthy.h`.
 //!
-//! A context (`sw_ctx`) holds a configuration and the threads that work for it. A call gives a request
-//! as JSON and gets the document that the program would print. The work runs on the context's threads;
-//! meanwhile the thread that made the call serves a queue: it tells callbacks what happens, and asks
-//! sinks that the host implements. So the host's functions run on threads of the host only.
+//! A context (`sw_ctx`) holds a configuration and the threads that work for it. A call passes a
+//! request as JSON and gets the document that the program would print. The work runs on the
+//! context's threads; meanwhile the thread that made the call serves a queue: it calls callbacks
+//! with events, and sinks that the host implements. So the host's functions only run on threads of
+//! the host.
 //!
-//! - `boundary`: no panic gets out, and callbacks do not come back in
-//! - `input`: every pointer and number from C is looked at here
+//! - `boundary`: stops panics, and refuses calls from inside callbacks
+//! - `input`: every pointer and number from C is checked here
 //! - `string`, `error`, `cancel`, `context`: the handles
 //! - `callback`, `queue`, `run`: how a call runs
 //! - `log`, `signals`: what a library must leave to its host

@@ -1,5 +1,5 @@
-//! What the library logs, told to the calls that want it. There is no global logger: each of the
-//! runtime's threads has this one for itself.
+//! Log records of the library, for the calls that want them. There is no global logger: each of the
+//! runtime's threads has its own.
 
 use std::{
     cell::RefCell,
@@ -20,7 +20,7 @@ use tracing::{
 
 use crate::{callback::LogLevel, queue::Queue};
 
-/// Who is told what is logged in one context.
+/// The receivers of log records of one context.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     all: Mutex<Vec<(LogLevel, Arc<Queue>)>>,
@@ -28,7 +28,7 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Tells `queue` what is logged, for as long as the answer lives.
+    /// Sends log records to `queue` until the result is dropped.
     pub(crate) fn add(self: &Arc<Self>, level: LogLevel, queue: Arc<Queue>) -> Listening {
         self.change(|all| all.push((level, queue.clone())));
         Listening { to: self.clone(), queue }
@@ -41,7 +41,7 @@ impl Listeners {
     }
 }
 
-/// A call that is told what is logged.
+/// A call that receives log records.
 #[derive(Debug)]
 pub(crate) struct Listening {
     to: Arc<Listeners>,
@@ -58,7 +58,7 @@ thread_local! {
     static OF_THIS_THREAD: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
 }
 
-/// From now on, what this thread logs goes to `listeners`.
+/// From now on, log records of this thread go to `listeners`.
 pub(crate) fn start_on_this_thread(listeners: &Arc<Listeners>) {
     let dispatch = Dispatch::new(ToListeners(listeners.clone()));
     OF_THIS_THREAD.set(Some(tracing::dispatcher::set_default(&dispatch)));
@@ -73,7 +73,7 @@ struct ToListeners(Arc<Listeners>);
 
 impl Subscriber for ToListeners {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> tracing::subscriber::Interest {
-        // Who listens changes with each call.
+        // The receivers change with each call.
         tracing::subscriber::Interest::sometimes()
     }
 
@@ -168,14 +168,14 @@ mod tests {
         let listeners = Arc::new(Listeners::default());
         let (few, many) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
         start_on_this_thread(&listeners);
-        tracing::error!("nobody listens yet");
+        tracing::error!("no receiver yet");
         let _few = listeners.add(2, few.clone());
         let _many = listeners.add(4, many.clone());
         tracing::debug!(object = "a.zst", bytes = 3, "looked at");
         tracing::trace!("too much");
         tracing::warn!(error = %"full", "trying again");
         stop_on_this_thread();
-        tracing::error!("this thread no longer tells");
+        tracing::error!("this thread no longer logs");
         let told = |queue: &Queue| {
             queue.finish();
             let mut told = Vec::new();

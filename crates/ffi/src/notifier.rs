@@ -21,12 +21,12 @@ use crate::{
     queue::Queue,
 };
 
-/// Somebody who can be told what happened, implemented by the host.
+/// A notifier, implemented by the host.
 ///
-/// `send` is called on a thread that is inside a call of the library, so on several at once where several calls
-/// run; it may block, but not for longer than the file lets a notification take. What it is given is borrowed
-/// until it returns. Inside it only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must
-/// return: no exception, no longjmp.
+/// `send` is called on a thread that is inside a call of the library, so on several at the same
+/// time if several calls run; it may block, but not longer than the time limit of notifications in
+/// the file. Its arguments are borrowed until it returns. Inside it only `sw_cancel_trigger`,
+/// `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NotifierTable {
@@ -34,15 +34,17 @@ pub struct NotifierTable {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// What the function is given back.
+    /// Passed to the function unchanged.
     pub user_data: *mut c_void,
-    /// Called once with `user_data` when the notifier is used no more: when its context is freed, also if it was
-    /// replaced before, or when it was not taken. May be NULL.
+    /// Called once with `user_data` when the notifier is no longer used: when its context is freed,
+    /// also if it was replaced before, or when it was not accepted. May be NULL.
     pub finalizer: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
-    /// Tells it, once: `notice` is NUL-terminated JSON, what `type = "webhook"` posts, such as
-    /// `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`. Answers 0
-    /// or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where `error` points
-    /// to; the library frees it. What is retryable, such as SW_E_UNAVAILABLE, is tried again.
+    /// Sends it, once: `notice` is NUL-terminated JSON, the same as with `type = "webhook"`, such
+    /// as
+    /// `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`.
+    /// Returns 0 or one of SW_E_*, and may give details by putting an error made with
+    /// `sw_error_new` where `error` points to; the library frees it. A retryable error, such as
+    /// SW_E_UNAVAILABLE, is tried again.
     pub send: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -68,7 +70,7 @@ unsafe impl Send for HostNotifier {}
 unsafe impl Sync for HostNotifier {}
 
 impl HostNotifier {
-    /// Takes over the notifier at `table`.
+    /// Reads the notifier at `table`.
     ///
     /// # Safety
     /// That of [`input::table`], and the functions keep what [`NotifierTable`] says.
@@ -128,17 +130,17 @@ impl Notifier for BoundNotifier {
     }
 }
 
-/// Fills the notifier `name` (UTF-8, `name_len` bytes) of the file, which has `[notify.NAME]` with
-/// `type = "custom"`, with the function of `notifier`. One that was there is replaced.
+/// Registers `notifier` as the implementation of the notifier `name` (UTF-8, `name_len` bytes),
+/// which has `[notify.NAME]` with `type = "custom"` in the file. An earlier one is replaced.
 ///
-/// `*notifier` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
-/// could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
-/// inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
-/// where the file has no such custom notifier, SW_E_NULL for a function that is missing, SW_E_UTF8,
-/// SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+/// `*notifier` is copied; its finalizer runs when `ctx` is freed, or immediately if this call
+/// fails, if the struct could be read. `error` may be NULL; the caller must free what is put there.
+/// Any thread, but not inside a callback; running calls continue with the earlier one. Answers
+/// SW_E_INVALID_INPUT if the file has no such custom notifier, SW_E_NULL for a missing function,
+/// SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_add_notifier(
     ctx: *mut ContextHandle,

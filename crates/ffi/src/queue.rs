@@ -1,5 +1,5 @@
-//! From the runtime's threads to the one that made the call: what it is to be told, and what only it
-//! may do.
+//! From the runtime's threads to the thread that made the call: events for it, and work that only
+//! it may do.
 
 use std::{
     collections::VecDeque,
@@ -12,17 +12,17 @@ use seaworthy::core::{Error, Event, Progress, Timestamp};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-/// How far apart reports of how much was done are, at least.
+/// The shortest interval between progress events.
 const PACE: Duration = Duration::from_millis(50);
 
-/// How many log records wait at most; what comes then is counted and lost.
+/// The largest number of waiting log records; further ones are counted and dropped.
 const MAX_RECORDS: usize = 4096;
 
-/// What the calling thread is to do next.
+/// What the calling thread should do next.
 pub(crate) enum Item {
-    /// Tell the progress callback.
+    /// Call the progress callback.
     Progress(Value),
-    /// Tell the log callback.
+    /// Call the log callback.
     Log(Value),
     /// Do this, for a sink of the host.
     Work(Work),
@@ -30,7 +30,7 @@ pub(crate) enum Item {
     Done,
 }
 
-/// Something that only the calling thread may do.
+/// Work that only the calling thread may do.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
 /// The queue of one call.
@@ -43,7 +43,7 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     items: VecDeque<Item>,
-    /// How much was done since that was last told.
+    /// The progress since the last progress event.
     advanced: Option<(u64, u64)>,
     told: Option<Instant>,
     done: bool,
@@ -65,7 +65,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the calling thread to do `work`; gives it back where the call is over.
+    /// Asks the calling thread to do `work`; returns it if the call is over.
     pub(crate) fn push_work(&self, work: Work) -> Result<(), Work> {
         let mut state = self.lock();
         if state.closed {
@@ -76,7 +76,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Has the calling thread do `work`, unless nobody waits for it any more by then.
+    /// Lets the calling thread do `work`, unless nothing waits for it any more by then.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -85,7 +85,7 @@ impl Queue {
         let (send, receive) = oneshot::channel();
         let asked = self.push_work(Box::new(move || {
             if !send.is_closed() {
-                // An answer that nobody takes is dropped, with all that hangs on it.
+                // A result without a receiver is dropped, with everything in it.
                 drop(send.send(work()));
             }
         }));
@@ -93,7 +93,7 @@ impl Queue {
         receive.await.map_err(|_| Error::cancelled(operation))?
     }
 
-    /// Adds a log record, unless too many wait.
+    /// Adds a log record, unless too many are waiting.
     pub(crate) fn push_log(&self, mut record: Value) {
         let mut state = self.lock();
         if state.closed {
@@ -112,13 +112,13 @@ impl Queue {
         self.ready.notify_one();
     }
 
-    /// Says that the work is done.
+    /// Signals that the work is done.
     pub(crate) fn finish(&self) {
         self.lock().done = true;
         self.ready.notify_one();
     }
 
-    /// Waits for what comes next.
+    /// Waits for the next item.
     pub(crate) fn next(&self) -> Item {
         let mut state = self.lock();
         loop {
@@ -152,7 +152,7 @@ impl Progress for Queue {
         let mut state = self.lock();
         if let Event::Advanced { bytes, items } = event {
             let (b, i) = state.advanced.unwrap_or_default();
-            // Whoever waits is woken for the first only: the others are added to it.
+            // The waiting thread is only woken for the first: the others are combined with it.
             if state.advanced.replace((b + bytes, i + items)).is_none() {
                 self.ready.notify_one();
             }

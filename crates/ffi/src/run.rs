@@ -1,5 +1,5 @@
-//! How every call works: the work runs on the context's threads, while the thread that made the call
-//! tells the callbacks and does what only it may do.
+//! How every call works: the work runs on the context's threads, while the thread that made the
+//! call calls the callbacks and does what only it may do.
 
 use std::{
     future::Future,
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     pub(crate) error: *mut *mut ErrorHandle,
 }
 
-/// How a command ended, with its document written down: so do results of all types look alike.
+/// The result of a command with its document as text: so all types of results look the same.
 pub(crate) struct Finished {
     name: &'static str,
     document: Result<String, serde_json::Error>,
@@ -46,7 +46,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// The command `name` gave `reply`.
+    /// The result of the command `name` with `reply`.
     pub(crate) fn new<T: Serialize>(name: &'static str, reply: Reply<T>) -> Self {
         let document = serde_json::to_string(&reply.document(name));
         Self { name, document, outcome: reply.outcome, error: reply.error }
@@ -72,7 +72,7 @@ impl<R: Request> Answer<R> for Writer {
 /// Reads a request, or one of several, runs it, and answers with its document.
 ///
 /// # Safety
-/// The arguments are as `sw_backup` wants them.
+/// The arguments are valid for `sw_backup`.
 pub(crate) unsafe fn command<R>(arguments: Arguments) -> i32
 where
     R: DeserializeOwned + Dispatch<Writer> + 'static,
@@ -125,7 +125,7 @@ where
     unsafe { enter(error, run) }
 }
 
-/// Hands the document over, and says whether it is one of success.
+/// Passes the document to C, and returns whether it is a success.
 ///
 /// # Safety
 /// `document` is NULL or may be written to.
@@ -148,20 +148,18 @@ pub(crate) unsafe fn answer(
         Outcome::Done | Outcome::Losses | Outcome::Inconclusive | Outcome::NothingToDo => {
             return Ok(());
         }
-        Outcome::Findings => {
-            (code::SW_E_FINDINGS, format!("{name}: not everything is as it should be"))
-        }
+        Outcome::Findings => (code::SW_E_FINDINGS, format!("{name}: there are findings")),
         Outcome::NotDeployed => {
-            (code::SW_E_FAILED, format!("{name}: issued, but it is not being served"))
+            (code::SW_E_FAILED, format!("{name}: issued, but it is not served"))
         }
         _ => (code::SW_E_FAILED, format!("{name} did not succeed")),
     };
-    Err(Failure::new(code, "document", message).remedy("the document says why"))
+    Err(Failure::new(code, "document", message).remedy("see the document for the reason"))
 }
 
-/// Runs what `work` gives on `runtime`, and serves `queue` on this thread until it is done.
+/// Runs the future of `work` on `runtime`, and serves `queue` on this thread until it is done.
 ///
-/// The future, which may be large, is made on a thread of ours: the caller's stack may be small.
+/// The future, which may be large, is created on a thread of ours: the caller's stack may be small.
 pub(crate) fn run_on<T, F>(
     runtime: &OwnRuntime,
     queue: &Arc<Queue>,
@@ -174,7 +172,7 @@ where
 {
     let _without_sigpipe = WithoutSigpipe::new();
     let Call { cancel, progress, log } = call;
-    // A callback that stops this call must not pull the caller's own trigger.
+    // A callback that stops this call must not trigger the caller's own trigger.
     let ours = Cancel::new();
     let mut cx = Context::new().with_cancel(ours.clone());
     if progress.is_some() {
@@ -221,7 +219,7 @@ where
     })
 }
 
-/// Says that the work is done when it is dropped, however that comes about.
+/// Signals that the work is done when it is dropped, for any reason.
 struct Finish(Arc<Queue>);
 
 impl Drop for Finish {
@@ -307,7 +305,7 @@ mod tests {
         }
     }
 
-    /// Keeps what it is told in the `Vec<String>` that it is given.
+    /// Stores what it gets in the given `Vec<String>`.
     unsafe extern "C" fn keep(told: *mut c_void, json: *const c_char, len: usize) -> i32 {
         // SAFETY: the test gives a `Vec` that lives as long as the call, and the library text.
         let (told, json) = unsafe {

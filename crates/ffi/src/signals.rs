@@ -2,9 +2,9 @@
 
 use std::{mem::MaybeUninit, ptr};
 
-/// Blocks all signals on this thread, which is ours, for good: the host's handlers run on its own
-/// threads, and writing to a closed pipe is an error like others. Commands that we start begin with an
-/// empty mask all the same: std sees to it.
+/// Blocks all signals on this thread, which is ours, permanently: the host's handlers run on its
+/// own threads, and writing to a closed pipe is a normal error. Commands that we start still begin
+/// with an empty mask: std ensures that.
 pub(crate) fn block_all() {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `sigfillset` fills the set before it is used, and blocking signals has no precondition.
@@ -14,8 +14,8 @@ pub(crate) fn block_all() {
     }
 }
 
-/// Keeps SIGPIPE away from this thread, which is the host's, until it is dropped; one that came up
-/// meanwhile is discarded.
+/// Blocks SIGPIPE on this thread, which is the host's, until it is dropped; a pending one is
+/// discarded.
 pub(crate) struct WithoutSigpipe {
     before: libc::sigset_t,
     was_pending: bool,

@@ -27,34 +27,36 @@ use crate::{
 pub const SW_CHALLENGE_HTTP_01: u32 = 1;
 /// In `sw_solver.kind`: a TXT record.
 pub const SW_CHALLENGE_DNS_01: u32 = 2;
-/// In `sw_solver.kind`: a special certificate on port 443.
+/// In `sw_solver.kind`: a challenge certificate on port 443.
 pub const SW_CHALLENGE_TLS_ALPN_01: u32 = 3;
 
-/// What answers an authority's challenges, implemented by the host.
+/// A solver of an authority's challenges, implemented by the host.
 ///
-/// Every function is given a challenge as NUL-terminated JSON: `{"kind","identifier","token",
-/// "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must show
-/// `key_authorization`, `dns_name` (without a dot at its end) is where a TXT record must have the value
-/// `dns_value`, and `dns_value` is the base64url of the SHA-256 that a certificate for tls-alpn-01 carries.
-/// It answers 0 or one of SW_E_*, and may say more by putting an error made with `sw_error_new` where
-/// `error` points to; the library frees it. Several challenges may be open at once, also for one name.
+/// Every function gets a challenge as NUL-terminated JSON: `{"kind","identifier","token",
+/// "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that
+/// must return `key_authorization`, `dns_name` (without a trailing dot) is the name of a TXT record
+/// that must have the value `dns_value`, and `dns_value` is the base64url of the SHA-256 that a
+/// certificate for tls-alpn-01 contains. It returns 0 or one of SW_E_*, and may give details by
+/// putting an error made with `sw_error_new` where `error` points to; the library frees it. Several
+/// challenges may be open at once, also for one name.
 ///
-/// Functions are called on a thread that is inside a call of the library, so on several at once where several
-/// calls run; they may block. What they are given is borrowed until they return. Inside them only
-/// `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
+/// Functions are called on a thread that is inside a call of the library, so on several at the same
+/// time if several calls run; they may block. Their arguments are borrowed until they return.
+/// Inside them only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must
+/// return: no exception, no longjmp.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SolverTable {
     /// The size of this struct, in bytes.
     pub size: u32,
-    /// What it answers: one of SW_CHALLENGE_*.
+    /// The kind of challenge that it answers: one of SW_CHALLENGE_*.
     pub kind: u32,
-    /// What the functions are given back.
+    /// Passed to the functions unchanged.
     pub user_data: *mut c_void,
-    /// Called once with `user_data` when the solver is used no more: when its context is freed, also if it was
-    /// replaced before, or when it was not taken. May be NULL.
+    /// Called once with `user_data` when the solver is no longer used: when its context is freed,
+    /// also if it was replaced before, or when it was not accepted. May be NULL.
     pub finalizer: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
-    /// Makes the answer available. Twice for one challenge is no failure.
+    /// Makes the answer available. Calling it twice for one challenge is not an error.
     pub present: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -63,7 +65,8 @@ pub struct SolverTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Returns when the authority can see the answer, such as when DNS has spread. NULL: at once.
+    /// Returns when the authority can see the answer, such as when DNS has propagated. NULL:
+    /// immediately.
     pub ready: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -72,7 +75,7 @@ pub struct SolverTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Takes the answer away. What is not there is no failure.
+    /// Removes the answer. It is not an error if there is none.
     pub cleanup: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -101,7 +104,7 @@ unsafe impl Send for HostSolver {}
 unsafe impl Sync for HostSolver {}
 
 impl HostSolver {
-    /// Takes over the solver at `table`.
+    /// Reads the solver at `table`.
     ///
     /// # Safety
     /// That of [`input::table`], and the functions keep what [`SolverTable`] says.
@@ -114,10 +117,10 @@ impl HostSolver {
             SW_CHALLENGE_TLS_ALPN_01 => Some(ChallengeKind::TlsAlpn01),
             _ => None,
         };
-        // Whatever is wrong with it, its finalizer runs.
+        // Its finalizer runs even if something is wrong with it.
         let solver = Self { table, kind: kind.unwrap_or(ChallengeKind::Http01) };
         if kind.is_none() {
-            let message = format!("there is no kind {} of challenge", table.kind);
+            let message = format!("there is no challenge kind {}", table.kind);
             return Err(Failure::new(code::SW_E_INVALID_INPUT, "challenge.add", message));
         }
         for (name, there) in [
@@ -213,18 +216,18 @@ impl ChallengeSolver for BoundSolver {
     }
 }
 
-/// Answers challenges of certificates whose `challenge` has `custom` with `name` (UTF-8, `name_len` bytes),
-/// such as `challenge = { type = "dns-01", custom = "zone" }`, with the functions of `solver`. One that was
-/// there is replaced.
+/// Registers `solver` for challenges of certificates with the `custom` name `name` (UTF-8,
+/// `name_len` bytes), such as `challenge = { type = "dns-01", custom = "zone" }`. An earlier one is
+/// replaced.
 ///
-/// `*solver` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
-/// could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
-/// inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
-/// where the file names no such solver, or for another kind of challenge, SW_E_NULL for a function
-/// that is missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+/// `*solver` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails,
+/// if the struct could be read. `error` may be NULL; the caller must free what is put there. Any
+/// thread, but not inside a callback; running calls continue with the earlier one. Answers
+/// SW_E_INVALID_INPUT if the file has no such solver, or for another kind of challenge, SW_E_NULL
+/// for a missing function, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_add_solver(
     ctx: *mut ContextHandle,

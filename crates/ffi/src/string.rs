@@ -1,4 +1,4 @@
-//! `sw_string`: text that the library made, owned by whoever got it.
+//! `sw_string`: text from the library, owned by the caller.
 
 use std::ffi::c_char;
 
@@ -8,7 +8,7 @@ use crate::{
     input,
 };
 
-/// Text that a NUL follows.
+/// NUL-terminated text.
 #[derive(Debug)]
 pub(crate) struct Text(String);
 
@@ -22,7 +22,7 @@ impl Text {
         &self.0[..self.0.len() - 1]
     }
 
-    /// Shows the text to C, which may read it for as long as `self` lives.
+    /// Gives C access to the text, which it may read as long as `self` lives.
     ///
     /// # Safety
     /// The pointers are NULL or may be written to.
@@ -39,20 +39,20 @@ impl Text {
     }
 }
 
-/// Text that the library made. Owned by whoever got it, until `sw_string_free`.
+/// Text from the library. Owned by the caller, until `sw_string_free`.
 #[derive(Debug)]
 pub struct StringHandle(Text);
 
 impl StringHandle {
-    /// Hands `text` over to C.
+    /// Passes `text` to C.
     pub(crate) fn give(text: String) -> *mut Self {
         Box::into_raw(Box::new(Self(Text::new(text))))
     }
 
-    /// Takes a string back from C; none for NULL.
+    /// Takes a string back from C; `None` for NULL.
     ///
     /// # Safety
-    /// `string` is NULL or came from [`give`](Self::give) and is used no more.
+    /// `string` is NULL or came from [`give`](Self::give) and is no longer used.
     pub(crate) unsafe fn take(string: *mut Self) -> Option<Box<Self>> {
         // SAFETY: as this function's.
         (!string.is_null()).then(|| unsafe { Box::from_raw(string) })
@@ -63,15 +63,15 @@ impl StringHandle {
     }
 }
 
-/// Makes a string, for a callback to answer with.
+/// Makes a string, to be returned by a callback.
 ///
-/// `text` (UTF-8, `text_len` bytes) is copied. `*out` is owned by the caller, who hands it over as the
-/// callback's answer, or frees it with `sw_string_free`.
+/// `text` (UTF-8, `text_len` bytes) is copied. `*out` is owned by the caller, who returns it from
+/// the callback, or frees it with `sw_string_free`.
 ///
 /// Any thread; also inside a callback. Answers SW_E_NULL, SW_E_UTF8, SW_E_LENGTH.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_string_new(
     text: *const c_char,
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn sw_string_data(
 /// Any thread, but only one; also inside a callback.
 ///
 /// # Safety
-/// `string` is NULL or a living string, and nobody uses it any more.
+/// `string` is NULL or a living string, that is no longer used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_string_free(string: *mut StringHandle) {
     // SAFETY: as this function's.

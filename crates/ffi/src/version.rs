@@ -1,12 +1,12 @@
-//! Which library this is.
+//! The version of the library.
 
 use std::ffi::c_char;
 
-/// The version of this header. It grows when something that was there changes; what is only added leaves
-/// it as it is. A library fits a program when `sw_abi_version()` gives this number.
+/// The version of this header. It changes when something existing changes; additions do not change
+/// it. A library is compatible with a program if `sw_abi_version()` returns this number.
 pub const SW_ABI_VERSION: u32 = 1;
 
-/// The version of the interface that the library has; see SW_ABI_VERSION. Any thread, at any time.
+/// The interface version of the library; see SW_ABI_VERSION. Any thread, at any time.
 #[unsafe(no_mangle)]
 pub extern "C" fn sw_abi_version() -> u32 {
     SW_ABI_VERSION

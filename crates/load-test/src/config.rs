@@ -27,40 +27,40 @@ use serde::{Deserialize, Deserializer, de};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LoadConfig {
-    /// What the paths of the endpoints follow: scheme, host and port.
+    /// What the paths of the endpoints are appended to: scheme, host and port.
     pub base: String,
     /// Sent as a bearer token with every request.
     pub token: Option<SecretRef>,
     /// Headers of every request.
     #[serde(default)]
     pub headers: BTreeMap<String, HeaderConfig>,
-    /// Requests a second, whatever the server does: the open model.
+    /// Requests per second, whatever the server does: the open model.
     pub rate: Option<f64>,
-    /// How many requests may be under way at once. Without a rate each waits for its answer and
-    /// the next follows: the closed model. Ten, or a hundred with a rate.
+    /// How many requests may be in flight at once. Without a rate, each connection sends its next
+    /// request after the response: the closed model. Default: 10, or 100 with a rate.
     pub concurrency: Option<u32>,
     /// How many requests are measured.
     pub requests: Option<u64>,
-    /// How long is measured; ten seconds where no number of requests is given.
+    /// How long is measured. Default: ten seconds, unless a number of requests is given.
     pub duration: Option<Time>,
     /// How long requests are sent before anything is measured.
     pub warm_up: Option<Time>,
-    /// How long the rate, or the concurrency, rises from nothing.
+    /// How long the rate, or the concurrency, rises from zero.
     pub ramp: Option<Time>,
-    /// How long a request may take: 30 seconds.
+    /// How long a request may take. Default: 30 seconds.
     pub timeout: Option<Time>,
     /// The version of HTTP.
     #[serde(default)]
     pub http: HttpVersion,
     /// A PEM file with roots to trust instead of the machine's.
     pub roots: Option<PathBuf>,
-    /// One group of endpoints after the other instead of all at once.
+    /// Runs one group of endpoints after the other instead of all at once.
     #[serde(default)]
     pub in_turn: bool,
     /// What counts as good.
     #[serde(default)]
     pub thresholds: Thresholds,
-    /// What is asked for.
+    /// The endpoints.
     #[serde(default)]
     pub endpoints: Vec<EndpointConfig>,
 }
@@ -71,35 +71,35 @@ pub struct LoadConfig {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EndpointConfig {
-    /// How it is called in reports: method and path where this is not given.
+    /// Its name in reports. Default: method and path.
     pub name: Option<String>,
     /// The path with its query.
     pub path: String,
-    /// The method: GET.
+    /// The method. Default: GET.
     pub method: Option<String>,
-    /// Headers beside those of the file, or instead of them.
+    /// Headers in addition to those of the file, or instead of them.
     #[serde(default)]
     pub headers: BTreeMap<String, HeaderConfig>,
     /// A bearer token instead of the file's.
     pub token: Option<SecretRef>,
-    /// What is sent.
+    /// The request body.
     pub body: Option<String>,
-    /// What is sent as JSON, with that content type.
+    /// The request body as JSON, sent with that content type.
     pub json: Option<serde_json::Value>,
-    /// How often it is asked for beside the others: 1.
+    /// How often it is requested relative to the others. Default: 1.
     pub weight: Option<u32>,
-    /// Its own requests a second.
+    /// Its own requests per second.
     pub rate: Option<f64>,
     /// Its own concurrency.
     pub concurrency: Option<u32>,
     /// Its own number of requests.
     pub requests: Option<u64>,
-    /// Which statuses are good: 200 to 399 where none are given.
+    /// Which statuses are good. Default: 200 to 399.
     #[serde(default)]
     pub expect: Vec<u16>,
 }
 
-/// The value of a header: a text, or where a secret one is found.
+/// The value of a header: text, or the place of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderConfig {
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for HeaderConfig {
     }
 }
 
-/// The version of HTTP that is spoken.
+/// The version of HTTP to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub enum HttpVersion {
@@ -130,7 +130,7 @@ pub enum HttpVersion {
     #[default]
     #[serde(rename = "1.1")]
     Http1,
-    /// HTTP/2, without asking first where there is no TLS.
+    /// HTTP/2; without TLS, with prior knowledge.
     #[serde(rename = "2")]
     Http2,
 }
@@ -140,13 +140,13 @@ pub enum HttpVersion {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Thresholds {
-    /// The least part of good answers that passes, in percent: 95.
+    /// The smallest share of good responses that passes, in percent. Default: 95.
     pub pass: f64,
-    /// The least part of good answers that is only warned of, in percent: 90.
+    /// The smallest share of good responses that is only a warning, in percent. Default: 90.
     pub warn: f64,
-    /// The longest 95th percentile of the response times.
+    /// The largest allowed 95th percentile of the response times.
     pub p95: Option<Time>,
-    /// The longest 99th percentile of the response times.
+    /// The largest allowed 99th percentile of the response times.
     pub p99: Option<Time>,
 }
 
@@ -224,7 +224,7 @@ impl LoadConfig {
             let before = text.get(..at).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            // The line itself is not shown: it may hold what should have been a secret.
+            // The line itself is not shown: it may contain a secret.
             let message = format!("{}:{line}:{column}: {}", path.display(), error.message());
             Error::new(ErrorKind::Config, "load_test.config", message)
                 .with("line", line)
@@ -232,7 +232,7 @@ impl LoadConfig {
         })
     }
 
-    /// The places of all secrets that the test needs: the frontend finds them.
+    /// The places of all secrets that the test needs: the frontend reads them.
     pub fn secrets(&self) -> Vec<SecretRef> {
         let headers = self.endpoints.iter().flat_map(|endpoint| endpoint.headers.values());
         let headers = headers.chain(self.headers.values()).filter_map(|value| match value {

@@ -1,4 +1,4 @@
-//! Another machine's snapshots, which share a sink with ours.
+//! Snapshots of another machine in a shared sink.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 use crate::{Seaworthy, keys::Purpose};
 
 impl Seaworthy {
-    /// The same, where `latest`, lists and retention mean the snapshots of the machine `name` in
-    /// place of this one's: what it called itself, or the beginning of its id. It is looked for in
-    /// all sinks of `jobs`, or of all jobs where none is named. What is made, such as a safety
-    /// snapshot, is this machine's all the same.
+    /// The same, but `latest`, lists and retention use the snapshots of the machine `name` instead
+    /// of this one's: its host name, or the beginning of its id. It is searched for in all sinks of
+    /// `jobs` (empty for all jobs). New snapshots, such as a safety snapshot, still belong to this
+    /// machine.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where no snapshot is of such a machine, [`ErrorKind::Ambiguous`]
-    /// where several are called so.
+    /// [`ErrorKind::NotFound`] if there is no snapshot of such a machine, [`ErrorKind::Ambiguous`]
+    /// if several machines have that name.
     pub async fn of_host(mut self, name: &str, jobs: &[Name], cx: &Context) -> Result<Self> {
         let mut known: BTreeMap<String, (HostId, Option<String>)> = BTreeMap::new();
         for job in self.jobs(jobs)? {
@@ -27,10 +27,12 @@ impl Seaworthy {
                             known.entry(host.to_string()).or_insert((host, host_name));
                         }
                     }
-                    // Another one may know it.
+                    // Another sink may have it.
                     Err(error) => {
                         let why = error.chain();
-                        cx.emit(Event::warning(format!("{sink} was not asked for {name}: {why}")));
+                        cx.emit(Event::warning(format!(
+                            "sink {sink} could not be searched for machine {name}: {why}"
+                        )));
                     }
                 }
             }
@@ -58,13 +60,13 @@ impl Seaworthy {
             (Some(first), Some(second)) => {
                 let message = format!("several machines are called {name:?}");
                 let meant = list(&mut [first, second].into_iter().chain(meant));
-                fail(ErrorKind::Ambiguous, message, format!("name one by its id: {meant}"))
+                fail(ErrorKind::Ambiguous, message, format!("use its id: {meant}"))
             }
             (None, _) => {
-                let message = format!("no snapshot is of a machine called {name:?}");
+                let message = format!("there is no snapshot of a machine called {name:?}");
                 let remedy = match known.is_empty() {
                     true => "there are no snapshots at all".to_owned(),
-                    false => format!("there are some of {}", list(&mut known.values())),
+                    false => format!("there are snapshots of {}", list(&mut known.values())),
                 };
                 fail(ErrorKind::NotFound, message, remedy)
             }
@@ -81,7 +83,7 @@ impl Seaworthy {
         repository.overview(&mut SnapshotCache::default(), cx).await
     }
 
-    /// The machine whose snapshots are meant.
+    /// The machine whose snapshots are used.
     pub(crate) fn meant_host(&self) -> &HostId {
         self.meant.as_ref().unwrap_or(&self.host)
     }

@@ -1,4 +1,4 @@
-//! From what the file says of encryption and signatures to the keys themselves.
+//! Reads the keys for encryption and signatures in the configuration.
 
 use std::{
     ffi::OsStr,
@@ -18,23 +18,23 @@ use crate::Seaworthy;
 /// The largest file of identities, in bytes.
 const MAX_IDENTITIES: u64 = 1 << 20;
 
-/// What snapshots are looked at for: keys that are not needed are not asked for.
+/// The purpose of opening snapshots: only the keys that are needed are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To see what there is.
+    /// To list them.
     List,
-    /// To read what is in them.
+    /// To read their contents.
     Read,
-    /// To prove them and to keep the result beside them.
+    /// To verify them and to store the result next to them.
     Verify,
-    /// To make one.
+    /// To create one.
     Write,
-    /// To remove some: where runs only add, with keys of its own.
+    /// To remove some: in append-only sinks, with separate keys.
     Prune,
 }
 
 impl Seaworthy {
-    /// Decrypts with `identities` as well.
+    /// Also decrypts with `identities`.
     #[must_use]
     pub fn with_identities(mut self, identities: Identities) -> Self {
         self.identities = identities;
@@ -55,10 +55,10 @@ impl Seaworthy {
                 match key.and_then(|text| SigningKey::from_text(&text, &origin)) {
                     Ok(key) => keys.signing = Some(key),
                     Err(error) if purpose == Purpose::Write => return Err(error),
-                    // Verifying elsewhere is worth something without it.
+                    // A verification on another machine is useful even without it.
                     Err(error) => {
                         let why = error.chain();
-                        let message = format!("what is found will not be signed: {why}");
+                        let message = format!("the results will not be signed: {why}");
                         cx.emit(Event::warning(message));
                     }
                 }
@@ -80,7 +80,7 @@ impl Seaworthy {
                     keys.recipients = Some(Recipients::passphrase(passphrase));
                 }
                 Err(error) if purpose == Purpose::Write => return Err(error),
-                // The snapshot may be an older one, or its stored bytes all that is looked at.
+                // The snapshot may be an older one, or only its stored bytes are checked.
                 Err(error) => {
                     let message = format!("the passphrase of {job} is missing: {}", error.chain());
                     cx.emit(Event::warning(message));
@@ -91,11 +91,11 @@ impl Seaworthy {
     }
 }
 
-/// The private keys in `files`; where there are none, that in the file that `variable` names, or in
+/// The private keys in `files`; if there are none, those in the file named in `variable`, or in
 /// `variable` itself.
 ///
 /// # Errors
-/// That of the operating system for a file that cannot be read, and those of
+/// The operating system's error for a file that cannot be read, and those of
 /// [`Identities::from_text`].
 pub fn find_identities(files: &[PathBuf], variable: Option<&OsStr>) -> Result<Identities> {
     let variable = variable.filter(|value| files.is_empty() && !value.is_empty());

@@ -1,12 +1,12 @@
 //! Seaworthy behind one configuration file.
 //!
 //! - [`Config`]: the whole of `seaworthy.toml`, read with exact errors
-//! - [`Seaworthy`]: what the file describes, with one function for each [`command`]
+//! - [`Seaworthy`]: the configured system, with one function for each [`command`]
 //! - [`Reply`], [`Outcome`] and [`Document`]: how a command ended, for programs and people
 //! - [`doctor`]: can each part work here?
 //! - [`init`]: a first file from what there is on a machine
-//! - [`notify`]: telling somebody what happened
-//! - [`find_secret`]: from where the file says that a secret is to the secret
+//! - [`notify`]: notifications about what happened
+//! - [`find_secret`]: reads a secret from its place in the file
 //!
 //! It reads no environment variable and prints nothing: frontends pass in what they read. The
 //! crates below it work without any file: see [`backup`] and [`proxy_config`].

@@ -1,4 +1,4 @@
-//! What is of this machine and not of the file: who it is, and where its state lies.
+//! Properties of this machine: its identity, and where its state is.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +9,7 @@ use std::{
 use seaworthy_backup::HostId;
 use seaworthy_core::{Error, ErrorKind, Result, durable};
 
-/// The environment variables that say where state lies, as a frontend read them.
+/// The environment variables for the state folder, as read by a frontend.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StateVariables<'a> {
     /// `STATE_DIRECTORY`, which systemd sets.
@@ -20,8 +20,8 @@ pub struct StateVariables<'a> {
     pub home: Option<&'a OsStr>,
 }
 
-/// The folder for state where the file names none: that of systemd, else `/var/lib/seaworthy` for
-/// root, else `seaworthy` below the user's folder for state.
+/// The default state folder: that of systemd, else `/var/lib/seaworthy` for root, else `seaworthy`
+/// below the user's state folder.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a user without a home.
@@ -35,11 +35,11 @@ pub fn default_state_folder(variables: StateVariables<'_>) -> Result<PathBuf> {
 }
 
 fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<PathBuf> {
-    // A relative path in such a variable is invalid and passed over, as their specification says.
+    // A relative path in such a variable is invalid and ignored, as in their specification.
     let absolute = |path: Option<&OsStr>| path.map(PathBuf::from).filter(|path| path.is_absolute());
     let systemd = variables.state_directory.map(OsStr::as_encoded_bytes).and_then(|folders| {
         use std::os::unix::ffi::OsStrExt as _;
-        // Several are joined by colons; the first is ours.
+        // Several are separated by colons; the first is ours.
         folders.split(|byte| *byte == b':').next().map(OsStr::from_bytes)
     });
     if let Some(folder) = absolute(systemd) {
@@ -53,7 +53,7 @@ fn state_folder_for(is_root: bool, variables: StateVariables<'_>) -> Option<Path
         .map(|folder| folder.join("seaworthy"))
 }
 
-/// What this machine is called; `None` where it does not know.
+/// The host name of this machine; `None` if unknown.
 pub(crate) fn host_name() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim();
@@ -62,37 +62,41 @@ pub(crate) fn host_name() -> Option<String> {
 
 /// `path`, or the nearest folder above it that exists.
 pub(crate) fn nearest_that_exists(path: &Path) -> &Path {
-    // The folder of a relative path is the present one.
+    // The folder of a relative path is the current one.
     let named = |path: &&Path| !path.as_os_str().is_empty() && path.exists();
     let last = Path::new(if path.is_absolute() { "/" } else { "." });
     path.ancestors().find(named).unwrap_or(last)
 }
 
-/// The room on a disk, in bytes.
+/// The space on a disk, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
-    /// What is free for us.
+    /// The free space for us.
     pub(crate) free: u64,
-    /// What there is in all.
+    /// The total space.
     pub(crate) total: u64,
 }
 
-/// The room on the disk of `path`, which may not be there yet.
+/// The space on the disk of `path`, which may not exist yet.
 pub(crate) fn room(path: &Path) -> Result<Room> {
     let told = rustix::fs::statvfs(nearest_that_exists(path)).map_err(|e| {
-        Error::io("disk", format!("cannot look at the disk of {}", path.display()), e.into())
+        Error::io(
+            "disk",
+            format!("cannot read the free space on the disk of {}", path.display()),
+            e.into(),
+        )
     })?;
     let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
     Ok(Room { free: bytes(told.f_bavail), total: bytes(told.f_blocks) })
 }
 
-/// How many processors this machine has for us.
+/// How many processors we can use.
 pub(crate) fn processors() -> u16 {
     std::thread::available_parallelism()
         .map_or(1, |processors| u16::try_from(processors.get()).unwrap_or(u16::MAX))
 }
 
-/// Who this machine is: by its machine-id(5), or, where it has none, by a random one that is kept
+/// The identity of this machine: its machine-id(5), or, if it has none, a random one that is stored
 /// in `state`.
 pub fn host_id(state: &Path) -> Result<HostId> {
     host_id_from(Path::new("/etc/machine-id"), state)

@@ -1,4 +1,4 @@
-//! Rendered files in a folder of the user's: for looking at them, never in place of other files.
+//! Writes rendered files into a folder of the user, for inspection; never replaces other files.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 use seaworthy_core::{Error, ErrorKind, FileSet, Result, durable};
 use serde::{Deserialize, Serialize};
 
-/// What was written, so that the next time it is known to be ours.
+/// What was written, so that it is recognised as ours the next time.
 const RECORD: &str = ".seaworthy.json";
 
 #[derive(Serialize, Deserialize)]
@@ -19,8 +19,8 @@ struct Record {
     files: BTreeMap<String, String>,
 }
 
-/// Makes `folder` hold `files` and nothing else. A folder with other files, or with ours edited, is
-/// left alone.
+/// Makes `folder` contain exactly `files`. A folder with other files, or with edited ones, is not
+/// changed.
 ///
 /// # Errors
 /// [`ErrorKind::NotEmpty`] for such a folder.
@@ -30,11 +30,11 @@ pub(crate) fn write_out(files: &FileSet, folder: &Path) -> Result<()> {
         move |e: std::io::Error| Error::io("render.write", message, e)
     };
     if let Some(foreign) = not_ours(folder)? {
-        let message = format!("{} holds what was not rendered", folder.display());
+        let message = format!("{} contains files that were not rendered", folder.display());
         return Err(Error::new(ErrorKind::NotEmpty, "render.write", message)
             .with("file", foreign.display())
             .remedy_is(format!(
-                "{} would be lost: move it away, or name a new folder",
+                "{} would be lost: move it away, or use a new folder",
                 foreign.display()
             )));
     }
@@ -72,7 +72,7 @@ fn remove(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The first file in `folder` that an earlier run did not write like this.
+/// The first file in `folder` that an earlier run did not write with this content.
 fn not_ours(folder: &Path) -> Result<Option<PathBuf>> {
     let fail = |path: &Path| {
         let message = format!("cannot read {}", path.display());
@@ -128,7 +128,7 @@ mod tests {
         write_out(&files("two"), &out).unwrap();
         assert_eq!(fs::read_to_string(out.join("conf.d/a.conf")).unwrap(), "two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        // An edit of ours, and a file of somebody else's.
+        // An edited file of ours, and another file.
         fs::write(out.join("conf.d/a.conf"), "edited").unwrap();
         let error = write_out(&files("two"), &out).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotEmpty);
@@ -137,7 +137,7 @@ mod tests {
         fs::write(out.join("notes"), "mine").unwrap();
         assert_eq!(write_out(&files("x"), &out).unwrap_err().kind(), ErrorKind::NotEmpty);
         assert_eq!(fs::read_to_string(out.join("notes")).unwrap(), "mine");
-        // A folder without anything is as good as none; a file is none.
+        // An empty folder is fine; a file is not a folder.
         let empty = folder.path().join("empty");
         fs::create_dir(&empty).unwrap();
         write_out(&files("one"), &empty).unwrap();

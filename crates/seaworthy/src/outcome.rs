@@ -1,4 +1,4 @@
-//! How a command ended: outcomes, exit codes, and the document that says so.
+//! How a command ended: outcomes, exit codes, and the document for it.
 
 use seaworthy_core::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -9,28 +9,28 @@ use serde::Serialize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Everything that was asked for was done.
+    /// Everything requested was done.
     Done,
-    /// Done, with losses that are named.
+    /// Done, with losses, which are listed.
     Losses,
-    /// It could not be told whether something is as it should be.
+    /// A check could not be completed.
     Inconclusive,
-    /// Something that was looked at is not as it should be.
+    /// A check found a problem.
     Findings,
     /// It could not be done.
     Failed,
-    /// The command line or the file is wrong.
+    /// The request or the file is invalid.
     Wrong,
     /// The user stopped it.
     Interrupted,
-    /// Nothing had to be done: said instead of [`Done`](Self::Done) where that was asked for.
+    /// Nothing had to be done: returned instead of [`Done`](Self::Done) if requested.
     NothingToDo,
     /// A certificate was issued, but it is not being served.
     NotDeployed,
 }
 
 impl Outcome {
-    /// The exit code of a program that ended like this.
+    /// The exit code for this outcome.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -58,7 +58,7 @@ impl Outcome {
         }
     }
 
-    /// Of two outcomes the one that the whole has: what stopped it before what it lacks.
+    /// The combined outcome of two: errors win over losses.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let rank = |outcome| match outcome {
@@ -76,7 +76,7 @@ impl Outcome {
     }
 }
 
-/// The outcome of what failed with this error.
+/// The outcome for an error.
 impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match error.kind() {
@@ -91,20 +91,20 @@ impl From<&Error> for Outcome {
     }
 }
 
-/// What a command gives: how it ended, what it found or did, and what went wrong.
+/// The result of a command: its outcome, what it found or did, and what went wrong.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reply<T> {
     /// How it ended.
     pub outcome: Outcome,
-    /// What it found or did; there may be a part of it beside an error.
+    /// What it found or did; it may be partial if there is an error.
     pub result: Option<T>,
-    /// What went wrong first.
+    /// The first error.
     pub error: Option<Error>,
 }
 
 impl<T> Reply<T> {
-    /// `result`, which ended with `outcome`.
+    /// A reply with `result` and `outcome`.
     pub fn new(result: T, outcome: Outcome) -> Self {
         Self { outcome, result: Some(result), error: None }
     }
@@ -152,7 +152,7 @@ impl<T> From<Result<T>> for Reply<T> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Document<'a, T> {
-    /// The version of this form: 1.
+    /// The version of this format: 1.
     pub schema: u32,
     /// The command.
     pub command: String,
@@ -160,9 +160,9 @@ pub struct Document<'a, T> {
     pub outcome: Outcome,
     /// The program's exit code.
     pub exit_code: u8,
-    /// What went wrong; null when nothing did.
+    /// The error; null if there was none.
     pub error: Option<ErrorDocument>,
-    /// What the command found or did; null where it came to nothing.
+    /// What the command found or did; null if there is no result.
     pub result: Option<&'a T>,
 }
 
@@ -171,15 +171,15 @@ pub struct Document<'a, T> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ErrorDocument {
-    /// What kind it is, such as `not_found`.
+    /// Its kind, such as `not_found`.
     pub kind: String,
     /// The number of that kind, as in the C ABI.
     pub code: i32,
-    /// The operation that met it.
+    /// The operation that failed.
     pub operation: String,
     /// The message, with those of its causes.
     pub message: String,
-    /// What can be done about it.
+    /// What to do about it.
     pub remedy: Option<String>,
     /// Whether trying again may help.
     pub retryable: bool,
@@ -188,7 +188,7 @@ pub struct ErrorDocument {
 }
 
 impl ErrorDocument {
-    /// What `error` says.
+    /// The document of `error`.
     pub fn new(error: &Error) -> Self {
         Self {
             kind: error.kind().name().to_owned(),

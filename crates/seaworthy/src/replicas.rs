@@ -13,12 +13,12 @@ use seaworthy_core::{Context, Error, Name, Result, Span, Timestamp};
 
 use crate::{Seaworthy, keys::Purpose, open::within};
 
-/// How long a replica is waited for where the file says nothing, in days.
+/// The default time that snapshots are held for a replica, in days.
 const MAX_HOLD_DAYS: u16 = 7;
 
 impl Seaworthy {
-    /// The replicas of `job`, in the order of the file. One that cannot be opened is there all the
-    /// same and fails whatever is asked of it: it must not keep the first sink from its snapshot.
+    /// The replicas of `job`, in the order of the file. One that cannot be opened is included and
+    /// fails every request: it must not stop the first sink from getting its snapshot.
     pub(crate) async fn replicas(&self, job: &Name, cx: &Context) -> Result<Vec<Replica>> {
         let config = self.job_config(job)?;
         let mut replicas = Vec::new();
@@ -40,7 +40,7 @@ impl Seaworthy {
         Ok(replicas)
     }
 
-    /// What may not leave the first sink `first` of `job` yet.
+    /// What must stay in the first sink `first` of `job` for now.
     pub(crate) async fn holds(
         &self,
         job: &Name,
@@ -55,20 +55,20 @@ impl Seaworthy {
         Ok(Holds::ask(&replicas, &there, max_hold, Some(&self.state), cx).await)
     }
 
-    /// How a snapshot that was stored in `sink` is proved: what this machine holds is read back. A
-    /// remote store checked the digest of each part as it came, and reading back is paid for.
+    /// How a snapshot that was stored in `sink` is verified: a local one is read back. A remote
+    /// store has checked the digest of each part, and reading back costs money.
     pub(crate) fn verify_after(&self, config: &JobConfig, sink: &Name) -> VerifyAfter {
         let is_remote = self.sink_kind(sink).is_ok_and(|kind| kind.is_remote());
         config.verify_after.unwrap_or(if is_remote { VerifyAfter::Stat } else { VerifyAfter::Read })
     }
 }
 
-/// How long `config` waits for replicas.
+/// How long `config` holds snapshots for replicas.
 pub(crate) fn max_hold(config: &JobConfig) -> Span {
     config.max_hold.unwrap_or_else(|| Span::days(MAX_HOLD_DAYS))
 }
 
-/// A sink that could not be opened: everything fails with the reason.
+/// A sink that could not be opened: every call fails with the reason.
 #[derive(Debug)]
 struct UnopenedSink {
     name: Name,

@@ -21,15 +21,15 @@ use crate::{
 
 /// How long copying or unpacking may take.
 const UNPACK_LIMIT: Duration = Duration::from_secs(3_600);
-/// The link to the release in use.
+/// The link to the current release.
 const CURRENT: &str = "current";
 /// The folder of releases.
 const RELEASES: &str = "releases";
-/// How the mark of a folder begins that is not a release yet. It has its last name already: what is
-/// prepared in it, such as a Python environment, may keep its path.
+/// The prefix of the marker file of a folder that is not a release yet. The folder already has its
+/// final name: what is prepared in it, such as a Python environment, may store its path.
 const UNFINISHED: &str = ".new-";
 
-/// The name of a release: when it was brought, as `20261122T023000Z`.
+/// The name of a release: the time of its deploy, as `20261122T023000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Release(String);
@@ -53,9 +53,9 @@ impl std::fmt::Display for Release {
 pub struct Deployed {
     /// The service.
     pub service: Name,
-    /// The release in use now.
+    /// The current release.
     pub release: Release,
-    /// The one that was in use before.
+    /// The previous release.
     pub before: Option<Release>,
     /// Those that were removed, because enough newer ones are kept.
     pub removed: Vec<Release>,
@@ -80,10 +80,10 @@ impl<'a> Releases<'a> {
         let service = services.services.get(name.as_str());
         let parts = service.and_then(|s| Some((s.deploy.as_ref()?, s.directory.as_ref()?)));
         let Some((deploy, directory)) = parts else {
-            let message = format!("[service.{name}] takes no deploys");
+            let message = format!("[service.{name}] has no deploy section");
             return Err(Error::new(ErrorKind::Config, "deploy", message)
                 .at(format!("service.{name}.deploy"))
-                .remedy_is(format!("write [service.{name}.deploy], if only an empty one")));
+                .remedy_is(format!("add a [service.{name}.deploy] section; it may be empty")));
         };
         Ok(Self { name, services, deploy, folder: directory.as_str().into(), systemctl })
     }
@@ -107,7 +107,7 @@ impl<'a> Releases<'a> {
         Ok(all)
     }
 
-    /// The one in use.
+    /// The current one.
     pub fn current(&self) -> Result<Option<Release>> {
         let link = self.folder.join(CURRENT);
         let not_ours = || {
@@ -126,9 +126,9 @@ impl<'a> Releases<'a> {
         }
     }
 
-    /// Brings what lies in the folder or archive `from` into use: copied beside the others,
-    /// prepared, linked, tried out, and each instance restarted once the one before is well. When one does
-    /// not become well, the release before is in use again.
+    /// Deploys the content of the folder or archive `from`: copies it next to the other releases,
+    /// prepares it, links it, starts a trial instance, and restarts each instance once the one
+    /// before is healthy. If one does not become healthy, the previous release is used again.
     pub async fn deploy(&self, from: &Path, cx: &Context) -> Result<Deployed> {
         let _lock = self.lock()?;
         let before = self.current()?;
@@ -146,7 +146,7 @@ impl<'a> Releases<'a> {
         Ok(Deployed { service: self.name.clone(), release, before, removed })
     }
 
-    /// Brings the release before the present one back into use.
+    /// Goes back to the release before the current one.
     pub async fn roll_back(&self, cx: &Context) -> Result<Deployed> {
         let _lock = self.lock()?;
         let current = self.current()?;
@@ -250,7 +250,7 @@ impl<'a> Releases<'a> {
             let inner = format!("{from_text}/.");
             CommandLine::new(["cp", "-a", "--reflink=auto", "--", &inner, &to])?
         } else {
-            // tar refuses names that lead out, and makes links only once all files are there.
+            // tar refuses names that lead outside, and makes links only after all files exist.
             let file = format!("--file={from_text}");
             let folder = format!("--directory={to}");
             CommandLine::new(["tar", "--extract", "--no-same-owner", &file, &folder])?
@@ -275,7 +275,7 @@ impl<'a> Releases<'a> {
             }
             match fs::symlink_metadata(&link) {
                 Ok(there) if shared.symlink_metadata().is_err() => {
-                    // The first release brings what is there at the beginning.
+                    // The first release provides the initial content.
                     let _ = there;
                     fs::rename(&link, &shared).map_err(fail)?;
                 }
@@ -293,7 +293,7 @@ impl<'a> Releases<'a> {
 
     /// Makes the link lead to `release`, or removes it.
     fn point(&self, release: Option<&Release>) -> Result<()> {
-        // Refuses to replace anything but a link of ours.
+        // Refuses to replace anything except a link of ours.
         self.current()?;
         let link = self.folder.join(CURRENT);
         let target = release.map(|release| Path::new(RELEASES).join(release.as_str()));
@@ -301,7 +301,7 @@ impl<'a> Releases<'a> {
             .map_err(|e| Error::io("deploy", format!("cannot set {}", link.display()), e))
     }
 
-    /// Removes the oldest, but neither the one in use nor the one before it.
+    /// Removes the oldest, except the current one and the one before it.
     fn prune(&self, current: &Release, before: Option<&Release>) -> Result<Vec<Release>> {
         let all = self.list()?;
         let excess = all.len().saturating_sub(usize::from(self.deploy.keep));
@@ -317,7 +317,7 @@ impl<'a> Releases<'a> {
     }
 }
 
-/// `command`, run in `folder`. A program with a slash is meant from there on.
+/// `command`, run in `folder`. A program with a slash is relative to that folder.
 fn in_folder(folder: &Path, command: &CommandLine) -> Result<CommandLine> {
     let chdir = format!("--chdir={}", folder.display());
     let own = command.arguments().iter().map(String::as_str);

@@ -1,4 +1,4 @@
-//! Certificates as far as we read them.
+//! Certificates, as far as we parse them.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -13,12 +13,12 @@ use x509_parser::{
 
 use crate::{Identifier, pem};
 
-/// The SHA-256 of a certificate: tells whether two are the same.
+/// The SHA-256 of a certificate: equal for the same certificate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// That of a certificate's DER.
+    /// The fingerprint of a certificate in DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }
@@ -42,17 +42,17 @@ impl Serialize for Fingerprint {
     }
 }
 
-/// From when to when a certificate is valid.
+/// The validity period of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Validity {
-    /// The first moment.
+    /// The first second.
     pub not_before: Timestamp,
     /// The last second.
     pub not_after: Timestamp,
 }
 
 impl Validity {
-    /// The time between the two.
+    /// Its length.
     pub fn lifetime(&self) -> Duration {
         self.not_after.since(self.not_before)
     }
@@ -75,10 +75,11 @@ impl Certificate {
     /// Reads DER.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] for what is no certificate.
+    /// [`ErrorKind::Damaged`] for anything that is not a certificate.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        let damaged =
-            || Error::new(ErrorKind::Damaged, "certificate.read", "this is no X.509 certificate");
+        let damaged = || {
+            Error::new(ErrorKind::Damaged, "certificate.read", "this is not an X.509 certificate")
+        };
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| damaged())?;
         if !rest.is_empty() {
             return Err(damaged());
@@ -123,7 +124,7 @@ impl Certificate {
         &self.names
     }
 
-    /// From when to when it is valid.
+    /// Its validity period.
     pub fn validity(&self) -> Validity {
         self.validity
     }
@@ -138,22 +139,22 @@ impl Certificate {
         &self.public_key
     }
 
-    /// Who issued it: the whole name.
+    /// Its issuer: the full name.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Who issued it: the common name, where there is one.
+    /// Its issuer: the common name, if there is one.
     pub fn issuer_common_name(&self) -> Option<&str> {
         self.issuer_common_name.as_deref()
     }
 
-    /// The SHA-256 of it.
+    /// Its SHA-256 fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.der)
     }
 
-    /// Whether it is good for `host`.
+    /// Whether it is valid for `host`.
     pub fn covers(&self, host: &Identifier) -> bool {
         self.names.iter().any(|name| name.covers(host))
     }
@@ -166,8 +167,8 @@ impl Certificate {
         set(&self.names) == set(names)
     }
 
-    /// What RFC 9773 calls it: the authority's key and the serial number. `None` where the
-    /// certificate does not name its authority's key.
+    /// Its identifier in RFC 9773: the authority's key id and the serial number. `None` if the
+    /// certificate does not contain the key id.
     pub fn renewal_id(&self) -> Option<String> {
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let key = self.authority_key_id.as_deref()?;
@@ -220,7 +221,7 @@ pub struct IssuedChain {
 }
 
 impl IssuedChain {
-    /// Puts a chain together: the certificate, and those above it in order.
+    /// Builds a chain: the certificate, and the intermediate ones in order.
     pub fn new(leaf: Certificate, above: Vec<Certificate>) -> Self {
         Self { leaf, above }
     }
@@ -228,7 +229,7 @@ impl IssuedChain {
     /// Reads PEM, the certificate itself first.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] where there is none, or one is broken.
+    /// [`ErrorKind::Damaged`] if there is none, or one is broken.
     pub fn from_pem(text: &str) -> Result<Self> {
         let damaged = |message: &str| Error::new(ErrorKind::Damaged, "certificate.read", message);
         let blocks =
@@ -244,7 +245,7 @@ impl IssuedChain {
         &self.leaf
     }
 
-    /// The authorities' certificates, the one that signed the leaf first.
+    /// The authorities' certificates; the one that signed the leaf comes first.
     pub fn above(&self) -> &[Certificate] {
         &self.above
     }
@@ -259,7 +260,7 @@ impl IssuedChain {
         self.above.iter().map(Certificate::pem).collect()
     }
 
-    /// Whether one of the authorities' names, or who signed the last one, is or begins with
+    /// Whether one of the authorities' names, or the issuer of the last one, is or begins with
     /// `wanted`.
     pub fn leads_to(&self, wanted: &str) -> bool {
         std::iter::once(&self.leaf)

@@ -1,4 +1,4 @@
-//! The seam behind which an authority's challenges are answered.
+//! The interface for answering an authority's challenges.
 
 use std::fmt::{self, Debug};
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Identifier;
 
-/// How the authority looks whether a name is ours.
+/// How the authority validates that we control a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChallengeKind {
@@ -17,12 +17,12 @@ pub enum ChallengeKind {
     Http01,
     /// A TXT record: the only kind for wildcards.
     Dns01,
-    /// A special certificate on port 443.
+    /// A challenge certificate on port 443.
     TlsAlpn01,
 }
 
 impl ChallengeKind {
-    /// As ACME, CAA and the file write it.
+    /// Its name in ACME, in CAA records and in the file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http01 => "http-01",
@@ -38,7 +38,7 @@ impl fmt::Display for ChallengeKind {
     }
 }
 
-/// What the authority will look for.
+/// What the authority will check.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Challenge {
     identifier: Identifier,
@@ -61,13 +61,15 @@ impl Challenge {
         let fits = !token.is_empty() && token.len() <= 512 && token.bytes().all(plain);
         if !fits || !key_authorization.bytes().all(|c| plain(c) || c == b'.') {
             let message = format!("the authority's token for {identifier} is not base64url");
-            return Err(Error::new(ErrorKind::Untrusted, "acme.challenge", message)
-                .remedy_is("do not use this authority: its token could name a file elsewhere"));
+            return Err(Error::new(ErrorKind::Untrusted, "acme.challenge", message).remedy_is(
+                "do not use this authority: its token could name a file in another \
+                         folder",
+            ));
         }
         Ok(Self { identifier, token, key_authorization })
     }
 
-    /// The name or address that it is about.
+    /// The name or address to validate.
     pub fn identifier(&self) -> &Identifier {
         &self.identifier
     }
@@ -82,12 +84,12 @@ impl Challenge {
         &self.key_authorization
     }
 
-    /// The path that is asked for with HTTP-01.
+    /// The path that is requested with HTTP-01.
     pub fn http_path(&self) -> String {
         format!("/.well-known/acme-challenge/{}", self.token)
     }
 
-    /// Where the TXT record for DNS-01 belongs, before any CNAME: without a dot at its end.
+    /// The name of the TXT record for DNS-01, before any CNAME, without a trailing dot.
     pub fn dns_name(&self) -> String {
         format!("_acme-challenge.{}", self.identifier.base())
     }
@@ -121,10 +123,10 @@ pub trait ChallengeSolver: Debug + Send + Sync {
     /// Makes the answer available.
     async fn present(&self, challenge: &Challenge) -> Result<()>;
 
-    /// Waits until the authority can see the answer: at once, or until DNS has spread.
+    /// Waits until the authority can see the answer: immediately, or until DNS has propagated.
     async fn ready(&self, challenge: &Challenge, cx: &Context) -> Result<()>;
 
-    /// Takes the answer away. What is not there is no failure.
+    /// Removes the answer. It is not an error if there is none.
     async fn cleanup(&self, challenge: &Challenge) -> Result<()>;
 }
 

@@ -17,10 +17,10 @@ const DAY: u64 = 86_400;
 pub enum Action {
     /// Nothing.
     Rest {
-        /// When it is to be renewed.
+        /// When to renew it.
         until: Timestamp,
     },
-    /// Something is due, but it failed a short while ago, or the authority asked to wait.
+    /// Something is due, but it failed recently, or the authority asked to wait.
     Wait {
         /// When to try again.
         until: Timestamp,
@@ -30,7 +30,7 @@ pub enum Action {
         /// Why.
         reason: Reason,
     },
-    /// The newest one is stored, but not proved to be served.
+    /// The newest one is stored, but not yet proved to be served.
     Deploy,
 }
 
@@ -45,23 +45,24 @@ pub enum Reason {
     Expired,
     /// It is revoked.
     Revoked,
-    /// The rest of its life is short.
+    /// It expires soon.
     Due,
-    /// The authority said so.
+    /// The authority asked for it.
     Hint,
-    /// It is not for the names, or not with the key, that are wanted now.
+    /// Its names or its kind of key differ from the configuration.
     Changed,
-    /// The user said so.
+    /// The user asked for it.
     Forced,
 }
 
-/// What to do at `now` about a certificate that is valid as `certificate` says; `None` where there
-/// is none. `hint` is what its authority said about it.
+/// What to do at `now` about a certificate with the validity `certificate`; `None` if there is no
+/// certificate. `hint` is its authority's renewal information.
 ///
-/// It is renewed when less than a third of its life is left, at most 30 days before its end; when
-/// less than half is left of a life under 10 days. A hint takes the place of that rule, as long as
-/// it leaves a tenth of the life for failures. After a failure 1, 10 and 100 minutes pass, then a
-/// day each, but never more than a twentieth of the life.
+/// It is renewed when less than a third of its lifetime is left, at most 30 days before its end;
+/// for a lifetime under 10 days, when less than half is left. A hint replaces that rule, as long as
+/// it leaves a tenth of the lifetime for failures. After a failure the next attempts come after 1,
+/// 10 and 100 minutes, then after a day each, but never after more than a twentieth of the
+/// lifetime.
 pub fn decide(
     now: Timestamp,
     certificate: Option<Validity>,
@@ -90,7 +91,7 @@ pub fn decide(
             let rested = history.last_failure.map(|last| later(last, pause));
             let until = rested.max(history.not_before);
             match until {
-                // A clock that was set back must not hold a certificate up for ever.
+                // A clock that was set back must not delay a certificate forever.
                 Some(until) if now < until && !from_the_future(now, history.last_failure) => {
                     Action::Wait { until }
                 }
@@ -112,7 +113,7 @@ pub fn decide(
     }
 }
 
-/// When a certificate is to be renewed, and why then.
+/// When to renew a certificate, and why then.
 pub fn renewal(validity: Validity, hint: Option<&KnownHint>) -> (Timestamp, Reason) {
     let lifetime = validity.lifetime().as_secs();
     let before_end = |seconds: u64| earlier(validity.not_after, Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! What is remembered of one certificate between runs.
+//! What is stored about one certificate between runs.
 
 use std::{fs, io, path::Path};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RenewalHint;
 
-/// What happened to one certificate so far. Kept on disk, so that a restart forgets nothing.
+/// The history of one certificate. Stored on disk, so that it survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -16,18 +16,18 @@ pub struct History {
     pub failures: u32,
     /// When it failed last.
     pub last_failure: Option<Timestamp>,
-    /// What it failed with.
+    /// The error.
     pub last_error: Option<String>,
-    /// The moment before which the authority wants to hear nothing (Retry-After).
+    /// The earliest time of the next request to the authority (Retry-After).
     pub not_before: Option<Timestamp>,
     /// When the authority wants it to be renewed.
     pub hint: Option<KnownHint>,
-    /// When the authority was asked for that last.
+    /// When the authority was last asked for that.
     pub hint_asked: Option<Timestamp>,
     /// The certificate is revoked.
     pub revoked: bool,
-    /// The certificate that is stored is proved to be served, or needs no deploying. Where it is
-    /// not, deploying is tried again, without a new certificate.
+    /// The stored certificate is proved to be served, or does not need to be deployed. Otherwise
+    /// deploying is tried again, without a new certificate.
     pub deployed: bool,
     /// How often deploying failed in a row.
     pub deploy_failures: u32,
@@ -37,20 +37,20 @@ pub struct History {
     pub waiting: Option<String>,
 }
 
-/// A [`RenewalHint`], and the moment in its window that was chosen.
+/// A [`RenewalHint`], and the time chosen in its window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KnownHint {
-    /// What the authority said.
+    /// The hint of the authority.
     pub hint: RenewalHint,
-    /// A random moment in the window, chosen once.
+    /// A random time in the window, chosen once.
     pub chosen: Timestamp,
-    /// The certificate that it is about.
+    /// The certificate concerned.
     pub about: String,
 }
 
 impl KnownHint {
-    /// Chooses the moment that lies `part` (of 65535) into the window of `hint`.
+    /// Chooses the time at the fraction `part` / 65535 of the window of `hint`.
     pub fn choose(hint: RenewalHint, about: impl Into<String>, part: u16) -> Self {
         let width = hint.end.since(hint.start).as_secs();
         let offset = width.saturating_mul(u64::from(part)) / u64::from(u16::MAX);
@@ -60,7 +60,7 @@ impl KnownHint {
 }
 
 impl History {
-    /// Reads it; nothing is known where there is no file.
+    /// Reads it; empty if there is no file.
     pub fn load(path: &Path) -> Result<Self> {
         let fail =
             |e| Error::io("certificate.history", format!("cannot read {}", path.display()), e);
@@ -69,7 +69,7 @@ impl History {
                 let message = format!("{} is damaged", path.display());
                 Error::new(ErrorKind::Damaged, "certificate.history", message)
                     .caused_by(e)
-                    .remedy_is("remove it: only waiting times are forgotten")
+                    .remedy_is("remove it: only waiting times are lost")
             }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(fail(e)),

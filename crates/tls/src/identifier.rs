@@ -5,10 +5,10 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use seaworthy_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A DNS name, maybe with a wildcard as its first label, or an IP address.
+/// A DNS name, possibly with a wildcard as its first label, or an IP address.
 ///
-/// Names are kept in the form that is asked for in DNS: `bücher.example` is
-/// `xn--bcher-kva.example` (UTS-46). For people both are shown.
+/// Names are stored in the form used in DNS: `bücher.example` is
+/// `xn--bcher-kva.example` (UTS-46). People see both forms.
 ///
 /// ```
 /// use seaworthy_tls::Identifier;
@@ -24,17 +24,17 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// The address, where it is one.
+    /// The address, if it is one.
     pub fn ip(&self) -> Option<IpAddr> {
         self.ip
     }
 
-    /// As DNS and certificates write it, with `*.` where it is a wildcard.
+    /// As written in DNS and certificates, with `*.` for a wildcard.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it stands for all names one label below.
+    /// Whether it is a wildcard: all names one label below.
     pub fn is_wildcard(&self) -> bool {
         self.text.starts_with("*.")
     }
@@ -44,7 +44,7 @@ impl Identifier {
         self.text.strip_prefix("*.").unwrap_or(&self.text)
     }
 
-    /// Whether a certificate for this is good for `host`.
+    /// Whether a certificate for this is valid for `host`.
     pub fn covers(&self, host: &Self) -> bool {
         if self == host {
             return true;
@@ -55,9 +55,9 @@ impl Identifier {
         }
     }
 
-    /// The name that somebody registered: what limits "per domain" count. Without the public
-    /// suffix list this is a good guess: the last two labels, or three below a short
-    /// second-level name of a country such as `co.uk`.
+    /// The registered domain, which limits "per domain" count. Without the public suffix list this
+    /// is a good guess: the last two labels, or three below a short second-level name of a country
+    /// such as `co.uk`.
     pub fn registered_domain(&self) -> &str {
         let labels: Vec<&str> = self.base().rsplit('.').collect();
         let of_a_country = labels.len() > 2 && labels[0].len() == 2 && labels[1].len() <= 3;
@@ -87,7 +87,7 @@ impl FromStr for Identifier {
         };
         let base = base.strip_suffix('.').unwrap_or(base);
         let ascii =
-            idna::domain_to_ascii_strict(base).map_err(|_| invalid("it is no host name"))?;
+            idna::domain_to_ascii_strict(base).map_err(|_| invalid("it is not a host name"))?;
         if !ascii.contains('.') {
             return Err(invalid("it needs at least two labels"));
         }

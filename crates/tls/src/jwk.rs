@@ -1,4 +1,4 @@
-//! Private keys as JSON has them (RFC 7517), made into PKCS#8.
+//! Private keys in JSON (RFC 7517), converted to PKCS#8.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use seaworthy_core::Secret;
@@ -51,7 +51,7 @@ impl Jwk {
         matches!(self, Self::Curve { crv, .. } if crv == "P-256")
     }
 
-    /// PKCS#8 in PEM; none for kinds other than RSA and P-256, and for what is damaged.
+    /// PKCS#8 in PEM; `None` for kinds other than RSA and P-256, and for damaged keys.
     pub(crate) fn pem(&self) -> Option<Secret> {
         let decode = |part: &String| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
         let der = match self {
@@ -78,15 +78,15 @@ impl Jwk {
     }
 }
 
-/// A number without the zeros before it.
+/// A number without leading zeros.
 pub(crate) fn without_zeros(bytes: &[u8]) -> &[u8] {
     &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..]
 }
 
-/// A number that is not negative.
+/// A non-negative number.
 fn integer(bytes: &[u8]) -> Vec<u8> {
     let number = without_zeros(bytes);
-    // A first bit that is set would make it negative.
+    // A set first bit would make it negative.
     let sign: &[u8] = if number.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };
     element(INTEGER, &[sign, number].concat())
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum KeyType {
-    /// ECDSA on the curve P-256: every client takes it.
+    /// ECDSA on the curve P-256: every client supports it.
     #[default]
     P256,
     /// ECDSA on the curve P-384.
@@ -24,17 +24,17 @@ pub enum KeyType {
     Ed25519,
 }
 
-/// A private key that signs for whoever asks, and never shows itself.
+/// A private key that signs on request and is never exposed.
 pub trait CertificateKey: Debug + Send + Sync {
     /// Its kind.
     fn key_type(&self) -> KeyType;
 
-    /// Its public half, as a SubjectPublicKeyInfo in DER.
+    /// Its public key, as a SubjectPublicKeyInfo in DER.
     fn public_key(&self) -> &[u8];
 
     /// The signature of `message`: with SHA-256 (P-384: SHA-384), RSA with PKCS#1 padding.
     ///
     /// # Errors
-    /// What the keeper of the key fails with.
+    /// The error of the key's holder.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>>;
 }

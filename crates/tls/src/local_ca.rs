@@ -1,4 +1,4 @@
-//! Certificates without anybody else: from an authority of one's own, and self-signed ones.
+//! Certificates without a third party: from a local authority, and self-signed ones.
 
 use std::{
     fs, io,
@@ -20,14 +20,14 @@ use crate::{
     remote_key::{Remote, parameters},
 };
 
-/// How long the own authority lives.
+/// How long the local authority is valid.
 const ROOT_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// How long its certificates do, where nothing is said.
+/// The default lifetime of its certificates.
 const LEAF_LIFE: Duration = Duration::from_secs(90 * 86_400);
 /// Clocks differ: a certificate is valid from a little before it is made.
 const EARLIER: i64 = 3600;
 
-/// An authority of one's own: its root lies in `root.pem` of its folder, for clients to trust.
+/// A local authority: its root is in `root.pem` of its folder, for clients to trust.
 #[derive(Clone, Debug)]
 pub struct LocalCa {
     id: String,
@@ -36,20 +36,20 @@ pub struct LocalCa {
 }
 
 impl LocalCa {
-    /// The authority in `folder`, which is made when it is first asked.
+    /// The authority in `folder`, which is created on the first request.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         Self { id: format!("local:{}", folder.display()), folder, life: LEAF_LIFE }
     }
 
-    /// How long its certificates live.
+    /// How long its certificates are valid.
     #[must_use]
     pub fn life(mut self, life: Duration) -> Self {
         self.life = life;
         self
     }
 
-    /// The file with the root that clients are to trust.
+    /// The file with the root that clients must trust.
     pub fn root_file(&self) -> PathBuf {
         self.folder.join("root.pem")
     }
@@ -59,7 +59,7 @@ impl LocalCa {
         let (root, key) = match (read(&self.root_file())?, read(&key_file)?) {
             (Some(root), Some(key)) => (root, PrivateKey::from_pem(&key)?),
             (None, key) => {
-                // The key comes first: one without a root is used up by the next attempt.
+                // The key comes first: a key without a root is used by the next attempt.
                 let key = match key {
                     Some(text) => PrivateKey::from_pem(&text)?,
                     None => PrivateKey::generate(KeyType::P256)?,
@@ -71,9 +71,11 @@ impl LocalCa {
                 (root, key)
             }
             (Some(_), None) => {
-                let message = format!("{} is gone", key_file.display());
-                return Err(Error::new(ErrorKind::Damaged, "local_ca.open", message)
-                    .remedy_is("restore it, or move root.pem away: clients must then trust anew"));
+                let message = format!("{} is missing", key_file.display());
+                return Err(Error::new(ErrorKind::Damaged, "local_ca.open", message).remedy_is(
+                    "restore it, or move root.pem away: then clients must trust a new \
+                             root",
+                ));
             }
         };
         let certificate = IssuedChain::from_pem(&root)?.leaf().clone();
@@ -98,7 +100,7 @@ impl CertificateProvider for LocalCa {
         let parameters = leaf_parameters(request, cx.now(), self.life)?;
         let remote = Remote::new(key)?;
         let issued = parameters.signed_by(&remote, &issuer).map_err(failed)?;
-        // The root stands in root.pem: a server does not send it.
+        // The root is in root.pem: a server does not send it.
         let _ = root;
         Ok(IssuedChain::new(Certificate::from_der(issued.der())?, Vec::new()))
     }
@@ -112,19 +114,19 @@ impl CertificateProvider for LocalCa {
     }
 }
 
-/// Certificates that vouch for themselves: for trying things out, and for a server behind another.
+/// Self-signed certificates: for tests, and for a server behind another one.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {
     life: Duration,
 }
 
 impl SelfSigned {
-    /// With a life of 90 days.
+    /// With a lifetime of 90 days.
     pub fn new() -> Self {
         Self { life: LEAF_LIFE }
     }
 
-    /// How long its certificates live.
+    /// How long its certificates are valid.
     #[must_use]
     pub fn life(mut self, life: Duration) -> Self {
         self.life = life;
@@ -164,8 +166,8 @@ impl CertificateProvider for SelfSigned {
     }
 }
 
-/// A leaf with what rcgen would leave out or make up: when it is valid, a serial number of its
-/// own, the name of its authority's key, and no made-up common name.
+/// A leaf with what rcgen would leave out or invent: its validity, its own serial number, its
+/// authority's key id, and no invented common name.
 fn leaf_parameters(
     request: &CertificateRequest,
     now: Timestamp,
@@ -202,7 +204,8 @@ fn make_root(key: &PrivateKey, now: Timestamp) -> Result<String> {
 fn validity(now: Timestamp, life: Duration) -> Result<(OffsetDateTime, OffsetDateTime)> {
     let moment = |seconds: i64| {
         OffsetDateTime::from_unix_timestamp(seconds).map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "local_ca.issue", "no such moment").caused_by(e)
+            Error::new(ErrorKind::InvalidInput, "local_ca.issue", "the time is out of range")
+                .caused_by(e)
         })
     };
     let life = i64::try_from(life.as_secs()).unwrap_or(i64::MAX / 2);
@@ -210,11 +213,11 @@ fn validity(now: Timestamp, life: Duration) -> Result<(OffsetDateTime, OffsetDat
     Ok((moment(begin)?, moment(begin.saturating_add(life))?))
 }
 
-/// 16 random bytes: positive, and never the same twice.
+/// 16 random bytes: positive, and unique.
 fn random_serial() -> Result<SerialNumber> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|e| {
-        Error::new(ErrorKind::Io, "local_ca.issue", "the machine gives no random numbers")
+        Error::new(ErrorKind::Io, "local_ca.issue", "the machine has no random numbers")
             .caused_by(e)
     })?;
     bytes[0] = (bytes[0] & 0x7f) | 0x40;
@@ -234,7 +237,7 @@ fn failed(e: rcgen::Error) -> Error {
 }
 
 fn cannot_revoke() -> Error {
-    let message = "nobody publishes what an authority of one's own has revoked";
+    let message = "a local authority cannot publish revocations";
     Error::new(ErrorKind::Unsupported, "certificate.revoke", message)
-        .remedy_is("issue a new one with --force, and make clients trust another root")
+        .remedy_is("issue a new one with `force`, and make clients trust another root")
 }

@@ -17,8 +17,7 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
     out
 }
 
-/// The blocks with this label, in order. What lies between them is passed over; `None` where one
-/// is broken.
+/// The blocks with this label, in order. Text between them is ignored; `None` if one is broken.
 pub(crate) fn decode(label: &str, text: &str) -> Option<Vec<Vec<u8>>> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
     let mut blocks = Vec::new();

@@ -1,4 +1,4 @@
-//! Private keys that lie on this machine.
+//! Private keys on this machine.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ impl PrivateKey {
     /// Makes a new one.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] where the machine has no randomness.
+    /// [`ErrorKind::Internal`] if the machine has no random numbers.
     pub fn generate(kind: KeyType) -> Result<Self> {
         let pair = match kind {
             KeyType::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
@@ -34,13 +34,13 @@ impl PrivateKey {
         })
     }
 
-    /// Reads PEM: `PRIVATE KEY` (PKCS#8), and what else the library takes.
+    /// Reads PEM: `PRIVATE KEY` (PKCS#8), and the other formats that the library reads.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] for what is no private key of a known kind.
+    /// [`ErrorKind::Damaged`] for anything that is not a private key of a known kind.
     pub fn from_pem(text: &str) -> Result<Self> {
         KeyPair::from_pem(text).map(Self::new).map_err(|_| {
-            let message = "this is no private key in PEM of a known kind";
+            let message = "this is not a private key in PEM of a known kind";
             Error::new(ErrorKind::Damaged, "key.read", message)
         })
     }
@@ -62,7 +62,7 @@ impl PrivateKey {
         Self { pair, kind, public }
     }
 
-    /// As PEM, for the file that a server reads.
+    /// As PEM, for the server's key file.
     pub fn pem(&self) -> Secret {
         Secret::new(self.pair.serialize_pem())
     }

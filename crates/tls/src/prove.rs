@@ -1,4 +1,4 @@
-//! Which certificate a server really serves: a TLS handshake that looks and trusts nothing.
+//! Which certificate a server really serves: a TLS handshake that does not verify trust.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,19 +9,19 @@ use tokio_rustls::TlsConnector;
 
 use crate::{Certificate, Identifier, IssuedChain};
 
-/// What a server showed in a handshake.
+/// What a server presented in a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Served {
-    /// Its certificate, and what it sent along.
+    /// Its certificate, and the chain that it sent.
     pub chain: IssuedChain,
 }
 
-/// Makes a TLS handshake with `address` for `name`, and gives back what was shown. The server
-/// proves that it has the key, but nothing is trusted: that is for the caller to judge.
+/// Makes a TLS handshake with `address` for `name`, and returns what was presented. The server
+/// proves that it has the key, but trust is not verified: the caller must do that.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] where no handshake comes about within `limit`.
+/// [`ErrorKind::Unavailable`] if the handshake does not complete within `limit`.
 pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> Result<Served> {
     let fail = |message: String| {
         Error::new(ErrorKind::Unavailable, "certificate.prove", message)
@@ -29,7 +29,7 @@ pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> 
             .with("name", name.as_str())
     };
     let server_name = ServerName::try_from(name.base().to_owned())
-        .map_err(|_| fail(format!("{name} cannot be asked for")))?;
+        .map_err(|_| fail(format!("{name} is not a host name for TLS")))?;
     let connector = TlsConnector::from(Arc::new(handshake::with_any()?));
     let work = async {
         let stream = TcpStream::connect(address).await?;
@@ -38,16 +38,21 @@ pub async fn served(address: SocketAddr, name: &Identifier, limit: Duration) -> 
     let stream = match tokio::time::timeout(limit, work).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(e)) => {
-            return Err(fail(format!("no TLS handshake for {name} at {address}")).caused_by(e));
+            return Err(
+                fail(format!("the TLS handshake for {name} with {address} failed")).caused_by(e)
+            );
         }
         Err(_) => {
             let seconds = limit.as_secs();
-            return Err(fail(format!("no TLS handshake for {name} at {address} in {seconds} s")));
+            return Err(fail(format!(
+                "the TLS handshake for {name} with {address} did not complete within \
+                     {seconds} s"
+            )));
         }
     };
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let mut all = shown.iter().map(|der| Certificate::from_der(der));
-    let leaf = all.next().ok_or_else(|| fail(format!("{address} shows no certificate")))??;
+    let leaf = all.next().ok_or_else(|| fail(format!("{address} presents no certificate")))??;
     Ok(Served { chain: IssuedChain::new(leaf, all.collect::<Result<_>>()?) })
 }
 
@@ -64,7 +69,7 @@ pub fn trusted(chain: &IssuedChain, name: &Identifier) -> Result<()> {
     };
     let fail = |message: &str| Error::new(ErrorKind::Untrusted, "certificate.trust", message);
     let server_name = ServerName::try_from(name.base().to_owned())
-        .map_err(|_| fail("the name cannot be asked for"))?;
+        .map_err(|_| fail("the name is not a host name for TLS"))?;
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(aws_lc_rs::default_provider());

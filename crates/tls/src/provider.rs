@@ -1,4 +1,4 @@
-//! The seam behind which certificates are issued.
+//! The interface for issuing certificates.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Certificate, CertificateKey, Identifier, IssuedChain};
 
-/// Whoever issues certificates: an ACME authority, an authority of one's own.
+/// Issues certificates: an ACME authority, or a local authority.
 #[async_trait]
 pub trait CertificateProvider: Debug + Send + Sync + 'static {
-    /// Tells authorities apart: the URL of an ACME directory, for example. Staging and production
-    /// never share one.
+    /// Identifies the authority, for example by the URL of an ACME directory. Staging and
+    /// production never share an id.
     fn id(&self) -> &str;
 
-    /// Issues a certificate for what `request` names and the public half of `key`.
+    /// Issues a certificate for the names in `request` and the public key of `key`.
     ///
     /// # Errors
-    /// An error whose context has [`NOT_BEFORE`] says when to ask again at the earliest.
+    /// An error whose context has [`NOT_BEFORE`] gives the earliest time of the next request.
     async fn issue(
         &self,
         request: &CertificateRequest,
@@ -26,17 +26,17 @@ pub trait CertificateProvider: Debug + Send + Sync + 'static {
         cx: &Context,
     ) -> Result<IssuedChain>;
 
-    /// When the authority wants `certificate` to be renewed, where it says so (RFC 9773).
+    /// When the authority wants `certificate` to be renewed, if it says so (RFC 9773).
     async fn renewal_hint(&self, certificate: &Certificate) -> Result<Option<RenewalHint>>;
 
-    /// Makes `certificate` invalid for ever.
+    /// Revokes `certificate`; this cannot be undone.
     async fn revoke(&self, certificate: &Certificate, reason: RevocationReason) -> Result<()>;
 }
 
-/// The name in an error's context of the moment before which the authority wants to hear nothing.
+/// The key in an error's context for the earliest time of the next request.
 pub const NOT_BEFORE: &str = "not before";
 
-/// What a certificate is to be.
+/// A request for a certificate.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CertificateRequest {
@@ -44,18 +44,18 @@ pub struct CertificateRequest {
     pub names: Vec<Identifier>,
     /// The authority's profile, such as `tlsserver`.
     pub profile: Option<String>,
-    /// The common name of an authority that the chain shall lead to, where there is a choice.
+    /// The common name of the preferred authority, if there are several chains.
     pub preferred_chain: Option<String>,
-    /// The certificate that this one takes the place of.
+    /// The certificate that this one replaces.
     pub replaces: Option<Certificate>,
-    /// Whether to go on where the ledger says that a limit is nearly used up.
+    /// Whether to continue if the ledger says that a limit is nearly reached.
     pub force: bool,
-    /// Where the provider notes what it needs to go on after a crash.
+    /// Where the provider saves what it needs to continue after a crash.
     pub journal: Option<Arc<dyn Journal>>,
 }
 
 impl CertificateRequest {
-    /// A certificate for `names`, and nothing special.
+    /// A certificate for `names`, without further options.
     pub fn new(names: impl Into<Vec<Identifier>>) -> Self {
         Self {
             names: names.into(),
@@ -68,9 +68,9 @@ impl CertificateRequest {
     }
 }
 
-/// Where one certificate's provider keeps a note that survives a crash.
+/// Where one certificate's provider saves a note that survives a crash.
 pub trait Journal: Debug + Send + Sync {
-    /// The note, where there is one.
+    /// The note, if there is one.
     fn read(&self) -> Result<Option<String>>;
 
     /// Replaces the note; `None` removes it. Durable when it returns.
@@ -92,7 +92,7 @@ pub struct RenewalHint {
 }
 
 impl RenewalHint {
-    /// A window, to be asked for again at `ask_again`.
+    /// A window, to be requested again at `ask_again`.
     pub fn new(start: Timestamp, end: Timestamp, ask_again: Timestamp) -> Self {
         Self { start, end, ask_again, explanation: None }
     }
@@ -104,12 +104,12 @@ impl RenewalHint {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RevocationReason {
-    /// Nothing is said.
+    /// Unspecified.
     #[default]
     Unspecified,
-    /// Somebody else may have the key.
+    /// The key may be compromised.
     KeyCompromise,
-    /// The names are no longer ours.
+    /// We no longer control the names.
     AffiliationChanged,
     /// There is a newer one.
     Superseded,

@@ -1,11 +1,12 @@
-//! A key behind the seam, as rcgen wants it.
+//! A `CertificateKey` for rcgen.
 
 use rcgen::{PublicKeyData, SignatureAlgorithm, SigningKey};
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use crate::{CertificateKey, Identifier, private_key::algorithm};
 
-/// A key behind the seam, as rcgen wants it: for requests and self-signed certificates.
+/// A [`CertificateKey`](crate::CertificateKey) for rcgen: for requests and self-signed
+/// certificates.
 pub(crate) struct Remote<'a> {
     key: &'a dyn CertificateKey,
     raw: Vec<u8>,
@@ -15,7 +16,7 @@ impl<'a> Remote<'a> {
     pub(crate) fn new(key: &'a dyn CertificateKey) -> Result<Self> {
         use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
         let (_, public) = SubjectPublicKeyInfo::from_der(key.public_key()).map_err(|_| {
-            let message = "the key's public half is no SubjectPublicKeyInfo";
+            let message = "the public key is not a SubjectPublicKeyInfo";
             Error::new(ErrorKind::InvalidInput, "key.read", message)
         })?;
         let raw = public.subject_public_key.data.to_vec();
@@ -39,12 +40,16 @@ impl SigningKey for Remote<'_> {
     }
 }
 
-/// What rcgen needs to know of `names`, and nothing that it would make up.
+/// What rcgen needs to know about `names`, and nothing that it would invent.
 pub(crate) fn parameters(names: &[Identifier]) -> Result<rcgen::CertificateParams> {
     let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
     let mut parameters = rcgen::CertificateParams::new(names).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "certificate.request", "a name does not fit")
-            .caused_by(e)
+        Error::new(
+            ErrorKind::InvalidInput,
+            "certificate.request",
+            "a name cannot be in a certificate",
+        )
+        .caused_by(e)
     })?;
     parameters.distinguished_name = rcgen::DistinguishedName::new();
     Ok(parameters)

@@ -1,4 +1,4 @@
-//! Questions to DNS: addresses, CAA, TXT, CNAME.
+//! DNS queries: addresses, CAA, TXT, CNAME.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use hickory_resolver::{
 };
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// Asks name servers, without a cache.
+/// Queries name servers, without a cache.
 #[derive(Clone)]
 pub struct Resolver {
     inner: TokioResolver,
@@ -28,12 +28,12 @@ pub(crate) struct Caa {
     pub(crate) value: String,
 }
 
-/// What DNS said of a name.
+/// The DNS response for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer<T> {
     /// There are such records.
     Records(Vec<T>),
-    /// The name is there, but has none.
+    /// The name exists, but has none.
     None,
     /// There is no such name.
     NoName,
@@ -54,7 +54,7 @@ impl Resolver {
         let fail = |e: NetError| {
             Error::new(ErrorKind::Io, "dns.resolver", "cannot read the machine's name servers")
                 .caused_by(e)
-                .remedy_is("look at /etc/resolv.conf, or name servers with [tls] resolvers")
+                .remedy_is("check /etc/resolv.conf, or set name servers with [tls] resolvers")
         };
         Self::build(TokioResolver::builder_tokio().map_err(fail)?)
     }
@@ -93,13 +93,13 @@ impl Resolver {
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Result<Answer<T>> {
         let fail = |e: NetError| {
-            let message = format!("DNS does not answer for {name} ({kind})");
+            let message = format!("DNS does not respond for {name} ({kind})");
             Error::new(ErrorKind::Unavailable, "dns.ask", message).caused_by(e).remedy_is(
-                "look at the name servers of the machine, or name others with [tls] resolvers",
+                "check the name servers of the machine, or set others with [tls] resolvers",
             )
         };
         let mut fqdn = Name::from_ascii(name).map_err(|e| {
-            let message = format!("{name:?} is no name in DNS");
+            let message = format!("{name:?} is not a DNS name");
             Error::new(ErrorKind::InvalidInput, "dns.ask", message).caused_by(e)
         })?;
         fqdn.set_fqdn(true);
@@ -115,7 +115,7 @@ impl Resolver {
         }
     }
 
-    /// Every A and AAAA address of `name`; `NoName` where both say so.
+    /// Every A and AAAA address of `name`; `NoName` if both queries say so.
     pub(crate) async fn addresses(&self, name: &str) -> Result<Answer<IpAddr>> {
         let (four, six) = tokio::join!(
             self.ask(name, RecordType::A, |data| match data {
@@ -129,7 +129,7 @@ impl Resolver {
         );
         let (four, six) = match (four, six) {
             (Ok(four), Ok(six)) => (four, six),
-            // One that is known is better than none.
+            // One known address is better than none.
             (Ok(Answer::Records(some)), Err(_)) | (Err(_), Ok(Answer::Records(some))) => {
                 return Ok(Answer::Records(some));
             }
@@ -168,7 +168,7 @@ impl Resolver {
         Ok(answer.await?.into_records())
     }
 
-    /// Where `name` leads to by CNAMEs: itself where there are none. At most eight steps.
+    /// Where the CNAMEs of `name` lead: itself if there are none. At most eight steps.
     pub(crate) async fn follow(&self, name: &str) -> Result<String> {
         let mut here = name.trim_end_matches('.').to_owned();
         for _ in 0..8 {
@@ -184,8 +184,8 @@ impl Resolver {
         Ok(here)
     }
 
-    /// The addresses of the servers that are asked for the zone that holds `name`: none where the
-    /// delegation cannot be seen.
+    /// The addresses of the servers of the zone that contains `name`: empty if the delegation
+    /// cannot be found.
     pub(crate) async fn authorities(&self, name: &str) -> Result<Vec<IpAddr>> {
         let mut rest = Some(name);
         while let Some(zone) = rest.filter(|zone| zone.contains('.')) {

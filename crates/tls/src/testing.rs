@@ -1,5 +1,5 @@
-//! For those who write their own solver or provider: the cases that ours must pass, a solver in
-//! memory, and a provider that fails when it is told to.
+//! For authors of a solver or provider: the test cases that ours must pass, a solver in memory, and
+//! a provider that fails on request.
 //!
 //! Each case is a small async function that panics with what is wrong.
 
@@ -67,7 +67,7 @@ impl ChallengeSolver for MemorySolver {
     }
 }
 
-/// Fails the first requests, and hands the others on.
+/// Fails the first requests, and passes the others on.
 #[derive(Debug)]
 pub struct Flaky<P> {
     inner: P,
@@ -109,11 +109,12 @@ impl<P: CertificateProvider> CertificateProvider for Flaky<P> {
     }
 }
 
-/// Two challenges for one name are open side by side; answering and tidying up twice is no failure;
-/// tidying up takes one's own answer away and no other. `shows` tells whether an answer can be seen.
+/// Two challenges for one name are open at the same time; answering and cleaning up twice is not an
+/// error; cleaning up removes its own answer and no other. `shows` returns whether an answer is
+/// visible.
 ///
 /// # Panics
-/// Where the solver does otherwise.
+/// If the solver does not do this.
 pub async fn a_solver_keeps_challenges_apart(
     solver: &dyn ChallengeSolver,
     name: &Identifier,
@@ -124,26 +125,25 @@ pub async fn a_solver_keeps_challenges_apart(
     let (Ok(one), Ok(two)) = (made("conformance-one"), made("conformance-two")) else {
         panic!("these tokens are base64url");
     };
-    must(solver.cleanup(&one).await, "what is not there can be tidied up");
+    must(solver.cleanup(&one).await, "cleaning up without an answer succeeds");
     for challenge in [&one, &two, &one] {
         must(solver.present(challenge).await, "an answer can be given, also twice");
-        must(solver.ready(challenge, &cx).await, "it gets ready");
-        assert!(shows(challenge).await, "an answer that is ready can be seen");
+        must(solver.ready(challenge, &cx).await, "it becomes ready");
+        assert!(shows(challenge).await, "an answer that is ready is visible");
     }
-    assert!(shows(&two).await, "two for one name are open side by side");
-    must(solver.cleanup(&one).await, "an answer can be taken away");
-    assert!(!shows(&one).await, "what was taken away cannot be seen");
+    assert!(shows(&two).await, "two for one name are open at the same time");
+    must(solver.cleanup(&one).await, "an answer can be removed");
+    assert!(!shows(&one).await, "a removed answer is not visible");
     assert!(shows(&two).await, "another's answer stays");
-    must(solver.cleanup(&two).await, "an answer can be taken away");
-    must(solver.cleanup(&two).await, "taking away twice is no failure");
-    assert!(!shows(&two).await, "what was taken away cannot be seen");
+    must(solver.cleanup(&two).await, "an answer can be removed");
+    must(solver.cleanup(&two).await, "removing twice is not an error");
+    assert!(!shows(&two).await, "a removed answer is not visible");
 }
 
-/// What is issued is for the names and the key, is valid, and never has the same serial number
-/// twice.
+/// An issued certificate is for the names and the key, is valid, and has a unique serial number.
 ///
 /// # Panics
-/// Where the provider does otherwise.
+/// If the provider does not do this.
 pub async fn a_provider_issues_what_was_asked(
     provider: &dyn CertificateProvider,
     names: &[Identifier],
@@ -161,10 +161,10 @@ pub async fn a_provider_issues_what_was_asked(
         assert!(leaf.is_for(names), "it is for {names:?}, not {:?}", leaf.names());
         assert_eq!(leaf.public_key(), key.public_key(), "it is for the key");
         let validity = leaf.validity();
-        assert!(validity.not_before <= cx.now(), "it is valid by now");
-        assert!(validity.not_after > cx.now(), "it is valid still");
+        assert!(validity.not_before <= cx.now(), "it is already valid");
+        assert!(validity.not_after > cx.now(), "it is still valid");
         assert!(serials.insert(leaf.serial()), "a serial number is never used twice");
-        must(provider.renewal_hint(leaf).await.map(drop), "no hint is no failure");
+        must(provider.renewal_hint(leaf).await.map(drop), "no hint is not an error");
     }
     assert!(!provider.id().is_empty(), "a provider has an id");
 }

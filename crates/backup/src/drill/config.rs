@@ -1,4 +1,4 @@
-//! `[backup.<name>.drill]`: how a job's snapshots are tried out.
+//! `[backup.<name>.drill]`: restore drills of a job's snapshots.
 
 use std::{
     fmt,
@@ -12,27 +12,27 @@ use serde::{
     de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// How a job's snapshots are tried out: `[backup.<name>.drill]`.
+/// Restore drills of a job's snapshots: `[backup.<name>.drill]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct DrillConfig {
-    /// When the newest snapshot is tried out; without a schedule it never is by itself.
+    /// When the newest snapshot is drilled. Without a schedule drills only run by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// Questions in SQL to the restored database; each must answer with one true value.
+    /// SQL queries on the restored database; each must return one true value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckConfig>,
     /// Where PostgreSQL databases are restored to.
     #[serde(default)]
     pub server: DrillServer,
-    /// The folder with `initdb` and `postgres` for a throw-away server; the usual ones are looked
-    /// at where nothing is said.
+    /// The folder with `initdb` and `postgres` for a temporary server. Default: the usual folders
+    /// are searched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub programs: Option<PathBuf>,
-    /// Who runs a throw-away server when we are root, which PostgreSQL refuses to be: `postgres`,
-    /// else `nobody`, where nothing is said.
+    /// The user that runs a temporary server if this program runs as root, which PostgreSQL
+    /// refuses. Default: `postgres`, else `nobody`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
@@ -49,7 +49,7 @@ impl DrillConfig {
     }
 }
 
-/// A question in SQL: alone where the job has one database, else with its source.
+/// An SQL query: alone if the job has one database, else with its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -61,7 +61,7 @@ pub enum CheckConfig {
     Of(CheckOf),
 }
 
-/// A question to the database of one source.
+/// A query on the database of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table such as { source = \"db\", sql = \"select …\" }")]
@@ -69,12 +69,12 @@ pub enum CheckConfig {
 pub struct CheckOf {
     /// The source.
     pub source: Name,
-    /// The question.
+    /// The query.
     pub sql: String,
 }
 
 impl CheckConfig {
-    /// The source that it names, and the question.
+    /// The source that it names, and the query.
     pub fn parts(&self) -> (Option<&Name>, &str) {
         match self {
             Self::Sql(sql) => (None, sql),
@@ -92,7 +92,7 @@ pub enum DrillServer {
     /// `"source"`: a scratch database on the server that was backed up.
     #[default]
     Source,
-    /// `"throw-away"`: a server of its own, made with initdb and removed afterwards.
+    /// `"throw-away"`: a temporary server, created with initdb and removed afterwards.
     ThrowAway,
     /// `{ env = "DRILL_URL" }`: a scratch database on another server.
     #[serde(untagged)]
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for CheckConfig {
             type Value = CheckConfig;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a question in SQL, or { source = \"db\", sql = \"select …\" }")
+                f.write_str("an SQL query, or { source = \"db\", sql = \"select …\" }")
             }
 
             fn visit_str<E: serde::de::Error>(self, sql: &str) -> Result<CheckConfig, E> {
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for DrillServer {
                 match word {
                     "source" => Ok(DrillServer::Source),
                     "throw-away" => Ok(DrillServer::ThrowAway),
-                    // It may hold a password.
+                    // It may contain a password.
                     url if url.contains([':', '=']) => Err(E::custom(SecretRef::ADVICE)),
                     other => Err(E::unknown_variant(other, &["source", "throw-away"])),
                 }

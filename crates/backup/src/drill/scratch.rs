@@ -1,4 +1,4 @@
-//! A folder that a drill restores into, and that goes with it.
+//! A folder that a drill restores into, and that is removed with it.
 
 use std::{
     fs, io,
@@ -18,7 +18,7 @@ impl Scratch {
         let made = tempfile::Builder::new().prefix("seaworthy-drill-").tempdir_in(temp);
         let made = made.map_err(|e| {
             let message = format!("cannot make a folder in {}", temp.display());
-            Error::io("drill", message, e).remedy_is("name another folder as `limit.temp`")
+            Error::io("drill", message, e).remedy_is("set `limit.temp` to another folder")
         })?;
         Ok(Self(made.keep()))
     }
@@ -31,7 +31,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let removed = match fs::remove_dir_all(&self.0) {
-            // Folders keep the modes that they had: some may be closed to their owner.
+            // Restored folders have their original modes: some may not be writable for their owner.
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                 open_up(&self.0);
                 fs::remove_dir_all(&self.0)

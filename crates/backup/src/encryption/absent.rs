@@ -1,5 +1,5 @@
-//! Stand-ins for a build without the feature `encryption`: nothing can be encrypted, and an encrypted
-//! snapshot is refused by name.
+//! Placeholders for a build without the feature `encryption`: nothing can be encrypted, and an
+//! encrypted snapshot is refused with an error.
 
 use std::{convert::Infallible, io::Read, ops::Range};
 
@@ -9,8 +9,8 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use super::Opening;
 use crate::format::ManifestEncryption;
 
-/// Whom new snapshots are encrypted for. This build lacks the feature `encryption`, so there is no
-/// value of this type.
+/// The recipients of new snapshots. This build does not have the feature `encryption`, so there is
+/// no value of this type.
 #[derive(Clone, Debug)]
 pub struct Recipients(Infallible);
 
@@ -20,7 +20,8 @@ impl Recipients {
     }
 }
 
-/// What decrypts snapshots. This build lacks the feature `encryption`, so there are none.
+/// Keys that decrypt snapshots. This build does not have the feature `encryption`, so there are
+/// none.
 #[derive(Clone, Debug, Default)]
 pub struct Identities(());
 

@@ -1,21 +1,21 @@
-//! What decrypts snapshots.
+//! Keys that decrypt snapshots.
 
 use std::{fmt, sync::Arc};
 
 use age::secrecy::{ExposeSecret, SecretString};
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-/// The most work for a passphrase that is done before an object is refused, as a power of two: 1 GiB
-/// of memory. Whoever writes to the sink chooses it.
+/// The largest work factor of a passphrase that is accepted, as a power of two: 1 GiB of memory. It
+/// is chosen by whoever writes to the sink.
 const MAX_WORK_FACTOR: u8 = 20;
 
-/// What decrypts snapshots: private keys of age or ssh, or a passphrase. Backing up never needs one.
-/// Cloning is cheap.
+/// Keys that decrypt snapshots: private keys of age or ssh, or a passphrase. Backups never need
+/// one. Cloning is cheap.
 #[derive(Clone, Default)]
 pub struct Identities(Vec<Arc<dyn age::Identity + Send + Sync>>);
 
 impl Identities {
-    /// None: nothing is decrypted.
+    /// No keys: nothing can be decrypted.
     pub fn new() -> Self {
         Self::default()
     }
@@ -24,8 +24,8 @@ impl Identities {
     /// people where it comes from.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where it holds no private key, or one that is itself encrypted. The
-    /// text is never repeated.
+    /// [`ErrorKind::InvalidInput`] if it contains no private key, or one that is itself encrypted.
+    /// The text is never repeated.
     pub fn from_text(text: &Secret, origin: &str) -> Result<Self> {
         let refuse = |what: &str| {
             let message = format!("{origin} {what}");
@@ -41,13 +41,13 @@ impl Identities {
                 Ok(key @ age::ssh::Identity::Unencrypted(_)) => Ok(Self(vec![Arc::new(key)])),
                 Ok(age::ssh::Identity::Encrypted(_)) => Err(refuse("is protected by a passphrase")
                     .remedy_is(
-                        "take the passphrase off a copy with `ssh-keygen -p`, and use that",
+                        "remove the passphrase from a copy with `ssh-keygen -p`, and use that",
                     )),
                 Ok(age::ssh::Identity::Unsupported(_)) => {
-                    Err(refuse("is of a kind that age lacks")
-                        .remedy_is("only keys of kind ssh-ed25519 and ssh-rsa decrypt"))
+                    Err(refuse("is of a kind that age does not support")
+                        .remedy_is("only ssh-ed25519 and ssh-rsa keys can decrypt"))
                 }
-                Err(_) => Err(refuse("holds no private key that can be read")),
+                Err(_) => Err(refuse("contains no private key that can be read")),
             };
         }
         let mut found = Self::new();
@@ -58,9 +58,13 @@ impl Identities {
             }
             let identity: age::x25519::Identity = line.parse().map_err(|_| {
                 let what = if line.starts_with("age1") || line.starts_with("ssh-") {
-                    format!("holds a public key in line {}: a private one decrypts", n + 1)
+                    format!(
+                        "contains a public key in line {}: a private key is needed to \
+                             decrypt",
+                        n + 1
+                    )
                 } else {
-                    format!("holds no private key of age in line {}", n + 1)
+                    format!("contains no private key of age in line {}", n + 1)
                 };
                 refuse(&what)
                     .remedy_is("an identity begins with AGE-SECRET-KEY-1, or is an ssh key's file")
@@ -68,7 +72,7 @@ impl Identities {
             found.0.push(Arc::new(identity));
         }
         if found.is_empty() {
-            return Err(refuse("holds no private key"));
+            return Err(refuse("contains no private key"));
         }
         Ok(found)
     }
@@ -88,12 +92,12 @@ impl Identities {
         self
     }
 
-    /// Whether there is nothing to decrypt with.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A new key pair: the private half as its file is written, and the public half.
+    /// A new key pair: the private key in its file format, and the public key.
     pub fn generate() -> (Secret, String) {
         let identity = age::x25519::Identity::generate();
         let public = identity.to_public().to_string();
@@ -107,7 +111,7 @@ impl Identities {
     }
 }
 
-/// Shows how many there are, and nothing of them.
+/// Shows how many there are, and none of them.
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identities({})", self.0.len())

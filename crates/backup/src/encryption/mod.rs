@@ -1,12 +1,13 @@
-//! Payloads and indexes inside [age](https://age-encryption.org/v1): whoever holds a private key
-//! reads them, with Seaworthy or with any program that knows age.
+//! Payloads and indexes inside [age](https://age-encryption.org/v1): anybody with a private key can
+//! read them, with Seaworthy or with any program that supports age.
 //!
-//! - [`Recipients`]: whom new snapshots are encrypted for. Public keys, so that a machine which backs
+//! - [`Recipients`]: the recipients of new snapshots. Public keys, so that a machine which backs
 //!   up cannot read its own backups; or a passphrase
 //! - [`Identities`]: what decrypts them
 //!
-//! age encrypts in chunks of 64 KiB that open by themselves, so a part of an object is read by
-//! fetching the chunks that hold it. Without the feature `encryption` these types have no values.
+//! age encrypts in chunks of 64 KiB that can be decrypted separately, so a part of an object is
+//! read by fetching the chunks that contain it. Without the feature `encryption` these types have
+//! no values.
 
 #[cfg(not(feature = "encryption"))]
 mod absent;
@@ -32,19 +33,19 @@ pub use {identities::Identities, recipients::Recipients};
 pub(crate) use {seal::Sealer, unseal::Unsealer};
 
 impl ManifestEncryption {
-    /// What would decrypt it, in words.
+    /// What can decrypt it, as text.
     fn remedy(&self) -> String {
         if self.recipients.is_empty() {
-            return "a passphrase decrypts it: the one that the job's `encryption.passphrase` named \
-                    when it was made"
+            return "it needs the passphrase that the job's `encryption.passphrase` had when \
+                     it was made"
                 .to_owned();
         }
         let names: Vec<_> = self.recipients.iter().map(|key| shortened(key)).collect();
-        format!("the private key of one of these decrypts it: {}", names.join(", "))
+        format!("it needs the private key of one of these: {}", names.join(", "))
     }
 }
 
-/// A public key as people compare it; those of ssh are long and begin alike.
+/// A public key, short enough to compare; those of ssh are long and have the same beginning.
 fn shortened(key: &str) -> String {
     match key.split_once(' ') {
         Some((kind, base64)) if base64.len() > 80 => {
@@ -54,7 +55,7 @@ fn shortened(key: &str) -> String {
     }
 }
 
-/// How the objects of one encrypted snapshot are opened.
+/// How the objects of one encrypted snapshot are decrypted.
 #[derive(Clone, Debug)]
 pub(crate) struct Opening {
     /// The snapshot, for people.
@@ -64,7 +65,7 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Fails where there is nothing to try.
+    /// Fails if there are no keys to try.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.identities.is_empty() {
             let message = format!("{} is encrypted, and no identity was given", self.snapshot);
@@ -74,10 +75,10 @@ impl Opening {
         }
     }
 
-    /// Something was given, and it is the wrong one.
+    /// A key was given, but not the right one.
     #[cfg_attr(not(feature = "encryption"), allow(dead_code, reason = "nothing can be given"))]
     fn wrong_identity(&self) -> Error {
-        self.refusal(format!("no identity that was given decrypts {}", self.snapshot))
+        self.refusal(format!("none of the given identities decrypts {}", self.snapshot))
     }
 
     fn refusal(&self, message: String) -> Error {

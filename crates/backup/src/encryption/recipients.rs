@@ -1,4 +1,4 @@
-//! Whom snapshots are encrypted for.
+//! Recipients of encrypted snapshots.
 
 use std::{fmt, sync::Arc};
 
@@ -7,11 +7,11 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
 use crate::format::ManifestEncryption;
 
-/// The work that a guess of a passphrase costs: 2^18, about a second and 256 MiB, as the program
-/// `age` has it.
+/// The work factor of a passphrase: 2^18, about a second and 256 MiB per guess, as in the program
+/// `age`.
 const WORK_FACTOR: u8 = 18;
 
-/// Whom new snapshots are encrypted for: public keys of age or ssh, or a passphrase alone. Cloning
+/// The recipients of new snapshots: public keys of age or ssh, or a passphrase alone. Cloning
 /// is cheap.
 ///
 /// ```
@@ -39,24 +39,24 @@ impl Recipients {
     /// one of them decrypts.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where there is none, or where one is malformed.
+    /// [`ErrorKind::InvalidInput`] if there is none, or if one is malformed.
     pub fn new(keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
         let keys = keys.into_iter().map(|key| Key::parse(key.as_ref().trim()));
         let keys: Vec<_> = keys.collect::<Result<_>>()?;
         if keys.is_empty() {
-            return Err(refuse("there is nobody to encrypt for")
+            return Err(refuse("there are no recipients to encrypt for")
                 .remedy_is("name a recipient; `seaworthy keygen age` makes a key pair"));
         }
         Ok(Self(Arc::new(Kind::Keys(keys))))
     }
 
-    /// Encrypts for whoever knows `passphrase`, and for nobody else. Each object costs about a second
-    /// and, while it is begun, 256 MiB of memory.
+    /// Encrypts with `passphrase` only. Each object costs about a second and, while it is started,
+    /// 256 MiB of memory.
     pub fn passphrase(passphrase: Secret) -> Self {
         Self(Arc::new(Kind::Passphrase(passphrase)))
     }
 
-    /// What the manifest says of it.
+    /// Its description in the manifest.
     pub(crate) fn describe(&self) -> ManifestEncryption {
         ManifestEncryption::age(match &*self.0 {
             Kind::Keys(keys) => keys.iter().map(ToString::to_string).collect(),
@@ -64,7 +64,7 @@ impl Recipients {
         })
     }
 
-    /// What encrypts one object. Blocks for a second where a passphrase does.
+    /// The encryptor of one object. Blocks for a second with a passphrase.
     pub(super) fn encryptor(&self) -> Result<age::Encryptor> {
         let passphrase;
         let recipients: Vec<&dyn age::Recipient> = match &*self.0 {
@@ -78,7 +78,8 @@ impl Recipients {
             }
         };
         age::Encryptor::with_recipients(recipients.into_iter()).map_err(|source| {
-            Error::new(ErrorKind::Internal, "encrypt", "cannot begin to encrypt").caused_by(source)
+            Error::new(ErrorKind::Internal, "encrypt", "cannot start the encryption")
+                .caused_by(source)
         })
     }
 }
@@ -95,19 +96,22 @@ impl Key {
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") || text.contains("PRIVATE KEY")
         {
             // Not repeated: it is a secret.
-            return Err(refuse("a private key stands where a public one belongs").remedy_is(
-                "write its public half, age1…, and make a new pair: this one was seen",
+            return Err(refuse(
+                "a private key is given as recipient, where a public one is needed",
+            )
+            .remedy_is(
+                "write its public key, age1…, and make a new pair: this one is no longer secret",
             ));
         }
         if text.starts_with("age1") {
             let key = text.parse().map_err(|why| {
                 refuse(format!("the recipient {text:?} is malformed: {why}"))
-                    .remedy_is("copy it anew; a key of X25519 is age1 and 58 letters and digits")
+                    .remedy_is("copy it again; a key of X25519 is age1 and 58 letters and digits")
             })?;
             return Ok(Self::X25519(key));
         }
         if !text.starts_with("ssh-") || text.contains('\n') {
-            let message = format!("the recipient {text:?} is no public key that age knows");
+            let message = format!("the recipient {text:?} is not a public key that age supports");
             return Err(
                 refuse(message).remedy_is("write one line: age1…, ssh-ed25519 … or ssh-rsa …")
             );
@@ -116,11 +120,13 @@ impl Key {
             let why = match error {
                 ParseRecipientKeyError::RsaModulusTooSmall => "it has less than 2048 bits".into(),
                 ParseRecipientKeyError::RsaModulusTooLarge => "it has more than 4096 bits".into(),
-                ParseRecipientKeyError::Unsupported(kind) => format!("age knows no {kind}"),
+                ParseRecipientKeyError::Unsupported(kind) => format!("age does not support {kind}"),
                 _ => "it is malformed".to_owned(),
             };
-            refuse(format!("{text:?} cannot be a recipient: {why}"))
-                .remedy_is("write the public half of an ssh-ed25519 or ssh-rsa key as it stands in its .pub file")
+            refuse(format!("{text:?} cannot be a recipient: {why}")).remedy_is(
+                "write the public key of an ssh-ed25519 or ssh-rsa key as in its .pub \
+                         file",
+            )
         })
     }
 

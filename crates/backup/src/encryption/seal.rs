@@ -11,14 +11,14 @@ use seaworthy_core::{Error, Result};
 
 use super::Recipients;
 
-/// Encrypts one object. Not finishing it leaves an object that no program accepts.
+/// Encrypts one object. If it is not finished, the object is invalid for every program.
 pub(crate) struct Sealer {
     writer: StreamWriter<Shared>,
     out: Shared,
 }
 
 impl Sealer {
-    /// Begins an object for `recipients`. To be called on a blocking thread: a passphrase takes a
+    /// Starts an object for `recipients`. Call it on a blocking thread: a passphrase takes a
     /// second.
     pub(crate) fn begin(recipients: &Recipients) -> Result<Self> {
         let out = Shared::default();
@@ -32,12 +32,12 @@ impl Sealer {
         self.writer.write_all(plain).map_err(failed)
     }
 
-    /// What is to be stored by now.
+    /// The encrypted bytes so far.
     pub(crate) fn take(&mut self) -> Bytes {
         std::mem::take(&mut *self.out.lock()).into()
     }
 
-    /// The rest of what is to be stored.
+    /// The rest of the encrypted bytes.
     pub(crate) fn finish(self) -> Result<Bytes> {
         self.writer.finish().map_err(failed)?;
         Ok(std::mem::take(&mut *self.out.lock()).into())
@@ -48,7 +48,7 @@ fn failed(error: std::io::Error) -> Error {
     Error::io("encrypt", "cannot encrypt", error)
 }
 
-/// The writer keeps its output to itself: this is a second hand on it.
+/// The writer owns its output: this is a second handle to it.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 

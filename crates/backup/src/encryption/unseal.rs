@@ -17,7 +17,7 @@ use seaworthy_core::{Error, ErrorKind, Result};
 
 use super::Opening;
 
-/// How much age encrypts at a time, in bytes, and what a chunk takes encrypted.
+/// The size of age's chunks in bytes, plain and encrypted.
 const CHUNK: u64 = 64 << 10;
 const SEALED_CHUNK: u64 = CHUNK + 16;
 
@@ -40,10 +40,10 @@ impl std::fmt::Debug for Unsealer {
 }
 
 impl Unsealer {
-    /// Opens the object of `stored` bytes that begins with `beginning`; nothing where that is too short
-    /// to hold its header. To be called on a blocking thread: a passphrase takes a second.
+    /// Opens the object of `stored` bytes that begins with `beginning`; `None` if that is too short
+    /// for its header. Call it on a blocking thread: a passphrase takes a second.
     ///
-    /// Fails with [`ErrorKind::InvalidInput`] where no identity fits.
+    /// Fails with [`ErrorKind::InvalidInput`] if no identity matches.
     pub(crate) fn open(beginning: &[u8], stored: u64, opening: &Opening) -> Result<Option<Self>> {
         opening.check()?;
         let mut at = io::Cursor::new(beginning);
@@ -63,7 +63,11 @@ impl Unsealer {
                 return Err(opening.wrong_identity());
             }
             Err(DecryptError::ExcessiveWork { .. }) => {
-                let message = format!("{} asks for too much work to decrypt", opening.snapshot);
+                let message = format!(
+                    "decrypting {} needs too much memory and time (its passphrase has a \
+                         very large work factor)",
+                    opening.snapshot
+                );
                 return Err(Error::new(ErrorKind::Damaged, "decrypt", message));
             }
             Err(error) => return Err(damaged("its age header").caused_by(error)),
@@ -84,13 +88,14 @@ impl Unsealer {
         self.stored.saturating_sub(self.header.len() as u64)
     }
 
-    /// How many bytes it holds, decrypted.
+    /// Its decrypted size in bytes.
     pub(crate) fn size(&self) -> u64 {
         let sealed = self.sealed();
         sealed - 16 * sealed.div_ceil(SEALED_CHUNK)
     }
 
-    /// The stored bytes that must be at hand to decrypt the bytes in `range`, which is not empty.
+    /// The range of stored bytes that is needed to decrypt the bytes in `range`, which is not
+    /// empty.
     pub(crate) fn stored_range(&self, range: &Range<u64>) -> Range<u64> {
         let start = self.header.len() as u64;
         let chunk_at = |n: u64| start.saturating_add(n.saturating_mul(SEALED_CHUNK));
@@ -104,7 +109,7 @@ impl Unsealer {
         let wanted = self.stored_range(range);
         let len = range.end.saturating_sub(range.start);
         if range.end > self.size() || wanted.end - wanted.start != stored.len() as u64 {
-            return Err(damaged("it is too short for what it should hold"));
+            return Err(damaged("it is too short for its content"));
         }
         let window =
             Window { header: self.header.clone(), body: stored, body_at: wanted.start, at: 0 };
@@ -113,23 +118,23 @@ impl Unsealer {
         let read = (|| {
             let first = range.start / CHUNK * CHUNK;
             if first > 0 {
-                // One byte behind its beginning: at the very beginning of a chunk the reader would look
-                // for the end of the object, which is not here.
+                // One byte after its beginning: at the very beginning of a chunk the reader would
+                // look for the end of the object, which is not here.
                 reader.seek(SeekFrom::Start(first + 1))?;
             }
             reader.seek(SeekFrom::Start(range.start))?;
             (&mut reader).take(len).read_to_end(&mut plain)?;
-            // The last chunk says of itself that it is the last.
+            // The last chunk is marked as the last.
             if range.end == self.size() { reader.read(&mut [0]) } else { Ok(0) }
         })();
         match read {
             Ok(0) if plain.len() as u64 == len => Ok(plain),
-            Ok(_) => Err(damaged("it ends elsewhere")),
+            Ok(_) => Err(damaged("it does not end where it should")),
             Err(error) => Err(damaged("it cannot be decrypted").caused_by(error)),
         }
     }
 
-    /// Decrypts the whole object, of which `stored` gives all bytes.
+    /// Decrypts the whole object; `stored` yields all of its bytes.
     pub(crate) fn reader<R: Read + Send + 'static>(
         &self,
         stored: R,
@@ -160,7 +165,7 @@ fn damaged(what: &str) -> Error {
     Error::new(ErrorKind::Damaged, "decrypt", message)
 }
 
-/// Asks every identity, and remembers the key that one finds: finding it again may take a second.
+/// Tries every identity, and keeps the key that one finds: finding it again may take a second.
 struct Finder<'a> {
     opening: &'a Opening,
     found: OnceCell<FileKey>,
@@ -204,7 +209,7 @@ fn copy(key: &FileKey) -> FileKey {
 struct Window {
     header: Bytes,
     body: Bytes,
-    /// Where the chunks lie in the object.
+    /// The offset of the chunks in the object.
     body_at: u64,
     at: u64,
 }

@@ -1,4 +1,4 @@
-//! What later verifications found: one small object each, in a snapshot's `checks/`.
+//! Results of later verifications: one small object each, in a snapshot's `checks/`.
 
 use seaworthy_core::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,30 +9,30 @@ pub(crate) const CHECKS: &str = "checks";
 /// The largest record that is read, in bytes.
 pub(crate) const MAX_CHECK: u64 = 1 << 20;
 
-/// What one verification or restore drill found.
+/// The result of one verification or restore drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckRecord {
     /// When it ended.
     pub time: Timestamp,
-    /// What was done.
+    /// The kind of check.
     pub kind: CheckKind,
-    /// How it went.
+    /// The outcome.
     pub outcome: CheckOutcome,
-    /// Whether everything was looked at, and not a sample.
+    /// Whether everything was checked, not only a sample.
     pub complete: bool,
-    /// Whether only the stored bytes of an encrypted snapshot were looked at, not what is in them.
+    /// Whether only the stored bytes of an encrypted snapshot were checked, not their content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
-    /// What was found to be wrong, in words; at most twenty of them.
+    /// The findings as text; at most twenty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
-    /// The version of Seaworthy that looked.
+    /// The version of Seaworthy that made the check.
     pub version: String,
 }
 
 impl CheckRecord {
-    /// A verification that ended at `time` because of `finding`, before everything was looked at.
+    /// A verification that stopped at `time` because of `finding`, before everything was checked.
     pub fn failed(time: Timestamp, finding: String) -> Self {
         Self {
             time,
@@ -46,37 +46,37 @@ impl CheckRecord {
     }
 }
 
-/// What was done to check a snapshot.
+/// How a snapshot was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckKind {
     /// Its bytes were read back.
     Verify,
-    /// It was restored into a throw-away place.
+    /// It was restored into a temporary place.
     Drill,
-    /// Its index was made anew, after its payloads were read back whole.
+    /// Its index was rebuilt, after its payloads were read back completely.
     Rebuild,
 }
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckOutcome {
-    /// Everything that was looked at is as it was written.
+    /// Everything that was checked is as it was written.
     Ok,
     /// Something is not.
     Failed,
-    /// It could not be told.
+    /// It could not be determined.
     Inconclusive,
 }
 
-/// The finding that makes a snapshot damaged, if the records (oldest first) leave one standing: a
-/// later complete check that went well clears the failures before it. That bytes are whole does not
-/// prove that they can be restored, nor the other way round, so drills and the others are judged
-/// apart. A check that could not look into an encrypted snapshot clears only what was found without
-/// looking into it.
+/// The finding that makes a snapshot damaged, if the records (oldest first) have one that still
+/// counts: a later complete and successful check clears the failures before it. Intact bytes do not
+/// prove that they can be restored, nor the reverse, so drills and other checks are evaluated
+/// separately. A check that could not decrypt the snapshot only clears findings that were made
+/// without decryption.
 pub(crate) fn standing_failure(records: &[CheckRecord]) -> Option<String> {
     let stands = |n: usize, failed: &CheckRecord| {
         let is_drill = |r: &CheckRecord| r.kind == CheckKind::Drill;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The most plain data that one frame may hold, in bytes: bounds what a reader allocates.
+/// The most plain data in one frame, in bytes: limits what a reader allocates.
 pub const MAX_FRAME: u64 = 64 << 20;
 
 /// How frames are compressed.
@@ -21,7 +21,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// What is added to an object's name: `.zst`, `.gz` or nothing.
+    /// The suffix of an object's name: `.zst`, `.gz` or nothing.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Zstd => ".zst",

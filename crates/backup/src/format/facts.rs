@@ -1,11 +1,11 @@
-//! What listings and overviews need of a manifest, small enough to be remembered.
+//! What listings and overviews need from a manifest, small enough to be cached.
 
 use seaworthy_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{HostId, Manifest, SnapshotKind, Suspicion};
 
-/// What listings and overviews need of a manifest.
+/// What listings and overviews need from a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) host: HostId,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Digest256;
 
-/// The name of a snapshot: `YYYYMMDDTHHMMSSZ-xxxxxx`, the moment at which it began (UTC) and six
+/// The name of a snapshot: `YYYYMMDDTHHMMSSZ-xxxxxx`, the time at which it began (UTC) and six
 /// random hexadecimal digits. Sorts by time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SnapshotId(String);
@@ -24,7 +24,7 @@ impl SnapshotId {
         Ok(Self::from_parts(now, random))
     }
 
-    /// The name made of a moment and three random bytes.
+    /// The name for a time and three random bytes.
     pub fn from_parts(now: Timestamp, random: [u8; 3]) -> Self {
         let [a, b, c] = random;
         Self(format!("{}-{a:02x}{b:02x}{c:02x}", now.compact()))
@@ -32,7 +32,7 @@ impl SnapshotId {
 
     /// When the snapshot began, to the second.
     pub fn time(&self) -> Timestamp {
-        // Checked when the name was read; only a defect here could get past it.
+        // Checked when the name was parsed; this can only fail because of a bug.
         Timestamp::from_compact(&self.0[..16]).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
@@ -54,7 +54,7 @@ impl FromStr for SnapshotId {
         if whole {
             Ok(Self(text.to_owned()))
         } else {
-            let message = format!("{text:?} is not a snapshot's id");
+            let message = format!("{text:?} is not the id of a snapshot");
             Err(Error::new(ErrorKind::InvalidInput, "snapshot.id", message)
                 .remedy_is("an id looks like 20261122T023000Z-a1b2c3"))
         }

@@ -1,8 +1,8 @@
-//! What the index of a snapshot says: one JSON record on each line, in payload order.
+//! The index of a snapshot: one JSON record per line, in payload order.
 //!
-//! A [`PayloadRecord`] opens a payload; a [`FrameRecord`] says where a frame lies; the entries
-//! that begin in that frame follow it. So one pass in order finds the frames of any entry, and
-//! nothing has to be held whole.
+//! A [`PayloadRecord`] opens a payload; a [`FrameRecord`] says where a frame is; the entries that
+//! begin in that frame follow it. So one pass in order finds the frames of any entry, and nothing
+//! has to be kept in memory completely.
 
 use std::{borrow::Cow, fmt, path::Path};
 
@@ -22,34 +22,34 @@ pub use super::sql_index::{
 pub enum Record {
     /// A payload begins.
     Payload(PayloadRecord),
-    /// A frame, and after it what begins in it.
+    /// A frame, followed by the entries that begin in it.
     Frame(FrameRecord),
     /// A file, a folder, a link, … in a tar payload.
     File(FileRecord),
     /// A whole database in a payload.
     Database(DatabaseRecord),
-    /// What a database server said of the database that a payload of SQL holds.
+    /// The properties of the database in an SQL payload.
     Server(Box<ServerRecord>),
-    /// Statements of a payload of SQL.
+    /// Statements in an SQL payload.
     Sql(SqlRecord),
-    /// Rows of a table in a payload of SQL.
+    /// Rows of a table in an SQL payload.
     Rows(RowsRecord),
-    /// A table of which all rows stand in the payload.
+    /// A table whose rows are all in the payload.
     Table(TableRecord),
     /// Something that is not in the payload as the user would expect.
     Loss(LossRecord),
-    /// Something that a later version added and that this one passes over.
+    /// A record of a later version, which this one ignores.
     #[serde(other)]
     Unknown,
 }
 
-/// A payload begins: the records up to the next of these speak of it.
+/// A payload begins: the records up to the next one of this kind belong to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PayloadRecord {
-    /// The source that it holds.
+    /// Its source.
     pub source: Name,
-    /// What it is: `tar`, `sqlite`, ….
+    /// Its kind: `tar`, `sqlite`, ….
     pub kind: String,
     /// How its frames are compressed.
     pub codec: Codec,
@@ -62,25 +62,25 @@ impl PayloadRecord {
     }
 }
 
-/// Where a frame lies and what it must be.
+/// Where a frame is, with its size and hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FrameRecord {
-    /// The object that holds it, named relative to the snapshot's folder.
+    /// The object that contains it, relative to the snapshot's folder.
     pub object: String,
-    /// Where its stored bytes begin in the object (before encryption).
+    /// The offset of its stored bytes in the object (before encryption).
     pub offset: u64,
     /// How many stored bytes it has.
     pub stored: u64,
-    /// Where its plain bytes begin in the payload.
+    /// The offset of its plain bytes in the payload.
     pub plain_offset: u64,
-    /// How many plain bytes it holds.
+    /// How many plain bytes it contains.
     pub plain: u64,
     /// The SHA-256 of its stored bytes (before encryption).
     pub sha256: Digest256,
 }
 
-/// What a tar entry is.
+/// The kind of a tar entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -91,7 +91,7 @@ pub enum FileType {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// A further name of a file that stands earlier in the payload.
+    /// A hard link to a file earlier in the payload.
     Hardlink,
     /// A named pipe.
     Fifo,
@@ -110,55 +110,55 @@ pub struct FileRecord {
     /// What it is.
     #[serde(rename = "type")]
     pub file_type: FileType,
-    /// How large the file is, in bytes, holes included; 0 for what has no content.
+    /// The size of the file in bytes, including holes; 0 for entries without content.
     pub size: u64,
     /// Permission bits.
     pub mode: u32,
-    /// The owner's number.
+    /// The owner's id.
     pub uid: u64,
-    /// The group's number.
+    /// The group's id.
     pub gid: u64,
-    /// When it was last changed: whole seconds since 1970.
+    /// The modification time: whole seconds since 1970.
     pub mtime: i64,
     /// Where a link points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<PathBytes>,
-    /// Where its headers begin in the payload's plain bytes.
+    /// The offset of its headers in the payload's plain bytes.
     pub at: u64,
-    /// How many plain bytes it takes there, headers and padding included.
+    /// How many plain bytes it has there, including headers and padding.
     pub len: u64,
 }
 
 impl FileRecord {
-    /// An entry for `path` that takes `len` plain bytes from `at` on; everything else is zero.
+    /// An entry for `path` with `len` plain bytes from `at` on; everything else is zero.
     pub fn new(path: PathBytes, file_type: FileType, at: u64, len: u64) -> Self {
         Self { path, file_type, size: 0, mode: 0, uid: 0, gid: 0, mtime: 0, link: None, at, len }
     }
 }
 
-/// A database that a payload holds whole.
+/// A complete database in a payload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DatabaseRecord {
-    /// Where it was.
+    /// Its original path.
     pub path: PathBytes,
     /// Its size in bytes.
     pub size: u64,
     /// Permission bits of its file; 0 where mode and owner are unknown.
     #[serde(default)]
     pub mode: u32,
-    /// The owner's number.
+    /// The owner's id.
     #[serde(default)]
     pub uid: u32,
-    /// The group's number.
+    /// The group's id.
     #[serde(default)]
     pub gid: u32,
-    /// Rows that point to rows which do not exist.
+    /// Rows that refer to missing rows.
     #[serde(default)]
     pub foreign_key_violations: u64,
-    /// Where it begins in the payload's plain bytes.
+    /// Its offset in the payload's plain bytes.
     pub at: u64,
-    /// How many plain bytes it takes there.
+    /// How many plain bytes it has there.
     pub len: u64,
 }
 
@@ -185,9 +185,9 @@ impl DatabaseRecord {
 pub enum Loss {
     /// It could not be read, and is missing.
     Unreadable,
-    /// It was gone when it was to be read, and is missing.
+    /// It was gone when it should be read, and is missing.
     Vanished,
-    /// It changed while it was read: it is there, as a mixture.
+    /// It changed while it was read: it is stored, but may be inconsistent.
     Changed,
     /// A socket: nothing to store.
     Socket,
@@ -201,7 +201,7 @@ pub struct LossRecord {
     pub path: PathBytes,
     /// What happened.
     pub loss: Loss,
-    /// In words, such as `Permission denied`.
+    /// As text, such as `Permission denied`.
     pub why: String,
 }
 
@@ -212,8 +212,8 @@ impl LossRecord {
     }
 }
 
-/// What a source says of the bytes in a segment. Offsets count from the segment's first byte; the
-/// frame writer turns them into offsets of the payload.
+/// A source's description of the bytes in a segment. Offsets count from the segment's first byte;
+/// the frame writer turns them into offsets of the payload.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Entry {
@@ -221,7 +221,7 @@ pub enum Entry {
     File(FileRecord),
     /// A whole database.
     Database(DatabaseRecord),
-    /// The database that a payload of SQL holds; it has no bytes.
+    /// The database in an SQL payload; it has no bytes.
     Server(Box<ServerRecord>),
     /// Statements.
     Sql(SqlRecord),
@@ -260,9 +260,9 @@ impl Entry {
     }
 }
 
-/// A path as the operating system has it: any bytes but NUL.
+/// A path as in the operating system: any bytes except NUL.
 ///
-/// In JSON it is a string where it is UTF-8, else `{"hex": "…"}`.
+/// In JSON it is a string if it is UTF-8, else `{"hex": "…"}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathBytes(pub Vec<u8>);
 
@@ -273,13 +273,13 @@ impl PathBytes {
         Self(path.as_os_str().as_bytes().to_vec())
     }
 
-    /// The path that these bytes name.
+    /// The path with these bytes.
     pub fn as_path(&self) -> &Path {
         use std::os::unix::ffi::OsStrExt as _;
         Path::new(std::ffi::OsStr::from_bytes(&self.0))
     }
 
-    /// The same path without slashes before it, as archives name it.
+    /// The same path without leading slashes, as in archives.
     #[must_use]
     pub fn without_root(mut self) -> Self {
         let slashes = self.0.iter().take_while(|byte| **byte == b'/').count();
@@ -287,7 +287,7 @@ impl PathBytes {
         self
     }
 
-    /// Whether this path is `ancestor` or lies below it.
+    /// Whether this path is `ancestor` or below it.
     pub fn is_within(&self, ancestor: &[u8]) -> bool {
         let ancestor = ancestor.strip_suffix(b"/").unwrap_or(ancestor);
         let path = self.0.strip_suffix(b"/").unwrap_or(&self.0);
@@ -298,7 +298,7 @@ impl PathBytes {
     }
 }
 
-/// For people: control characters and bytes that are no UTF-8 are escaped.
+/// For people: control characters and bytes that are not UTF-8 are escaped.
 impl fmt::Display for PathBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {

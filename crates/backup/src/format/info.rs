@@ -1,37 +1,37 @@
-//! What a listing says of a snapshot.
+//! An entry of a snapshot in a listing.
 
 use seaworthy_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{HostId, SnapshotId, SnapshotKind, Suspicion};
 
-/// One snapshot in a listing: what retention, `latest` and people decide by.
+/// One snapshot in a listing: the facts for retention, `latest` and people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SnapshotInfo {
     /// Its name.
     pub id: SnapshotId,
-    /// What it is worth.
+    /// Its state.
     #[serde(default = "good")]
     pub state: SnapshotState,
     /// Why it was made. A manifest that cannot be read counts as a backup's.
     #[serde(default)]
     pub kind: SnapshotKind,
-    /// The machine that made it; `None` where the manifest cannot be read.
+    /// The machine that made it; `None` if the manifest cannot be read.
     pub host: Option<HostId>,
-    /// Whether somebody pinned it.
+    /// Whether it is pinned.
     #[serde(default)]
     pub pinned: bool,
     /// Its data before compression, in bytes.
     #[serde(default)]
     pub plain: u64,
-    /// What it takes in the sink, in bytes.
+    /// Its size in the sink, in bytes.
     #[serde(default)]
     pub stored: u64,
 }
 
 impl SnapshotInfo {
-    /// A good, unpinned backup of this host, of no size.
+    /// A good, unpinned backup of this host, with size 0.
     pub fn new(id: SnapshotId, host: HostId) -> Self {
         Self {
             id,
@@ -59,24 +59,24 @@ fn good() -> SnapshotState {
     SnapshotState::Good
 }
 
-/// What a stored snapshot is worth.
+/// The state of a stored snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SnapshotState {
-    /// Whole, trusted and plausible.
+    /// Complete, trusted and plausible.
     Good,
-    /// Whole, but perhaps not what the user wants.
+    /// Complete, but perhaps not what the user wants.
     Suspect {
         /// Why.
         suspicions: Vec<Suspicion>,
     },
-    /// Not what was written.
+    /// Its content differs from what was written.
     Damaged {
         /// What is wrong.
         why: String,
     },
-    /// Whole, but not by whom we trust.
+    /// Complete, but not signed by a trusted key.
     Untrusted {
         /// What is wrong.
         why: String,

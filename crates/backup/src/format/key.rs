@@ -1,4 +1,4 @@
-//! Where an object lies inside a sink.
+//! The path of an object in a sink.
 
 use std::{fmt, str::FromStr};
 
@@ -47,12 +47,12 @@ impl ObjectKey {
         self.0.split('/').filter(|name| !name.is_empty())
     }
 
-    /// Whether this key is `prefix` or lies below it. Whole names count: `ab` is not below `a`.
+    /// Whether this key is `prefix` or below it. Whole names count: `ab` is not below `a`.
     pub fn starts_with(&self, prefix: &Self) -> bool {
         self.strip_prefix(prefix).is_some()
     }
 
-    /// What remains of this key below `prefix`.
+    /// The rest of this key below `prefix`.
     pub fn strip_prefix(&self, prefix: &Self) -> Option<&str> {
         if prefix.0.is_empty() {
             return Some(&self.0);
@@ -82,7 +82,7 @@ impl FromStr for ObjectKey {
             Err(Error::new(
                 ErrorKind::InvalidInput,
                 "object_key",
-                format!("{text:?} cannot be an object's key"),
+                format!("{text:?} is not a valid object key"),
             )
             .remedy_is("use letters, digits, '.', '_', '-', joined by '/'"))
         }

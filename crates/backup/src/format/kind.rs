@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use seaworthy_core::{Name, Result};
 
-/// What a payload is, and so how it is restored: the middle of its object's name
+/// The kind of a payload, which decides how it is restored: the middle of its object's name
 /// (`uploads.tar.zst`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PayloadKind(Cow<'static, str>);
@@ -17,7 +17,7 @@ impl PayloadKind {
     /// An SQLite database.
     pub const SQLITE: Self = Self(Cow::Borrowed("sqlite"));
 
-    /// A kind of one's own. It must be a [`Name`](seaworthy_core::Name).
+    /// A custom kind. It must be a [`Name`](seaworthy_core::Name).
     pub fn new(name: &str) -> Result<Self> {
         Ok(Self(Name::new(name)?.to_string().into()))
     }

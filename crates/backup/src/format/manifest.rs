@@ -1,4 +1,5 @@
-//! The manifest: written last, it makes a folder a snapshot and vouches for every object in it.
+//! The manifest: written last, it makes a folder a snapshot and lists the hash of every object in
+//! it.
 
 use seaworthy_core::{Error, ErrorKind, Name, Result, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// The largest manifest that is read, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 
-/// What the manifest of a snapshot says.
+/// The manifest of a snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -28,7 +29,7 @@ pub struct Manifest {
     pub kind: SnapshotKind,
     /// The machine that made it.
     pub host: HostId,
-    /// What that machine was called then; `None` where nobody said.
+    /// The name of that machine at the time; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
     /// When the run began.
@@ -37,10 +38,10 @@ pub struct Manifest {
     pub finished: Timestamp,
     /// The version of Seaworthy that made it.
     pub version: String,
-    /// How payloads and index are encrypted; `None` where they are plain.
+    /// How payloads and index are encrypted; `None` if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<ManifestEncryption>,
-    /// What each source gave, in the order in which they ran.
+    /// The result of each source, in the order in which they ran.
     pub sources: Vec<ManifestSource>,
     /// The index's object.
     pub index: String,
@@ -49,10 +50,10 @@ pub struct Manifest {
     /// Why it may not be what the user wants; empty for a good one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspicions: Vec<Suspicion>,
-    /// Whether suspicions were overruled, by `--accept` or by three alike in a row.
+    /// Whether suspicions were overruled, by the user or because three runs in a row agreed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,
-    /// Fields that this version does not know, kept when the manifest is written anew.
+    /// Fields that this version does not know, kept when the manifest is written again.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -69,15 +70,15 @@ pub enum SnapshotKind {
     Safety,
 }
 
-/// What one source gave.
+/// The result of one source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ManifestSource {
     /// The source's name.
     pub name: Name,
-    /// What its payload is: `tar`, `sqlite`, ….
+    /// The kind of its payload: `tar`, `sqlite`, ….
     pub kind: String,
-    /// The object that holds its payload.
+    /// The object of its payload.
     pub object: String,
     /// How its frames are compressed.
     pub codec: Codec,
@@ -87,19 +88,19 @@ pub struct ManifestSource {
     pub plain: u64,
     /// The payload's size after compression and before encryption, in bytes.
     pub stored: u64,
-    /// Counts of what it holds and of what it lacks.
+    /// Counts of its items and of its losses.
     pub summary: SourceSummary,
 }
 
 impl ManifestSource {
-    /// A source whose payload lies in `object`; sizes are zero.
+    /// A source whose payload is in `object`; sizes are zero.
     pub fn new(name: Name, kind: impl Into<String>, object: String, codec: Codec) -> Self {
         let summary = SourceSummary::default();
         Self { name, kind: kind.into(), object, codec, frames: 0, plain: 0, stored: 0, summary }
     }
 }
 
-/// An object and what it must be.
+/// An object with its size and hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ManifestObject {
@@ -123,12 +124,12 @@ impl ManifestObject {
 #[serde(tag = "suspicion", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Suspicion {
-    /// The source held nothing.
+    /// The source was empty.
     Empty {
         /// The source.
         source: Name,
     },
-    /// The source held under half the files of the last good snapshot.
+    /// The source had fewer than half the files of the last good snapshot.
     FewerFiles {
         /// The source.
         source: Name,
@@ -137,7 +138,7 @@ pub enum Suspicion {
         /// Files in the last good snapshot.
         before: u64,
     },
-    /// The source held under half the bytes of the last good snapshot.
+    /// The source had fewer than half the bytes of the last good snapshot.
     FewerBytes {
         /// The source.
         source: Name,
@@ -146,7 +147,7 @@ pub enum Suspicion {
         /// Bytes in the last good snapshot.
         before: u64,
     },
-    /// The source held under half the rows of the last good snapshot.
+    /// The source had fewer than half the rows of the last good snapshot.
     FewerRows {
         /// The source.
         source: Name,
@@ -165,8 +166,8 @@ pub enum Suspicion {
 }
 
 impl Suspicion {
-    /// The source and what is wrong with it, without counts: three runs in a row that agree on
-    /// this are alike.
+    /// The source and what is wrong with it, without counts: three runs in a row with the same
+    /// result are accepted.
     pub(crate) fn likeness(&self) -> (&'static str, &Name) {
         match self {
             Self::Empty { source } => ("empty", source),
@@ -182,18 +183,18 @@ impl std::fmt::Display for Suspicion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         use seaworthy_core::ByteSize;
         match self {
-            Self::Empty { source } => write!(f, "{source} holds nothing"),
+            Self::Empty { source } => write!(f, "{source} is empty"),
             Self::FewerFiles { source, now, before } => {
-                write!(f, "{source} holds {now} instead of {before} files")
+                write!(f, "{source} has {now} instead of {before} files")
             }
             Self::FewerBytes { source, now, before } => write!(
                 f,
-                "{source} holds {} instead of {}",
+                "{source} has {} instead of {}",
                 ByteSize::new(*now),
                 ByteSize::new(*before)
             ),
             Self::FewerRows { source, now, before } => {
-                write!(f, "{source} holds {now} instead of {before} rows")
+                write!(f, "{source} has {now} instead of {before} rows")
             }
             Self::Unreadable { source, files: 1 } => {
                 write!(f, "1 file of {source} could not be read")
@@ -206,15 +207,15 @@ impl std::fmt::Display for Suspicion {
 }
 
 impl Manifest {
-    /// The manifest as it is stored. Its last line but one is the SHA-256 of the bytes before that
-    /// line, so `head -n -2 manifest.json | sha256sum` proves it.
+    /// The manifest as stored. Its second to last line is the SHA-256 of the bytes before that
+    /// line, so `head -n -2 manifest.json | sha256sum` verifies it.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let fail = |source: serde_json::Error| {
             Error::new(ErrorKind::Internal, "manifest.write", "cannot write the manifest")
                 .caused_by(source)
         };
         let mut bytes = serde_json::to_vec_pretty(self).map_err(fail)?;
-        // Reopen the document: "\n}" gives way to the last member.
+        // Reopen the document: replace "\n}" with the last member.
         bytes.truncate(bytes.len() - 2);
         bytes.extend_from_slice(b",\n");
         let seal = Digest256::of(&bytes);
@@ -222,7 +223,7 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Reads a stored manifest and checks its seal, its format and that it is the one of `job` and
+    /// Reads a stored manifest and checks its seal, its format and that it belongs to `job` and
     /// `id`.
     ///
     /// Fails with [`ErrorKind::Damaged`] or [`ErrorKind::NewerFormat`].
@@ -235,8 +236,8 @@ impl Manifest {
             )
             .remedy_is("restore another snapshot, or the same one from another sink")
         };
-        let body = unseal(bytes).ok_or_else(|| damaged("its own SHA-256 does not fit"))?;
-        /// The format is looked at first: a newer one may look otherwise in every other way.
+        let body = unseal(bytes).ok_or_else(|| damaged("its own SHA-256 does not match"))?;
+        /// The format is checked first: a newer one may differ in every other way.
         #[derive(Deserialize)]
         struct Format {
             format: u64,
@@ -246,7 +247,7 @@ impl Manifest {
             serde_json::from_slice(&document).map_err(|e| damaged(&e.to_string()))?;
         if format.format != FORMAT {
             let message =
-                format!("{job}@{id} has format {}, this version reads {FORMAT}", format.format);
+                format!("{job}@{id} has format {}, but this version reads {FORMAT}", format.format);
             return Err(Error::new(ErrorKind::NewerFormat, "manifest.read", message)
                 .remedy_is("use the version of Seaworthy that wrote it, or a newer one"));
         }
@@ -260,11 +261,11 @@ impl Manifest {
             !name.is_empty() && !name.contains('/') && name.parse::<ObjectKey>().is_ok()
         };
         if let Some(object) = manifest.objects.iter().find(|object| !own_name(&object.name)) {
-            return Err(damaged(&format!("{:?} cannot be one of its objects", object.name)));
+            return Err(damaged(&format!("{:?} is not a valid name of an object", object.name)));
         }
         let known = |name: &str| manifest.objects.iter().any(|object| object.name == name);
         if !known(&manifest.index) || !manifest.sources.iter().all(|source| known(&source.object)) {
-            return Err(damaged("it names an object that it does not vouch for"));
+            return Err(damaged("it uses an object that it does not list"));
         }
         let encrypted = manifest.encryption.is_some();
         let fits = |name: &str| name.ends_with(ENCRYPTED_SUFFIX) == encrypted;
@@ -279,30 +280,30 @@ impl Manifest {
         self.objects.iter().find(|object| object.name == name)
     }
 
-    /// What all sources held before compression, in bytes.
+    /// The size of all sources before compression, in bytes.
     pub fn plain(&self) -> u64 {
         self.sources.iter().fold(0, |sum, source| sum.saturating_add(source.plain))
     }
 
-    /// What all objects take in the sink, in bytes, without the manifest.
+    /// The size of all objects in the sink, in bytes, without the manifest.
     pub fn stored(&self) -> u64 {
         self.objects.iter().fold(0, |sum, object| sum.saturating_add(object.size))
     }
 }
 
-/// What a manifest says of how its snapshot is encrypted.
+/// How a snapshot is encrypted, as stored in its manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ManifestEncryption {
     /// Always `age`.
     pub format: String,
-    /// The public keys whose private halves decrypt it; none where a passphrase does.
+    /// The public keys whose private keys decrypt it; empty for a passphrase.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
 }
 
 impl ManifestEncryption {
-    /// age for these public keys, or for a passphrase where there are none.
+    /// age for these public keys, or for a passphrase if there are none.
     pub fn age(recipients: Vec<String>) -> Self {
         Self { format: "age".to_owned(), recipients }
     }
@@ -311,7 +312,7 @@ impl ManifestEncryption {
 const SEAL_BEFORE: &str = "  \"sha256\": \"";
 const SEAL_AFTER: &str = "\"\n}\n";
 
-/// The sealed part of a manifest, if its seal fits.
+/// The sealed part of a manifest, if its seal matches.
 fn unseal(bytes: &[u8]) -> Option<&[u8]> {
     let seal_start = bytes.len().checked_sub(SEAL_BEFORE.len() + 64 + SEAL_AFTER.len())?;
     let (body, seal) = bytes.split_at(seal_start);

@@ -32,5 +32,5 @@ pub(crate) const PIN: &str = "pin.json";
 /// The name of the list of digests in a snapshot's folder, in sha256sum(1)'s own format.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
-/// What is added to the name of an encrypted object.
+/// The suffix of an encrypted object's name.
 pub(crate) const ENCRYPTED_SUFFIX: &str = ".age";

@@ -1,40 +1,40 @@
-//! What the index says of a payload of SQL: where its sections and each table's rows lie, what
-//! each table held, and what the database was like.
+//! Index records of an SQL payload: the positions of its sections and of each table's rows, the
+//! contents of each table, and the properties of the database.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A part of a payload of SQL. The parts stand in this order.
+/// A section of an SQL payload, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SqlSection {
     /// Definitions that must exist before the rows: types, functions, tables, ….
     PreData,
-    /// Values of sequences: each statement stands for itself.
+    /// Values of sequences: each statement is independent.
     Sequences,
-    /// Contents of large objects: each statement stands for itself.
+    /// Contents of large objects: each statement is independent.
     LargeObjects,
     /// Definitions that come after the rows: indexes, constraints, triggers, ….
     PostData,
     /// Roles and tablespaces of the whole server.
     Globals,
-    /// Something that a later version added.
+    /// A section of a later version.
     #[serde(other)]
     Unknown,
 }
 
-/// Statements of a payload of SQL, within one frame. A section may take several of these, one
-/// after another; a statement may begin in one and end in the next.
+/// Statements of an SQL payload, in one frame. A section may consist of several of these, one after
+/// another; a statement may begin in one and end in the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SqlRecord {
     /// The section that they belong to.
     pub section: SqlSection,
-    /// Where they begin in the payload's plain bytes.
+    /// Their offset in the payload's plain bytes.
     pub at: u64,
-    /// How many plain bytes they take there.
+    /// How many plain bytes they have there.
     pub len: u64,
 }
 
@@ -45,8 +45,8 @@ impl SqlRecord {
     }
 }
 
-/// Some rows of a table: one whole `COPY … FROM stdin;` statement with its rows and the final
-/// `\.`. Only where it takes more than one frame does it go on in the frames that follow.
+/// Some rows of a table: one complete `COPY … FROM stdin;` statement with its rows and the final
+/// `\.`. If it is larger than one frame it continues in the following frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RowsRecord {
@@ -56,9 +56,9 @@ pub struct RowsRecord {
     pub name: String,
     /// How many rows.
     pub rows: u64,
-    /// Where the statement begins in the payload's plain bytes.
+    /// The offset of the statement in the payload's plain bytes.
     pub at: u64,
-    /// How many plain bytes it takes.
+    /// How many plain bytes it has.
     pub len: u64,
 }
 
@@ -69,7 +69,7 @@ impl RowsRecord {
     }
 }
 
-/// A table of which all rows stand in the payload.
+/// A table whose rows are all in the payload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TableRecord {
@@ -77,19 +77,19 @@ pub struct TableRecord {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// The columns that the payload holds, in its order: a restored table may have another order.
+    /// The columns in the payload, in its order: a restored table may have another order.
     pub columns: Vec<String>,
     /// How many rows it has.
     pub rows: u64,
-    /// How many bytes these have in the payload.
+    /// The size of these in the payload, in bytes.
     pub bytes: u64,
-    /// A hash of all its rows, whatever their order.
+    /// A hash of all its rows, independent of their order.
     pub hash: TableHash,
-    /// The partitioned table through which its rows are loaded, as `"schema"."name"`, where a row's
-    /// partition may be another one after a restore.
+    /// The partitioned table through which its rows are loaded, as `"schema"."name"`, if a row may
+    /// be in another partition after a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
-    /// Which of its rows are the user's, as `WHERE …`: an extension brings the others.
+    /// Which of its rows belong to the user, as `WHERE …`: the others come from an extension.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub condition: String,
 }
@@ -108,7 +108,7 @@ impl TableRecord {
 pub struct TableHash(pub u128);
 
 impl TableHash {
-    /// Adds rows that were hashed elsewhere.
+    /// Adds rows that were hashed separately.
     pub fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for TableHash {
     }
 }
 
-/// The database that a payload of SQL holds, with everything that no statement in it sets.
+/// The database in an SQL payload, with everything that its statements do not set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -150,7 +150,7 @@ pub struct ServerRecord {
     pub collate: String,
     /// `LC_CTYPE`.
     pub ctype: String,
-    /// Who provides the locale: `libc`, `icu` or `builtin`.
+    /// The provider of the locale: `libc`, `icu` or `builtin`.
     pub provider: String,
     /// The locale of the provider `icu` or `builtin`.
     pub locale: Option<String>,
@@ -160,13 +160,13 @@ pub struct ServerRecord {
     pub collation_version: Option<String>,
     /// The default tablespace.
     pub tablespace: String,
-    /// How many connections are allowed; -1 for any number.
+    /// How many connections are allowed; -1 for no limit.
     pub connection_limit: i32,
-    /// Whether it may be used as a template by anybody.
+    /// Whether every user may use it as a template.
     pub is_template: bool,
     /// The comment.
     pub comment: Option<String>,
-    /// Privileges, where they are not the usual ones.
+    /// Privileges, if they are not the default.
     pub grants: Option<Vec<Grant>>,
     /// Settings of the database, for everybody or for one role in it.
     pub settings: Vec<Setting>,
@@ -180,11 +180,11 @@ pub struct ServerRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Who has it; nobody in particular is `PUBLIC`.
+    /// The role that has it; `None` for `PUBLIC`.
     pub role: Option<String>,
-    /// What it is: `CONNECT`, `CREATE` or `TEMPORARY`.
+    /// Its kind: `CONNECT`, `CREATE` or `TEMPORARY`.
     pub privilege: String,
-    /// Whether that role may pass it on.
+    /// Whether that role may grant it to others.
     pub grantable: bool,
 }
 
@@ -199,11 +199,11 @@ impl Grant {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Setting {
-    /// The role that it is for; everybody where there is none.
+    /// The role that it applies to; `None` for all roles.
     pub role: Option<String>,
     /// The parameter.
     pub name: String,
-    /// Its value, as the catalogue has it.
+    /// Its value, as in the catalogue.
     pub value: String,
 }
 

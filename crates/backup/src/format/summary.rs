@@ -2,22 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Counts of what a source held and of what its payload lacks.
+/// Counts of a source's items and of its losses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SourceSummary {
-    /// Files, databases or whatever it counts, without folders.
+    /// Files, databases or other items, without folders.
     pub files: u64,
-    /// The size of those, in bytes, holes included.
+    /// Their size in bytes, including holes.
     pub bytes: u64,
-    /// Rows of tables, where it counts them.
+    /// Rows of tables, if it counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// Items that could not be read and are missing.
     #[serde(skip_serializing_if = "is_zero")]
     pub unreadable: u64,
-    /// Items that were gone when they were to be read.
+    /// Items that no longer existed when they should be read.
     #[serde(skip_serializing_if = "is_zero")]
     pub vanished: u64,
     /// Items that changed while they were read.

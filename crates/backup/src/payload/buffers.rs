@@ -1,4 +1,4 @@
-//! Buffers that are used again: a frame's worth of fresh memory costs a thousand page faults.
+//! Reusable buffers: new memory for one frame costs a thousand page faults.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ impl Buffers {
         self.idle().pop().unwrap_or_default()
     }
 
-    /// Keeps `buffer` for a later use.
+    /// Keeps `buffer` for later use.
     pub(crate) fn give(&self, buffer: Vec<u8>) {
         let mut idle = self.idle();
         if idle.len() < IDLE && buffer.capacity() > 0 {
@@ -25,7 +25,7 @@ impl Buffers {
         }
     }
 
-    /// The contents of `buffer`, which comes back here once nobody holds them any more.
+    /// The contents of `buffer`, which is returned here when the last reference is dropped.
     pub(crate) fn lend(&self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(Lent { buffer, home: self.clone() })
     }

@@ -50,20 +50,20 @@ impl Default for Compression {
     }
 }
 
-/// Ways that may make contents as small as level 3 does in less time, the fastest first: a level and what is
-/// changed of it. Their tables stay in the cache nearest to a processor.
+/// Presets that may compress some contents as well as level 3 in less time, fastest first: a level
+/// and the parameters that differ. Their tables fit in the L1 cache.
 const FAST_PRESETS: [(i32, &[CParameter]); 2] = [
     (1, &[CParameter::WindowLog(21), CParameter::HashLog(13), CParameter::MinMatch(6)]),
     (3, &[CParameter::HashLog(14), CParameter::ChainLog(13), CParameter::MinMatch(6)]),
 ];
 
-/// How much larger a frame may become by that, as one part in so many.
+/// How much larger a frame may become by that, as 1/n of its size.
 const LARGER: usize = 40;
 
-/// Less than this many bytes teach nothing.
+/// Fewer bytes than this are not enough for a measurement.
 const SAMPLE: usize = 256 << 10;
 
-/// Compresses frames one after another, with its memory kept between them.
+/// Compresses frames one after another, and keeps its memory between them.
 pub(crate) struct Compressor {
     compression: Compression,
     zstd: Option<bulk::Compressor<'static>>,
@@ -79,8 +79,8 @@ impl Compressor {
         Ok(Self { compression, zstd, quicker: Default::default() })
     }
 
-    /// [`compress`](Self::compress) for contents of which there is more: in the way that was the fastest
-    /// of those that make them as small as level 3 does.
+    /// [`compress`](Self::compress) for contents of which there is more: with the fastest preset
+    /// that compresses them as well as level 3.
     pub(crate) fn compress_alike(
         &mut self,
         plain: &[u8],
@@ -99,7 +99,7 @@ impl Compressor {
         }
     }
 
-    /// Compresses `plain` in every way, until one is good.
+    /// Compresses `plain` with each preset, until one is good.
     fn learn(&mut self, plain: &[u8], hint: &CompressionHint, stored: &mut Vec<u8>) -> Result<()> {
         self.compress(plain, stored)?;
         let limit = stored.len() + stored.len() / LARGER;
@@ -126,7 +126,7 @@ impl Compressor {
         compress_with(zstd, plain, stored)
     }
 
-    /// Replaces the contents of `stored` by one whole frame that holds `plain`.
+    /// Replaces the contents of `stored` with one complete frame of `plain`.
     pub(crate) fn compress(&mut self, plain: &[u8], stored: &mut Vec<u8>) -> Result<()> {
         let fail = |e| Error::io("compress", "cannot compress a frame", e);
         stored.clear();
@@ -165,7 +165,7 @@ fn compress_with(
     done.map(drop).map_err(|e| Error::io("compress", "cannot compress a frame", e))
 }
 
-/// Decompresses frames one after another, with its memory kept between them.
+/// Decompresses frames one after another, and keeps its memory between them.
 pub(crate) struct Decompressor {
     codec: Codec,
     zstd: Option<bulk::Decompressor<'static>>,
@@ -183,7 +183,7 @@ impl Decompressor {
         Ok(Self { codec, zstd })
     }
 
-    /// Replaces the contents of `plain` by those of the frame `stored`, which must come to exactly
+    /// Replaces the contents of `plain` with those of the frame `stored`, which must be exactly
     /// `size` bytes.
     pub(crate) fn decompress(
         &mut self,
@@ -258,7 +258,7 @@ mod tests {
         (0..count).map(|_| (0..7).map(|_| letter()).collect()).collect()
     }
 
-    /// Rows of numbers, and of words that come again far away.
+    /// Rows of numbers, and of words that are repeated at a distance.
     fn rows(words: &[String]) -> Vec<u8> {
         let mut next = numbers();
         let mut rows = String::new();

@@ -1,37 +1,37 @@
-//! What is learnt of contents while they are compressed.
+//! What is measured about contents while they are compressed.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
 };
 
-/// After so many segments it is learnt anew.
+/// After this many segments it is measured again.
 const SEGMENTS: u32 = 64;
 
-/// How contents of one kind, such as the rows of a table, are best compressed: learnt from the first
-/// segment of them, and anew from a later one now and then. Clones share it.
+/// How contents of one kind, such as the rows of a table, are best compressed: measured on their
+/// first segment, and again on a later one from time to time. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CompressionHint(Arc<Learnt>);
 
 #[derive(Debug, Default)]
 struct Learnt {
     segments: AtomicU32,
-    /// The number of the way, from one on; zero is the usual one.
+    /// The number of the preset, from one; zero is the usual level.
     way: AtomicUsize,
 }
 
 impl CompressionHint {
-    /// Whether something is to be learnt from the next segment, which is counted by this.
+    /// Whether to measure on the next segment, which is counted by this.
     pub(crate) fn is_due(&self) -> bool {
         self.0.segments.fetch_add(1, Relaxed).is_multiple_of(SEGMENTS)
     }
 
-    /// Which of the quicker ways is good; none until one is known to be.
+    /// The index of the best fast preset; `None` until one is known.
     pub(crate) fn way(&self) -> Option<usize> {
         self.0.way.load(Relaxed).checked_sub(1)
     }
 
-    /// Remembers it.
+    /// Stores it.
     pub(crate) fn learn(&self, way: Option<usize>) {
         self.0.way.store(way.map_or(0, |way| way + 1), Relaxed);
     }

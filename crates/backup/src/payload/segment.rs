@@ -1,4 +1,4 @@
-//! From a source to the frame writer: segments, compressed where they are made.
+//! From a source to the frame writer: segments, compressed where they are produced.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -22,16 +22,16 @@ pub const SEGMENT_SIZE: usize = 4 << 20;
 /// Plain bytes of a payload that become one frame, and the index entries that begin in them.
 #[derive(Debug, Default)]
 pub struct Segment {
-    /// The plain bytes; about [`SEGMENT_SIZE`] of them, or none where there are only losses.
+    /// The plain bytes; about [`SEGMENT_SIZE`] of them, or none if there are only losses.
     pub data: Vec<u8>,
     /// What begins in this segment, in payload order; [`Entry`] offsets count from the segment's
     /// first byte.
     pub entries: Vec<Entry>,
-    /// How many bytes of the user's data this is, for progress: without headers and padding.
+    /// How many bytes of user data this is, for progress: without headers and padding.
     pub progress_bytes: u64,
 }
 
-/// Takes a source's segments. Clones share one order: that in which slots are reserved.
+/// Receives a source's segments. Clones share one order: that in which slots are reserved.
 ///
 /// A source with several workers reserves a slot, then decides under its own lock what goes into
 /// it, then fills it; segments reach the payload in the order of their slots. At most
@@ -104,7 +104,7 @@ impl FrameReceiver {
 }
 
 impl Drop for FrameReceiver {
-    /// Wakes whoever waits for a slot: nobody will write it.
+    /// Wakes everything that waits for a slot: it will not be written.
     fn drop(&mut self) {
         self.credits.close();
     }
@@ -146,7 +146,7 @@ impl SegmentSender {
         })?
     }
 
-    /// An empty buffer with room for a segment, reused from an earlier one where there is one.
+    /// An empty buffer with space for a segment, reused from an earlier one if possible.
     pub fn buffer(&self) -> Vec<u8> {
         let mut buffer = self.0.plain.take();
         buffer.clear();
@@ -154,12 +154,12 @@ impl SegmentSender {
         buffer
     }
 
-    /// Whether the run was cancelled; long reads look at it between steps.
+    /// Whether the run was cancelled; long reads check it between steps.
     pub fn cancel(&self) -> &Cancel {
         self.0.cx.cancel()
     }
 
-    /// The frame that holds `plain`, which is used up.
+    /// The frame with the content `plain`, which is consumed.
     fn compress(&self, plain: Vec<u8>, hint: Option<&CompressionHint>) -> Result<Bytes> {
         let shared = &self.0;
         if shared.compression.codec == Codec::None {
@@ -202,7 +202,7 @@ impl SegmentSlot {
         self
     }
 
-    /// Compresses `segment` on this thread, which must be a blocking one, and hands it on.
+    /// Compresses `segment` on this thread, which must be a blocking one, and passes it on.
     pub fn fill(mut self, mut segment: Segment) -> Result<()> {
         let shared = self.sender.0.clone();
         if segment.data.is_empty() && segment.entries.is_empty() {
@@ -232,7 +232,7 @@ impl SegmentSlot {
 impl Drop for SegmentSlot {
     fn drop(&mut self) {
         if self.credit.take().is_some() {
-            // When the writer has gone too, nobody waits for this place.
+            // If the writer has gone too, nothing waits for this slot.
             let _ = self.sender.0.frames.send((self.place, None));
         }
     }

@@ -1,4 +1,5 @@
-//! Copying one snapshot to a replica: every byte is proved on its way, the manifest goes last.
+//! Copies one snapshot to a replica: every byte is verified during the transfer, the manifest is
+//! written last.
 
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use crate::{
     verify::{VerifyOptions, verify},
 };
 
-/// How long is waited before an object is tried again, in milliseconds. The sinks try single
-/// requests again by themselves.
+/// The pauses before an object is tried again, in milliseconds. The sinks retry single requests
+/// themselves.
 const PAUSES: [u64; 2] = [300, 2_000];
 
-/// What copying one snapshot took.
+/// The result of copying one snapshot.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct CopyReport {
@@ -31,7 +32,7 @@ pub struct CopyReport {
     pub id: SnapshotId,
     /// How many bytes were sent.
     pub sent: u64,
-    /// How many bytes were there already, from a copy that was cut off.
+    /// How many bytes were already there, from an interrupted copy.
     pub resumed: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
@@ -41,8 +42,8 @@ impl Replica {
     /// Copies the snapshot `id` from `first`.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] when the first sink does not give what the manifest promises, or the
-    /// replica does not hold what it was sent; else what kept reading or writing.
+    /// [`ErrorKind::Damaged`] if the first sink does not return what the manifest lists, or the
+    /// replica does not store what it was sent; otherwise the error of reading or writing.
     pub(super) async fn copy(
         &self,
         first: &Repository,
@@ -80,7 +81,7 @@ impl Replica {
         };
         self.prove(&copy, options, cx).await?;
         cx.check("sync")?;
-        // Byte for byte, so that its digest and a signature stay true.
+        // Byte for byte, so that its digest and a signature stay valid.
         if let Some(signature) = signature {
             let key = folder.join(SIGNATURE)?;
             sink.put(&key, Bytes::from(signature), PutOptions::default()).await?;
@@ -92,7 +93,7 @@ impl Replica {
         Ok(report)
     }
 
-    /// Proves a copy before its manifest makes it a snapshot.
+    /// Verifies a copy before its manifest makes it a snapshot.
     async fn prove(&self, copy: &Snapshot, options: &RunOptions, cx: &Context) -> Result<()> {
         match self.verify_after {
             VerifyAfter::Stat => copy.check_sizes().await,
@@ -103,7 +104,7 @@ impl Replica {
                 match verified.findings.first() {
                     None => Ok(()),
                     Some(finding) => {
-                        let message = format!("{} did not keep {finding}", copy.sink());
+                        let message = format!("{} did not store {finding}", copy.sink());
                         Err(Error::new(ErrorKind::Damaged, "sync", message))
                     }
                 }
@@ -120,7 +121,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Sends the object; it becomes visible only if it is what the manifest promises.
+    /// Sends the object; it becomes visible only if it matches the manifest.
     async fn copy_to(&self, to: &dyn BackupSink, folder: &ObjectKey, cx: &Context) -> Result<()> {
         let object = self.object;
         let key = self.folder.join(&object.name)?;
@@ -142,7 +143,8 @@ impl Source<'_> {
         }
         upload.commit_as(object).await.map_err(|error| match error.kind() {
             ErrorKind::Damaged => {
-                let message = format!("{} gave something else than it was given", self.sink);
+                let message =
+                    format!("{} returned data that differs from what was stored", self.sink);
                 Error::new(ErrorKind::Damaged, "sync", message)
                     .caused_by(error)
                     .remedy_is("`seaworthy verify` says what is wrong with it")
@@ -152,7 +154,7 @@ impl Source<'_> {
     }
 }
 
-/// What is there, if anything is.
+/// The existing object, if any.
 fn optional<T>(found: Result<T>) -> Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -161,7 +163,7 @@ fn optional<T>(found: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Whether `object` arrived whole before.
+/// Whether `object` is already complete at the replica.
 async fn holds(sink: &dyn BackupSink, folder: &ObjectKey, object: &ManifestObject) -> Result<bool> {
     let key = folder.join(&object.name)?;
     match sink.stat(&key).await {
@@ -177,7 +179,7 @@ async fn holds(sink: &dyn BackupSink, folder: &ObjectKey, object: &ManifestObjec
     Ok(Digest256::from(hash.finalize()) == object.sha256)
 }
 
-/// Tries again what may pass, after a pause.
+/// Retries temporary failures, after a pause.
 async fn with_patience<F: Future<Output = Result<()>>>(
     cx: &Context,
     attempt: impl Fn() -> F,

@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl Holds {
-    /// Asks each of `replicas` what it lacks of the snapshots `first`. One that cannot be reached
-    /// is taken to lack everything that `state` does not know to have arrived.
+    /// Asks each of `replicas` which of the snapshots `first` it does not have. One that cannot be
+    /// reached counts as having only what `state` knows to have arrived.
     pub async fn ask(
         replicas: &[Replica],
         first: &[SnapshotInfo],
@@ -30,7 +30,7 @@ impl Holds {
         holds
     }
 
-    /// What `report`, that of bringing `replica` up to date, leaves to wait for.
+    /// What is still to be copied after `report`, the result of syncing `replica`.
     pub(crate) fn add_report(
         &mut self,
         replica: &Replica,
@@ -46,8 +46,8 @@ impl Holds {
         }
     }
 
-    /// Holds what `replica` could not be asked about: everything of `first` that `state` does not
-    /// know to have arrived there.
+    /// Holds everything of `first` that `state` does not know to have arrived at `replica`, which
+    /// could not be asked.
     pub fn add_unreached(
         &mut self,
         replica: &Replica,
@@ -60,7 +60,7 @@ impl Holds {
     }
 }
 
-/// The snapshots of `first` of which nothing says that they arrived at `replica`.
+/// The snapshots of `first` that are not known to have arrived at `replica`.
 fn unknown_to(
     replica: &Replica,
     first: &[SnapshotInfo],

@@ -1,4 +1,4 @@
-//! Replicas: sinks that get copies of what the first sink of a job holds.
+//! Replicas: sinks that get copies of the snapshots in the first sink of a job.
 //!
 //! A [`Replica`] is brought up to date by [`Replica::sync`]: what its own policy would keep and it
 //! lacks is copied, newest first, and proved before its manifest makes it a snapshot. What never
@@ -32,7 +32,7 @@ pub struct Replica {
     verify_after: VerifyAfter,
 }
 
-/// What bringing a replica up to date did.
+/// The result of syncing a replica.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ReplicaReport {
@@ -42,24 +42,25 @@ pub struct ReplicaReport {
     pub place: String,
     /// What was copied, newest first.
     pub copied: Vec<CopyReport>,
-    /// What it should hold and still lacks, newest first; `None` where it could not be asked.
+    /// The snapshots that it should have but does not, newest first; `None` if it could not be
+    /// asked.
     pub lacks: Option<Vec<SnapshotId>>,
-    /// What retention did there; `None` where it was not applied.
+    /// The result of retention there; `None` if it was not applied.
     pub prune: Option<PruneReport>,
-    /// What went wrong first.
+    /// The first error.
     pub error: Option<String>,
 }
 
 impl ReplicaReport {
-    /// Whether the replica holds what it should.
+    /// Whether the replica has all that it should.
     pub fn is_good(&self) -> bool {
         self.error.is_none()
     }
 }
 
 impl Replica {
-    /// The snapshots in `repository`, whose sink is called `name`, as copies. Everything is copied
-    /// and kept, and read back.
+    /// The snapshots in `repository`, whose sink is called `name`, as a replica. By default
+    /// everything is copied, kept, and read back.
     pub fn new(name: Name, repository: Repository) -> Self {
         Self { name, repository, policy: None, verify_after: VerifyAfter::default() }
     }
@@ -71,7 +72,7 @@ impl Replica {
         self
     }
 
-    /// How a copy is proved before it counts.
+    /// How a copy is verified before it counts.
     #[must_use]
     pub fn verify_after(mut self, verify_after: VerifyAfter) -> Self {
         self.verify_after = verify_after;
@@ -88,8 +89,8 @@ impl Replica {
         &self.repository
     }
 
-    /// What of the snapshots `first`, those of the first sink, this replica should hold and lacks,
-    /// newest first.
+    /// Which of the snapshots `first`, those of the first sink, this replica should have but does
+    /// not, newest first.
     ///
     /// # Errors
     /// Those of listing the replica.
@@ -98,7 +99,7 @@ impl Replica {
         Ok(self.lacks_beside(first, held, cx))
     }
 
-    /// [`lacks`](Self::lacks) of a replica that is known to hold the snapshots `held`.
+    /// [`lacks`](Self::lacks) for a replica that is known to have the snapshots `held`.
     pub fn lacks_beside(
         &self,
         first: &[SnapshotInfo],
@@ -120,19 +121,19 @@ impl Replica {
             .collect();
         let wanted: Vec<_> = candidates.iter().map(|s| s.id.clone()).collect();
         let all: Vec<_> = held.into_iter().chain(candidates).collect();
-        // What the policy would remove at once is not worth the way.
+        // Do not copy what the policy would remove immediately.
         let plan = decide(self.policy.as_deref(), &all, host, cx.now());
         plan.kept().filter(|id| wanted.contains(id)).cloned().collect()
     }
 
-    /// Copies what this replica lacks of `first`, then applies its policy. What fails is in the
-    /// report: the rest is copied all the same where that can still work.
+    /// Copies what this replica does not have of `first`, then applies its policy. Failures are in
+    /// the report: the rest is still copied if possible.
     ///
-    /// A copy that was cut off is resumed: objects that arrived whole are not sent again.
+    /// A copy that was cut off is resumed: complete objects are not sent again.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`], and [`ErrorKind::Locked`] where another run works there. Everything
-    /// else stands in the report.
+    /// [`ErrorKind::Cancelled`], and [`ErrorKind::Locked`] if another run is active there.
+    /// Everything else is in the report.
     pub async fn sync(
         &self,
         first: &Repository,
@@ -187,7 +188,7 @@ impl Replica {
                     if error.kind() == ErrorKind::Cancelled {
                         return Err(error);
                     }
-                    // A damaged object says nothing of the other snapshots; anything else may.
+                    // A damaged object does not affect the other snapshots; any other error may.
                     let is_one_alone = error.kind() == ErrorKind::Damaged;
                     failed = failed.or(Some(error));
                     if !is_one_alone {

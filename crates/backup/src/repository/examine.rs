@@ -1,4 +1,4 @@
-//! What one stored snapshot is worth, by its manifest, what lies beside it, and what checks found.
+//! The state of one stored snapshot, from its manifest, its objects, and the results of checks.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::{
     sinks::{BackupSinkExt, ObjectInfo},
 };
 
-/// What was found out about one snapshot.
+/// The result of examining one snapshot.
 #[derive(Clone, Debug)]
 pub(crate) struct Examined {
     pub(crate) info: SnapshotInfo,
-    /// None where the manifest cannot be read.
+    /// `None` if the manifest cannot be read.
     pub(crate) facts: Option<Facts>,
-    /// What checks found, oldest first: those that are believed.
+    /// The results of checks, oldest first: those that are trusted.
     pub(crate) checks: Vec<CheckRecord>,
-    /// What need not be read again.
+    /// What does not have to be read again.
     pub(crate) known: Option<CachedSnapshot>,
 }
 
-/// What was read of one snapshot, and of which objects.
+/// What was read of one snapshot, and from which objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CachedSnapshot {
     manifest: Stamp,
@@ -38,7 +38,7 @@ pub(crate) struct CachedSnapshot {
     checks: BTreeMap<String, CachedCheck>,
 }
 
-/// A record, and whether somebody whom we trust signed it.
+/// A record, and whether a trusted key signed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct CachedCheck {
     stamp: Stamp,
@@ -46,7 +46,7 @@ struct CachedCheck {
     believed: bool,
 }
 
-/// Tells an object from one that took its place.
+/// Detects that an object was replaced by another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     size: u64,
@@ -60,8 +60,8 @@ impl From<&ObjectInfo> for Stamp {
 }
 
 impl Repository {
-    /// Judges the snapshot whose folder holds `objects`; nothing where it was removed meanwhile.
-    /// What is `known` of objects that are still the same is not read again.
+    /// Examines the snapshot whose folder contains `objects`; `None` if it was removed in the
+    /// meantime. Objects that are `known` and unchanged are not read again.
     pub(crate) async fn examine(
         &self,
         id: SnapshotId,
@@ -115,8 +115,8 @@ impl Repository {
         Ok(Some(Examined { info, facts: Some(facts), checks, known }))
     }
 
-    /// The records of checks that are believed, oldest first, or why one cannot be read; and all
-    /// that was read.
+    /// The trusted records of checks, oldest first, or why one cannot be read; and everything that
+    /// was read.
     async fn records(
         &self,
         folder: &ObjectKey,
@@ -135,7 +135,7 @@ impl Repository {
         for object in found {
             let (key, stamp) = (&object.key, Stamp::from(object));
             let name = key.strip_prefix(&checks).unwrap_or_default().to_owned();
-            // A signature may still come: what is not believed is looked at again.
+            // A signature may come later: records that are not trusted are checked again.
             let before = known.remove(&name).filter(|known| known.stamp == stamp && known.believed);
             if let Some(before) = before {
                 read.insert(name, before);
@@ -151,19 +151,19 @@ impl Repository {
             let Ok(record) = serde_json::from_slice::<CheckRecord>(&bytes) else {
                 return Ok((Err(format!("the record {key} cannot be read")), BTreeMap::new()));
             };
-            // A forged failure costs attention; a forged success would hide one.
+            // A forged failure only causes a false alarm; a forged success would hide a failure.
             let believed =
                 record.outcome != CheckOutcome::Ok || self.is_believed(folder, key, &bytes).await?;
             read.insert(name, CachedCheck { stamp, record, believed });
         }
         let believed = read.values().filter(|check| check.believed);
         let mut records: Vec<_> = believed.map(|check| check.record.clone()).collect();
-        // Names can be forged where records cannot.
+        // Names can be forged even if records cannot.
         records.sort_by_key(|record| record.time);
         Ok((Ok(records), read))
     }
 
-    /// Whether somebody whom we trust signed the record `key` of the snapshot in `folder`.
+    /// Whether a trusted key signed the record `key` of the snapshot in `folder`.
     async fn is_believed(
         &self,
         folder: &ObjectKey,
@@ -184,15 +184,15 @@ impl Repository {
     }
 }
 
-/// Whether `error` speaks of one object and will not pass: it makes a snapshot damaged. A store that
-/// cannot be reached says nothing about what it holds.
+/// Whether `error` is about one object and permanent: then the snapshot is damaged. A store that
+/// cannot be reached does not mean that its objects are damaged.
 fn is_lasting(error: &Error) -> bool {
     let of_object =
         matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io | ErrorKind::PermissionDenied);
     of_object && !error.is_retryable()
 }
 
-/// What is wrong with the first object that is not there with its right size.
+/// What is wrong with the first object that is missing or has the wrong size.
 fn missing_object(facts: &Facts, folder: &ObjectKey, objects: &[ObjectInfo]) -> Option<String> {
     facts.objects.iter().find_map(|(name, size)| {
         let found = objects.iter().find(|o| o.key.strip_prefix(folder) == Some(name));

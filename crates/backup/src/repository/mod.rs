@@ -22,7 +22,7 @@ use crate::{
 use examine::Examined;
 pub use overview::{SnapshotCache, SnapshotSummary, jobs_in};
 
-/// How many snapshots are looked at side by side.
+/// How many snapshots are examined in parallel.
 const SIDE_BY_SIDE: usize = 16;
 
 /// The snapshots of one job in one sink, as one host sees them. Cloning is cheap.
@@ -40,7 +40,7 @@ impl Repository {
         Self { sink, job, host, keys: Arc::default() }
     }
 
-    /// The same with `keys`, which decrypt its snapshots and say which are trusted.
+    /// The same with `keys`, which decrypt its snapshots and decide which are trusted.
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
         self.keys = Arc::new(keys);
@@ -61,17 +61,17 @@ impl Repository {
         &self.job
     }
 
-    /// The host whose snapshots are ours.
+    /// The host whose snapshots count as our own.
     pub fn host(&self) -> &HostId {
         &self.host
     }
 
-    /// The folder that holds the job's snapshots.
+    /// The folder of the job's snapshots.
     pub fn folder(&self) -> Result<ObjectKey> {
         self.job.as_str().parse()
     }
 
-    /// Every snapshot of the job, newest first, those of other hosts included.
+    /// Every snapshot of the job, newest first, including those of other hosts.
     pub async fn list(&self, cx: &Context) -> Result<Vec<SnapshotInfo>> {
         Ok(self.survey(cx).await?.snapshots)
     }
@@ -84,7 +84,7 @@ impl Repository {
         if name == "latest" {
             let found = latest(&snapshots, &self.host, cx.now()).cloned();
             let found = found.ok_or_else(|| self.no_latest(&snapshots))?;
-            // Safety snapshots are never meant; another host's may be newer and say nothing of ours.
+            // Safety snapshots are never chosen; another host's may be newer and are not ours.
             let passed_over = |s: &&SnapshotInfo| {
                 s.id > found.id
                     && s.kind == SnapshotKind::Backup
@@ -93,7 +93,7 @@ impl Repository {
             for newer in snapshots.iter().filter(passed_over) {
                 let why = if newer.is_good() { "dated in the future" } else { newer.state.name() };
                 let (job, id) = (&self.job, &newer.id);
-                cx.emit(Event::warning(format!("{job}@{id} is newer, but {why}: passed over")));
+                cx.emit(Event::warning(format!("{job}@{id} is newer, but {why}: it was skipped")));
             }
             return Ok(found);
         }
@@ -128,26 +128,26 @@ impl Repository {
         };
         match (newest(true), newest(false)) {
             (Some(newest), _) => error.remedy_is(format!(
-                "the newest is {}: name it to use it all the same: {}@{}",
+                "the newest is {}: name it to use it anyway: {}@{}",
                 newest.state.name(),
                 self.job,
                 newest.id
             )),
             (None, Some(other)) => error.remedy_is(format!(
-                "another machine made some: name one to use it here: {}@{}",
+                "there are snapshots of another machine: name one to use it here: {}@{}",
                 self.job, other.id
             )),
             (None, None) => error.remedy_is(format!("`seaworthy backup {}` makes one", self.job)),
         }
     }
 
-    /// Reads and proves the manifest of the snapshot `id`. Where there are trusted keys, one that
-    /// none of them signed is [`ErrorKind::Untrusted`].
+    /// Reads and verifies the manifest of the snapshot `id`. If there are trusted keys, a manifest
+    /// that none of them signed is [`ErrorKind::Untrusted`].
     pub async fn open(&self, id: &SnapshotId) -> Result<Snapshot> {
         self.open_with(id, self.keys.trust.as_ref()).await
     }
 
-    /// [`open`](Self::open), whoever wrote the manifest.
+    /// Like [`open`](Self::open), without checking who wrote the manifest.
     pub async fn open_untrusted(&self, id: &SnapshotId) -> Result<Snapshot> {
         self.open_with(id, None).await
     }
@@ -160,9 +160,10 @@ impl Repository {
         }
         let manifest = Manifest::from_bytes(&bytes, &self.job, id).map_err(|error| {
             match (trust, error.kind()) {
-                // What we trust signed it, for another place.
+                // A trusted key signed it, but for another place.
                 (Some(_), ErrorKind::Damaged) => {
-                    let message = format!("the manifest in {folder} is signed, but not for there");
+                    let message =
+                        format!("the manifest in {folder} is signed, but for another folder");
                     Error::new(ErrorKind::Untrusted, "manifest.trust", message).caused_by(error)
                 }
                 _ => error,
@@ -182,12 +183,12 @@ impl Repository {
         self.sink.put(&key, pin.into(), PutOptions::default()).await.map(drop)
     }
 
-    /// Takes the protection of the snapshot `id` away. One that is not pinned is fine.
+    /// Removes the protection of the snapshot `id`. It is not an error if it is not pinned.
     pub async fn unpin(&self, id: &SnapshotId) -> Result<()> {
         self.sink.delete(&self.folder_of(id)?.join(PIN)?).await
     }
 
-    /// Whether the snapshot `id` is pinned at this moment.
+    /// Whether the snapshot `id` is currently pinned.
     pub(crate) async fn is_pinned(&self, id: &SnapshotId) -> Result<bool> {
         match self.sink.stat(&self.folder_of(id)?.join(PIN)?).await {
             Ok(_) => Ok(true),
@@ -196,9 +197,9 @@ impl Repository {
         }
     }
 
-    /// Keeps what a check of `snapshot` found in its folder.
+    /// Stores the result of a check of `snapshot` in its folder.
     pub async fn record_check(&self, id: &SnapshotId, record: &CheckRecord) -> Result<()> {
-        // A drill and a verification in one second do not replace each other.
+        // A drill and a verification in the same second do not replace each other.
         let suffix = if record.kind == CheckKind::Drill { "-drill" } else { "" };
         let name = format!("{CHECKS}/{}{suffix}.json", record.time.compact());
         let bytes = serde_json::to_vec_pretty(record).map_err(|e| {
@@ -213,12 +214,12 @@ impl Repository {
         self.sink.put(&key, bytes.into(), PutOptions::default()).await.map(drop)
     }
 
-    /// Where the snapshot `id` lies.
+    /// The folder of the snapshot `id`.
     pub(crate) fn folder_of(&self, id: &SnapshotId) -> Result<ObjectKey> {
         self.folder()?.join(id.as_str())
     }
 
-    /// Looks at everything the job has in the sink.
+    /// Examines everything that the job has in the sink.
     pub(crate) async fn survey(&self, cx: &Context) -> Result<Survey> {
         let (whole, remnants) = self.folders(cx).await?;
         let examined: Vec<Option<Examined>> = stream::iter(whole)
@@ -230,7 +231,7 @@ impl Repository {
         Ok(Survey { snapshots, remnants })
     }
 
-    /// The folders with a manifest, newest first, with what lies in them; and those without one.
+    /// The folders with a manifest, newest first, with their objects; and those without one.
     pub(crate) async fn folders(
         &self,
         cx: &Context,
@@ -241,7 +242,7 @@ impl Repository {
         while let Some(object) = objects.try_next().await? {
             cx.check("snapshot.list")?;
             let below = object.key.strip_prefix(&root).unwrap_or_default();
-            // What is in no snapshot's folder is not ours.
+            // Objects outside of snapshot folders are not ours.
             if let Some(Ok(id)) = below.split('/').next().map(str::parse) {
                 folders.entry(id).or_default().push(object);
             }
@@ -265,12 +266,12 @@ impl Repository {
 pub(crate) struct Survey {
     /// Newest first.
     pub(crate) snapshots: Vec<SnapshotInfo>,
-    /// Folders without a manifest: of runs that are under way, or dead.
+    /// Folders without a manifest: of runs that are active, or dead.
     pub(crate) remnants: Vec<Remnant>,
 }
 
 impl Survey {
-    /// The newest snapshots of `host` that runs made, newest first.
+    /// The snapshots of `host` that runs made, newest first.
     pub(crate) fn backups_of<'a>(
         &'a self,
         host: &'a HostId,

@@ -1,5 +1,4 @@
-//! All snapshots of a job in a sink with what there is to say of each, for those who watch over
-//! them.
+//! All snapshots of a job in a sink with details of each, for monitoring.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,34 +15,34 @@ use crate::{
     sinks::BackupSink,
 };
 
-/// How many snapshots are looked at side by side.
+/// How many snapshots are examined in parallel.
 const SIDE_BY_SIDE: usize = 32;
 
-/// One snapshot, with what its manifest and its checks say.
+/// One snapshot, with facts from its manifest and its checks.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SnapshotSummary {
-    /// What a listing says of it.
+    /// Its entry in a listing.
     pub info: SnapshotInfo,
-    /// What the machine that made it is called; `None` where the manifest does not say.
+    /// The name of the machine that made it; `None` if the manifest does not say.
     pub host_name: Option<String>,
-    /// How long making it took, in seconds.
+    /// How long the backup took, in seconds.
     pub seconds: f64,
-    /// How many files, databases or the like it holds.
+    /// How many files, databases or similar it contains.
     pub files: u64,
-    /// How many rows, where rows are counted.
+    /// How many rows, if rows are counted.
     pub rows: Option<u64>,
-    /// Whether it looked suspicious and was taken as right.
+    /// Whether it looked suspicious and was accepted.
     pub accepted: bool,
-    /// What the last drill of it found.
+    /// The result of its last drill.
     pub drill: Option<CheckRecord>,
-    /// What the last verification of it found.
+    /// The result of its last verification.
     pub verified: Option<CheckRecord>,
 }
 
-/// What was read before of the snapshots of one job in one sink, so that manifests, which never
-/// change, are not read each time. It is only ever believed of an object that the sink still lists
-/// with the same size and time. One that was made with other trusted keys must not be used.
+/// A cache of what was read about the snapshots of one job in one sink, so that manifests, which
+/// never change, are not read each time. An entry is only used while the sink lists the object with
+/// the same size and time. Do not use a cache that was made with other trusted keys.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SnapshotCache {
@@ -53,15 +52,15 @@ pub struct SnapshotCache {
 }
 
 impl SnapshotCache {
-    /// Whether it is no longer what was remembered.
+    /// Whether it has changed since it was loaded.
     pub fn is_changed(&self) -> bool {
         self.changed
     }
 }
 
 impl Repository {
-    /// Every snapshot of the job, newest first, those of other hosts included. What is read is added
-    /// to `remembered`, also when it fails.
+    /// Every snapshot of the job, newest first, including those of other hosts. What is read is
+    /// added to `remembered`, also on failure.
     ///
     /// # Errors
     /// Those of the sink.
@@ -100,7 +99,7 @@ impl Repository {
     }
 }
 
-/// The jobs that have something in `sink`, also those of other machines.
+/// The jobs that have snapshots in `sink`, also those of other machines.
 ///
 /// # Errors
 /// Those of the sink.

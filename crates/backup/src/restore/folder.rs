@@ -1,4 +1,4 @@
-//! A fresh folder that is to receive a restore.
+//! A new folder for a restore.
 
 use std::{
     fs, io,
@@ -10,11 +10,11 @@ use std::{
 use rustix::fs::{CWD, Mode, OFlags, openat, syncfs};
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// A folder that is empty or not there yet.
+/// A folder that is empty or does not exist yet.
 #[derive(Debug)]
 pub(crate) struct FreshFolder {
     path: PathBuf,
-    /// The folders that were made for it, the outermost first.
+    /// The folders that were created for it, the outermost first.
     made: Vec<PathBuf>,
     root: Option<Arc<OwnedFd>>,
 }
@@ -34,20 +34,20 @@ impl FreshFolder {
         let path = self.path.display();
         let taken = |kind, what: &str| {
             Error::new(kind, "restore", format!("{path} {what}"))
-                .remedy_is("name a folder that is empty or does not exist yet")
+                .remedy_is("use a folder that is empty or does not exist yet")
         };
         match fs::read_dir(&self.path).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok(()),
             Ok(false) => Err(taken(ErrorKind::NotEmpty, "is not empty")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                Err(taken(ErrorKind::AlreadyExists, "is no folder"))
+                Err(taken(ErrorKind::AlreadyExists, "is not a folder"))
             }
             Err(error) => Err(Error::io("restore", format!("cannot read {path}"), error)),
         }
     }
 
-    /// Makes it, for its owner alone, and opens it.
+    /// Creates it, readable by its owner only, and opens it.
     pub(crate) fn open(&mut self) -> Result<Arc<OwnedFd>> {
         self.check()?;
         let fail = |error| {
@@ -65,8 +65,8 @@ impl FreshFolder {
         Ok(root)
     }
 
-    /// Makes what it holds durable. A folder that was made stays closed to others: what lay under
-    /// a closed folder must not become open by lying here.
+    /// Makes its contents durable. A created folder stays closed to others: what was below a closed
+    /// folder must not become readable here.
     pub(crate) fn finish(&self) -> Result<()> {
         match &self.root {
             Some(root) => syncfs(root).map_err(|error| {
@@ -77,7 +77,7 @@ impl FreshFolder {
         }
     }
 
-    /// Removes what was made.
+    /// Removes what was created.
     pub(crate) fn abort(self) -> Result<()> {
         let fail = |error| {
             let message = format!("cannot remove what was restored to {}", self.path.display());
@@ -96,7 +96,7 @@ fn is_missing(path: &Path) -> bool {
     !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err()
 }
 
-/// Removes a file or a folder with everything in it; an absent one is fine.
+/// Removes a file or a folder with everything in it; it is not an error if it does not exist.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),

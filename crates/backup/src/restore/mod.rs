@@ -1,4 +1,4 @@
-//! Where data goes back to: the [`RestoreTarget`] trait and the targets of this crate.
+//! Restore targets: the [`RestoreTarget`] trait and the targets of this crate.
 
 pub(crate) mod folder;
 pub(crate) mod plain;
@@ -30,10 +30,10 @@ pub use run::{Restoration, RestoreOptions, restore};
 /// overwritten.
 #[async_trait]
 pub trait RestoreTarget: Debug + Send + 'static {
-    /// Checks that the restore can work here and makes ready; changes nothing that was there.
+    /// Checks that the restore can work here and prepares it; does not change existing data.
     async fn prepare(&mut self, snapshot: &Snapshot, cx: &Context) -> Result<()>;
 
-    /// Loads what `selection` asks for from `payload`, beside what was there.
+    /// Loads `selection` from `payload`, next to the existing data.
     async fn load(
         &mut self,
         payload: PayloadReader,
@@ -41,14 +41,14 @@ pub trait RestoreTarget: Debug + Send + 'static {
         cx: &Context,
     ) -> Result<()>;
 
-    /// Puts what was loaded in its place.
+    /// Moves the loaded data to its place.
     async fn finish(self: Box<Self>, cx: &Context) -> Result<RestoreReport>;
 
-    /// Gives up and removes what was loaded; what was there before stays as it was.
+    /// Aborts and removes what was loaded; existing data stays as it was.
     async fn abort(self: Box<Self>) -> Result<()>;
 }
 
-/// What is to be restored of a source.
+/// Which part of a source to restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     only: Vec<PathBytes>,
@@ -60,22 +60,22 @@ impl Selection {
         Self::default()
     }
 
-    /// Only these paths and what lies below them. A leading slash is passed over.
+    /// Only these paths and everything below them. A leading slash is ignored.
     pub fn only(paths: impl IntoIterator<Item = PathBytes>) -> Self {
         Self { only: paths.into_iter().map(PathBytes::without_root).collect() }
     }
 
-    /// Whether everything is asked for.
+    /// Whether everything is selected.
     pub fn is_all(&self) -> bool {
         self.only.is_empty()
     }
 
-    /// The paths asked for, without leading slashes; none when everything is.
+    /// The selected paths, without leading slashes; empty if everything is selected.
     pub fn paths(&self) -> &[PathBytes] {
         &self.only
     }
 
-    /// Whether the table `name` of `schema` is asked for: as `schema.name`, or as `name` alone.
+    /// Whether the table `name` of `schema` is selected: as `schema.name`, or as `name` alone.
     pub fn contains_table(&self, schema: &str, name: &str) -> bool {
         let is = |wanted: &PathBytes| {
             let wanted = wanted.0.as_slice();
@@ -88,13 +88,13 @@ impl Selection {
         self.is_all() || self.only.iter().any(is)
     }
 
-    /// Whether `path` is asked for.
+    /// Whether `path` is selected.
     pub fn contains(&self, path: &PathBytes) -> bool {
         self.is_all() || self.only.iter().any(|wanted| path.is_within(&wanted.0))
     }
 }
 
-/// What a restore of one source did.
+/// The result of restoring one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RestoreReport {
@@ -102,13 +102,13 @@ pub struct RestoreReport {
     pub files: u64,
     /// Their size in bytes.
     pub bytes: u64,
-    /// How many bytes were fetched from sinks for it, as they are stored there: encrypted ones with
-    /// what is around them.
+    /// How many bytes were fetched from sinks for it, as stored there, with the overhead of
+    /// encryption.
     pub fetched: u64,
-    /// Where the restored data lies.
+    /// Where the restored data is.
     pub placed: Vec<PathBuf>,
-    /// Where what was there before was moved to.
+    /// Where the previous data was moved to.
     pub moved_aside: Vec<PathBuf>,
-    /// What could not be restored as it was, such as an owner that only root can set.
+    /// What could not be restored exactly, such as an owner that only root can set.
     pub warnings: Vec<String>,
 }

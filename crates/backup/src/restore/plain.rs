@@ -1,4 +1,4 @@
-//! A payload as it is, as one file: what stock tools make of it when they decompress it.
+//! A payload as one file: the same bytes as when stock tools decompress it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,8 +17,8 @@ use crate::{
     snapshot::{PayloadReader, Records, Snapshot},
 };
 
-/// Writes a payload decompressed into a folder, as `<source>.<kind>`: SQL for `psql`, or whatever a
-/// command gave.
+/// Writes a decompressed payload into a folder, as `<source>.<kind>`: SQL for `psql`, or the output
+/// of a command.
 #[derive(Debug)]
 pub struct PlainTarget {
     folder: FreshFolder,
@@ -46,7 +46,7 @@ impl RestoreTarget for PlainTarget {
     ) -> Result<()> {
         let source = payload.source();
         if !selection.is_all() {
-            let message = format!("{} can only be written to a folder whole", source.name);
+            let message = format!("{} can only be written to a folder as a whole", source.name);
             return Err(Error::new(ErrorKind::InvalidInput, "restore", message)
                 .remedy_with("restore a table `to` a database: postgres://…", &["to"]));
         }
@@ -60,10 +60,8 @@ impl RestoreTarget for PlainTarget {
         self.report.fetched = payload.fetched() - before;
         self.report.bytes = file.metadata().map_err(fail)?.len();
         if self.report.bytes != source.plain {
-            let message = format!(
-                "{} came to {} bytes, not {}",
-                source.object, self.report.bytes, source.plain
-            );
+            let message =
+                format!("{} has {} bytes, not {}", source.object, self.report.bytes, source.plain);
             return Err(Error::new(ErrorKind::Damaged, "restore", message));
         }
         self.report.files = 1;
@@ -82,7 +80,7 @@ impl RestoreTarget for PlainTarget {
     }
 }
 
-/// Fetches and decodes the frames side by side, each to its place in `file`.
+/// Fetches and decodes the frames in parallel, each to its position in `file`.
 pub(crate) async fn write_frames(
     payload: &PayloadReader,
     file: Arc<File>,

@@ -1,4 +1,4 @@
-//! Renames that are all done or all undone.
+//! A group of renames: all are done, or all are undone.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use rustix::{
 };
 use seaworthy_core::{Error, Result};
 
-/// What was renamed and made so far, so that it can be undone.
+/// What was renamed and created so far, so that it can be undone.
 #[derive(Debug, Default)]
 pub(crate) struct Renames(Vec<Step>);
 
@@ -23,14 +23,14 @@ enum Step {
 }
 
 impl Renames {
-    /// Renames `from` to `to`, where nothing may be.
+    /// Renames `from` to `to`, which must not exist.
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
         rename(from, to)?;
         self.0.push(Step::Renamed { from: from.to_owned(), to: to.to_owned() });
         Ok(())
     }
 
-    /// Makes the folder `path` with permission bits `mode`, less the process's umask.
+    /// Creates the folder `path` with permission bits `mode`, less the process's umask.
     #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "a database is one file"))]
     pub(crate) fn make_folder(&mut self, path: &Path, mode: u32) -> Result<()> {
         fs::DirBuilder::new().mode(mode).create(path).map_err(|e| {
@@ -40,14 +40,14 @@ impl Renames {
         Ok(())
     }
 
-    /// Goes back to how it was because of `error`, which is given back. Where something could not
-    /// be undone, it says what lies where.
+    /// Undoes everything because of `error`, which is returned. If something could not be undone,
+    /// the error says where everything is.
     pub(crate) fn undo_after(self, error: Error) -> Error {
         let mut stuck = Vec::new();
         for step in self.0.into_iter().rev() {
             match step {
                 Step::Made(folder) if fs::remove_dir(&folder).is_err() => {
-                    stuck.push(format!("{} was made", folder.display()));
+                    stuck.push(format!("{} was created", folder.display()));
                 }
                 Step::Renamed { from, to } if rename(&to, &from).is_err() => {
                     stuck.push(format!("{} is now {}", from.display(), to.display()));
@@ -58,7 +58,7 @@ impl Renames {
         if stuck.is_empty() {
             return error;
         }
-        let message = format!("not everything could be put back: {}", stuck.join(", "));
+        let message = format!("not everything could be undone: {}", stuck.join(", "));
         Error::new(error.kind(), "restore", message)
             .caused_by(error)
             .remedy_is("rename them back by hand; nothing was overwritten")
@@ -68,7 +68,7 @@ impl Renames {
 /// Renames without ever replacing what has the new name.
 fn rename(from: &Path, to: &Path) -> Result<()> {
     let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // This file system cannot promise it, so look first.
+        // This file system cannot guarantee it, so check first.
         Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
             renameat(CWD, from, CWD, to)
         }

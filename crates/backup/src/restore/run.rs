@@ -7,7 +7,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 use super::{RestoreReport, RestoreTarget, Selection};
 use crate::{snapshot::Snapshot, workers::MAX_WORKERS};
 
-/// What is restored where.
+/// A part of a snapshot and its target.
 #[derive(Debug)]
 pub struct Restoration {
     source: Name,
@@ -16,7 +16,7 @@ pub struct Restoration {
 }
 
 impl Restoration {
-    /// Restores what `selection` asks for of `source` to `target`.
+    /// Restores `selection` of `source` to `target`.
     pub fn new(source: Name, target: Box<dyn RestoreTarget>, selection: Selection) -> Self {
         Self { source, target, selection }
     }
@@ -26,7 +26,7 @@ impl Restoration {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RestoreOptions {
-    /// How many threads fetch, decode and write at a time.
+    /// How many threads fetch, decode and write in parallel.
     pub workers: usize,
     /// Where temporary files go.
     pub temp: PathBuf,
@@ -40,10 +40,10 @@ impl Default for RestoreOptions {
     }
 }
 
-/// Restores parts of `snapshot`, and says for each what was done, in the order given.
+/// Restores parts of `snapshot`, and returns a report for each, in the given order.
 ///
-/// Nothing that was there before is touched until everything is loaded. When something fails
-/// before that, all targets are aborted and stay as they were.
+/// Existing data is not changed until everything is loaded. If something fails before that, all
+/// targets are aborted and stay as they were.
 pub async fn restore(
     snapshot: &Snapshot,
     restorations: Vec<Restoration>,
@@ -52,7 +52,7 @@ pub async fn restore(
 ) -> Result<Vec<RestoreReport>> {
     let mut restorations = restorations;
     if let Err(error) = load_all(snapshot, &mut restorations, options, cx).await {
-        // The last one first: it may lie in a folder that the first one made.
+        // The last one first: it may be in a folder that the first one created.
         for restoration in restorations.into_iter().rev() {
             if let Err(abort) = restoration.target.abort().await {
                 let source = restoration.source;
@@ -68,7 +68,7 @@ pub async fn restore(
             Ok(report) => reports.push(report),
             Err(error) => {
                 for later in rest {
-                    // The error that stopped us matters more.
+                    // The first error matters more.
                     let _ = later.target.abort().await;
                 }
                 let placed =
@@ -77,7 +77,7 @@ pub async fn restore(
                 let error = Error::new(
                     error.kind(),
                     "restore.finish",
-                    format!("{source} was loaded but could not be put in its place"),
+                    format!("{source} was loaded but could not be moved to its place"),
                 )
                 .caused_by(error);
                 return Err(if placed.is_empty() {
@@ -98,7 +98,7 @@ async fn load_all(
     cx: &Context,
 ) -> Result<()> {
     if restorations.is_empty() {
-        let message = format!("nothing of {}@{} was chosen", snapshot.job(), snapshot.id());
+        let message = format!("nothing of {}@{} was selected", snapshot.job(), snapshot.id());
         return Err(Error::new(ErrorKind::InvalidInput, "restore", message));
     }
     for restoration in &mut *restorations {

@@ -1,4 +1,4 @@
-//! What no policy may remove, and what no policy is asked about.
+//! Which snapshots a policy must not remove, and which it is not asked about.
 
 use seaworthy_core::{Span, TimeZone, Timestamp};
 
@@ -13,8 +13,8 @@ const SAFETY_DAYS: u16 = 14;
 
 /// Decides on every snapshot of a job in one sink, for `host`, at `now`.
 ///
-/// The policy is shown the good backups of `host` that are not dated in the future, newest first,
-/// pinned ones included. Whatever it says, these are kept:
+/// The policy gets the good backups of `host` that are not dated in the future, newest first,
+/// including pinned ones. Whatever it decides, these are kept:
 ///
 /// - the newest of them, and any that it does not mention
 /// - pinned snapshots
@@ -22,10 +22,10 @@ const SAFETY_DAYS: u16 = 14;
 /// - damaged and untrusted ones and those of a newer format
 /// - snapshots of another or an unknown host
 ///
-/// Two kinds are removed in their time without asking the policy. Safety snapshots go when the
-/// newest good backup, or `now` if that is earlier, is more than 14 days later. Suspect ones go
-/// when they are older than every good backup that is kept. Without a good backup, and without a
-/// policy, nothing is removed at all.
+/// Two kinds are removed without asking the policy. Safety snapshots are removed when the newest
+/// good backup, or `now` if that is earlier, is more than 14 days later. Suspect ones are removed
+/// when they are older than every good backup that is kept. Without a good backup, or without a
+/// policy, nothing is removed.
 pub fn decide(
     policy: Option<&dyn RetentionPolicy>,
     snapshots: &[SnapshotInfo],
@@ -101,12 +101,12 @@ fn is_future(snapshot: &SnapshotInfo, now: Timestamp) -> bool {
     snapshot.time() > now.plus(Span::hours(FUTURE_HOURS), &TimeZone::utc())
 }
 
-/// What the snapshots that no policy sees are judged by.
+/// The criteria for snapshots that the policy does not see.
 struct Others<'a> {
     removes: bool,
     host: &'a HostId,
     now: Timestamp,
-    /// The moment from which ages are counted; none without a good backup.
+    /// The time from which ages are counted; `None` without a good backup.
     base: Option<Timestamp>,
     /// When the oldest good backup that is kept began.
     oldest_kept: Option<Timestamp>,
@@ -141,7 +141,7 @@ impl Others<'_> {
         Decision::keep(id, reasons)
     }
 
-    /// Everything that forbids to remove `snapshot`, whatever its age.
+    /// All reasons not to remove `snapshot`, whatever its age.
     fn untouchable(&self, snapshot: &SnapshotInfo) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if snapshot.pinned {

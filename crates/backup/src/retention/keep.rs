@@ -1,4 +1,4 @@
-//! `keep` as the file has it.
+//! `keep` as in the file.
 
 use std::fmt;
 
@@ -102,8 +102,8 @@ impl Keep {
         Self { within: Some(span), ..self }
     }
 
-    /// Whether any rule counts snapshots. Whoever may write to a sink can push others out of such
-    /// a rule, so an append-only sink must not have one.
+    /// Whether any rule counts snapshots. Anybody who can write to a sink can push others out of
+    /// such a rule, so an append-only sink must not have one.
     pub fn counts(&self) -> bool {
         self.last.is_some() || self.periods().any(|(_, count)| count.is_some())
     }
@@ -117,13 +117,13 @@ impl Keep {
             |message: String| Error::new(ErrorKind::InvalidInput, "retention.keep", message);
         if self.within.is_none() && !self.counts() {
             return Err(refused("`keep` has no rule and would keep nothing".into()).remedy_is(
-                "name a rule, such as { within = \"30d\" }, or leave `keep` out to keep everything",
+                "set a rule, such as { within = \"30d\" }, or remove `keep` to keep everything",
             ));
         }
         for (name, count) in self.counted() {
             if count == Some(0) {
                 return Err(refused(format!("`{name} = 0` would keep nothing"))
-                    .remedy_is(format!("write at least 1, or leave `{name}` out")));
+                    .remedy_is(format!("write at least 1, or remove `{name}`")));
             }
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Keep {
     }
 }
 
-/// As people say it: `last 3, daily 7, within 30d`.
+/// For people: `last 3, daily 7, within 30d`.
 impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counted().filter_map(|(name, count)| Some(format!("{name} {}", count?)));
@@ -180,11 +180,11 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::E
     let count = i64::deserialize(deserializer)?;
     match u32::try_from(count) {
         Ok(0) => Err(de::Error::custom(
-            "a count of 0 would keep nothing; write at least 1, or leave the rule out",
+            "a count of 0 would keep nothing; write at least 1, or remove the rule",
         )),
         Ok(count) => Ok(Some(count)),
         Err(_) => Err(de::Error::custom(format!(
-            "{count} is no number of snapshots; write one from 1 to {}",
+            "{count} is not a number of snapshots; write one from 1 to {}",
             u32::MAX
         ))),
     }
@@ -223,10 +223,10 @@ mod tests {
     #[test]
     fn refuses_what_would_keep_nothing_and_what_it_does_not_know() {
         for (text, expected) in [
-            ("{}", "`keep` has no rule and would keep nothing; name a rule"),
+            ("{}", "`keep` has no rule and would keep nothing; set a rule"),
             (r#"{"daily":0}"#, "a count of 0 would keep nothing; write at least 1"),
-            (r#"{"last":-1}"#, "-1 is no number of snapshots"),
-            (r#"{"last":4294967296}"#, "4294967296 is no number of snapshots"),
+            (r#"{"last":-1}"#, "-1 is not a number of snapshots"),
+            (r#"{"last":4294967296}"#, "4294967296 is not a number of snapshots"),
             (r#"{"within":"0d"}"#, "\"0d\" is not a duration"),
             (r#"{"dayly":1}"#, "unknown field `dayly`"),
         ] {

@@ -1,8 +1,8 @@
 //! Which snapshots are kept, and why.
 //!
-//! A [`RetentionPolicy`] judges good backups of one host and nothing else. [`decide`] stands
-//! between it and the sink: it protects what no policy may remove, and decides on the snapshots
-//! that no policy is shown. [`KeepPolicy`] is the policy of the file's `keep`.
+//! A [`RetentionPolicy`] only decides about good backups of one host. [`decide`] is between it and
+//! the sink: it protects what a policy must not remove, and decides on the snapshots that the
+//! policy does not get. [`KeepPolicy`] is the policy of the file's `keep`.
 //!
 //! ```
 //! use seaworthy_backup::retention::{Keep, KeepPolicy, decide};
@@ -40,11 +40,11 @@ use serde::Serialize;
 
 use crate::format::{SnapshotId, SnapshotInfo};
 
-/// Says which of a host's good backups are worth keeping.
+/// Decides which of a host's good backups to keep.
 ///
-/// Pure: no I/O, and the clock is passed in. A snapshot that the plan does not mention is kept.
+/// Pure: no I/O, and the clock is passed in. A snapshot that the plan does not contain is kept.
 pub trait RetentionPolicy: fmt::Debug + Send + Sync {
-    /// Judges `snapshots`, at `now`.
+    /// Decides on `snapshots`, at `now`.
     fn plan(&self, snapshots: &[SnapshotInfo], now: Timestamp) -> RetentionPlan;
 }
 
@@ -62,7 +62,7 @@ impl RetentionPlan {
         Self(decisions)
     }
 
-    /// The same plan with what replicas still wait for kept.
+    /// The same plan, but with everything kept that replicas still wait for.
     #[must_use]
     pub fn hold(mut self, holds: &Holds) -> Self {
         for decision in self.0.iter_mut().filter(|decision| !decision.keep) {
@@ -97,7 +97,7 @@ impl RetentionPlan {
     }
 }
 
-/// What becomes of one snapshot. Prints as `keep  pinned, last 1 of 7`.
+/// The decision on one snapshot. Prints as `keep  pinned, last 1 of 7`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Decision {
@@ -105,7 +105,7 @@ pub struct Decision {
     pub id: SnapshotId,
     /// Whether it is kept; otherwise it is removed.
     pub keep: bool,
-    /// Everything that speaks for it.
+    /// All reasons for it.
     pub reasons: Vec<Reason>,
 }
 

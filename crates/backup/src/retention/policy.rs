@@ -55,8 +55,8 @@ impl RetentionPolicy for KeepPolicy {
             let mut seen = HashSet::new();
             let mut nth = 0;
             for (id, reasons) in reasons.iter_mut().rev() {
-                // A set, not a comparison with the last one: where clocks go back over midnight,
-                // a day comes twice.
+                // A set, not a comparison with the last one: if clocks go back over midnight, a day
+                // occurs twice.
                 let period = every.of(&id.time().civil(&self.time_zone));
                 if nth < of && seen.insert(period.clone()) {
                     nth += 1;

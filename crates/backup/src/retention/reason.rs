@@ -1,4 +1,4 @@
-//! Why a snapshot is kept or removed, in words and as data.
+//! Why a snapshot is kept or removed, as text and as data.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::format::HostId;
 
-/// Why a snapshot is kept or removed. Prints in words for people.
+/// Why a snapshot is kept or removed. Prints as text for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -30,11 +30,11 @@ pub enum Reason {
         /// The period, such as `2026-11-20` or `2026-W47`.
         period: String,
     },
-    /// Kept: young enough.
+    /// Kept: recent enough.
     Within {
-        /// The length of time that the rule keeps.
+        /// The duration of the rule.
         within: Span,
-        /// The oldest moment that it keeps.
+        /// The oldest time that it keeps.
         since: Timestamp,
     },
     /// Kept: the newest good backup of its host.
@@ -46,12 +46,12 @@ pub enum Reason {
         /// When it claims to have begun.
         time: Timestamp,
     },
-    /// Kept: damaged; a person should look at it.
+    /// Kept: damaged; a person should check it.
     Damaged {
         /// What is wrong.
         why: String,
     },
-    /// Kept: not signed by whom we trust.
+    /// Kept: not signed by a trusted key.
     Untrusted {
         /// What is wrong.
         why: String,
@@ -66,22 +66,22 @@ pub enum Reason {
         /// That host.
         host: HostId,
     },
-    /// Kept: nothing says which host made it.
+    /// Kept: its host is unknown.
     UnknownHost,
     /// Kept: made before a restore in place, not long ago.
     Safety,
-    /// Kept: suspect, and no good backup is there instead of it.
+    /// Kept: suspect, and there is no good backup.
     SuspectAlone,
     /// Kept: suspect, and not older than every good backup that is kept.
     Suspect,
-    /// Kept: replicas have not got it yet.
+    /// Kept: replicas do not have it yet.
     Held {
         /// The sinks that wait for it.
         replicas: Vec<Name>,
     },
     /// Kept: the job has no policy.
     NoPolicy,
-    /// Kept: the policy says nothing of it.
+    /// Kept: the policy does not mention it.
     Unmentioned,
     /// Removed: no rule keeps it.
     NoRule,
@@ -133,7 +133,7 @@ impl fmt::Display for Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
-    /// An hour of the clock on the wall; the two hours of a fold are two.
+    /// An hour in local time; the two hours of a fold are different.
     Hourly,
     /// A calendar day.
     Daily,
@@ -157,7 +157,7 @@ impl Period {
         }
     }
 
-    /// The period that `time` lies in: equal texts are the same period.
+    /// The period of `time`: equal texts are the same period.
     pub(super) fn of(self, time: &Civil) -> String {
         let Civil { year, month, day, hour, week_year, week, offset_seconds, .. } = *time;
         match self {

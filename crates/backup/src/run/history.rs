@@ -1,4 +1,4 @@
-//! What the runs before this one left: what a new snapshot is compared with and named after.
+//! The results of earlier runs: what a new snapshot is compared with, and how it is named.
 
 use seaworthy_core::{Context, Result, Span, TimeZone, Timestamp};
 
@@ -9,13 +9,13 @@ use crate::{
     retention::latest,
 };
 
-/// What the runs before this one left.
+/// The results of earlier runs.
 pub(crate) struct History {
-    /// What the last good snapshot says of itself.
+    /// The summary of the last good snapshot.
     pub(crate) last_good: Option<Manifest>,
-    /// When the newest of this host's snapshots began, those dated in the future left out.
+    /// When the newest of this host's snapshots began, ignoring those dated in the future.
     newest: Option<Timestamp>,
-    /// The suspicions of the newest two snapshots, where both are suspect.
+    /// The suspicions of the newest two snapshots, if both are suspect.
     last_two: Option<[Vec<Suspicion>; 2]>,
 }
 
@@ -40,8 +40,8 @@ impl History {
         Ok(Self { last_good, newest, last_two })
     }
 
-    /// The moment that a snapshot made now is named after: later than every one before it, also when
-    /// two begin in one second or the clock was set back, so that the last made is the newest.
+    /// The time in the id of a new snapshot: later than that of every earlier one, also if two
+    /// begin in the same second or the clock was set back, so that the last one made is the newest.
     pub(crate) fn next_moment(&self, now: Timestamp) -> Timestamp {
         let second = Span::seconds(1);
         let after = self.newest.map(|newest| newest.plus(second, &TimeZone::utc()));

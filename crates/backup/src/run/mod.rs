@@ -32,7 +32,7 @@ use history::History;
 pub use report::BackupReport;
 use writer::PayloadWriter;
 
-/// How long a replica is waited for, in days.
+/// How long snapshots are held for a replica, in days.
 pub(crate) const MAX_HOLD_DAYS: u16 = 7;
 
 /// A backup job: what to back up, where to, and how.
@@ -88,23 +88,24 @@ impl BackupJob {
         self
     }
 
-    /// Brings `replica` up to date after each run, those that are added first before the others.
+    /// Syncs `replica` after each run, in the order in which they are added.
     #[must_use]
     pub fn replica(mut self, replica: Replica) -> Self {
         self.replicas.push(replica);
         self
     }
 
-    /// How long a snapshot that a replica lacks stays in the first sink against the policy; 7 days
-    /// where nothing is said.
+    /// How long a snapshot that a replica does not have stays in the first sink, whatever the
+    /// policy says. Default: 7 days.
     #[must_use]
     pub fn max_hold(mut self, max_hold: Span) -> Self {
         self.max_hold = max_hold;
         self
     }
 
-    /// Keeps locks and journals in `state`. Without it two runs at a time are possible (harmless,
-    /// their snapshots have different names) and a killed run's remains stay for two days.
+    /// Keeps locks and journals in `state`. Without it two runs at the same time are possible
+    /// (harmless, their snapshots have different names) and the remains of a killed run stay for
+    /// two days.
     #[must_use]
     pub fn state(mut self, state: StateFolder) -> Self {
         self.state = Some(state);
@@ -118,7 +119,7 @@ impl BackupJob {
         self
     }
 
-    /// Encrypts, signs and trusts with `keys`.
+    /// Uses `keys` to encrypt, sign and verify.
     #[must_use]
     pub fn keys(mut self, keys: Keys) -> Self {
         self.repository = self.repository.keys(keys);
@@ -131,16 +132,16 @@ impl BackupJob {
     }
 
     /// Takes the job's lock, as [`run`](Self::run) does: for callers that do more under it, with
-    /// [`run_locked`](Self::run_locked). `purpose` is what others are told meanwhile.
+    /// [`run_locked`](Self::run_locked). `purpose` is shown to other processes that want the lock.
     pub fn lock(&self, purpose: &str) -> Result<JobLock> {
         let state = self.job_state();
         let lock = state.as_ref().map(|state| state.lock(purpose)).transpose()?;
         Ok(JobLock { _lock: lock })
     }
 
-    /// Makes one snapshot. When this fails nothing was removed, and nothing of the snapshot is
-    /// visible, except where it was stored and could not be verified: then it is there, damaged until
-    /// a later verification proves it.
+    /// Makes one snapshot. On failure nothing was removed, and nothing of the snapshot is visible,
+    /// unless it was stored but could not be verified: then it exists, and counts as damaged until
+    /// a later verification succeeds.
     pub async fn run(&self, cx: &Context) -> Result<BackupReport> {
         let lock = self.lock(&format!("backup {}", self.repository.job()))?;
         self.run_locked(&lock, cx).await
@@ -183,14 +184,14 @@ impl BackupJob {
         if let Some(policy) = self.policy.as_ref().filter(|_| report.is_good()) {
             match prune.policy(&**policy).holds(holds).run_locked(cx).await {
                 Ok(pruned) => report.prune = Some(pruned),
-                // The snapshot is stored and proved all the same.
+                // The snapshot itself is stored and verified.
                 Err(error) => report.prune_error = Some(error.chain()),
             }
         }
         Ok(report)
     }
 
-    /// Copies what the replicas lack. What fails there does not fail the run.
+    /// Copies what the replicas do not have. A failure there does not fail the run.
     async fn bring_replicas_up_to_date(
         &self,
         report: &mut BackupReport,
@@ -210,8 +211,8 @@ impl BackupJob {
         Ok(holds)
     }
 
-    /// A snapshot whose verification did not end is not good: an interrupted run's is removed, and
-    /// any other keeps a record until a complete verification clears it.
+    /// A snapshot whose verification did not finish is not good: that of an interrupted run is
+    /// removed, and any other keeps a record until a complete verification clears it.
     async fn unverified(
         &self,
         id: &SnapshotId,
@@ -240,9 +241,9 @@ impl BackupJob {
             let object = format!("{name}.{}", kind.as_str());
             let reserved = object == "index.jsonl" || object == MANIFEST;
             if twice || reserved {
-                let message = format!("a source cannot be called {name} here");
+                let message = format!("a source of this job cannot be called {name}");
                 return Err(Error::new(ErrorKind::InvalidInput, "backup.run", message)
-                    .remedy_is("give each source a name of its own"));
+                    .remedy_is("give each source a different name"));
             }
         }
         Ok(())
@@ -355,7 +356,7 @@ impl BackupJob {
         Ok((sources, objects))
     }
 
-    /// Removes what a failed run stored. What cannot be removed now is reaped later.
+    /// Removes what a failed run stored. What cannot be removed now is removed later.
     async fn clean_up(&self, id: &SnapshotId, state: Option<&JobState>) {
         let prune = Prune::new(self.repository.clone()).state(state);
         if let Err(error) = prune.remove(id).await {
@@ -363,7 +364,8 @@ impl BackupJob {
         }
     }
 
-    /// Verifies as the options say. What does not fit is recorded, so that it is never good.
+    /// Verifies according to the options. A failure is recorded, so that the snapshot is never
+    /// good.
     async fn verify_after(&self, report: &mut BackupReport, cx: &Context) -> Result<()> {
         let snapshot = self.repository.open(&report.id).await?;
         match self.options.verify_after {

@@ -22,7 +22,7 @@ pub struct BackupReport {
     pub sink: String,
     /// The snapshot's folder in the sink.
     pub folder: ObjectKey,
-    /// What each source gave.
+    /// The result of each source.
     pub sources: Vec<ManifestSource>,
     /// The data before compression, in bytes.
     pub plain: u64,
@@ -34,26 +34,26 @@ pub struct BackupReport {
     pub suspicions: Vec<Suspicion>,
     /// Whether these were overruled.
     pub accepted: bool,
-    /// The first hundred items that are missing or a mixture.
+    /// The first hundred items that are missing or inconsistent.
     pub losses: Vec<LossRecord>,
-    /// What verification found; `None` when it looked at sizes only.
+    /// The result of verification; `None` if only sizes were checked.
     pub verified: Option<VerifyReport>,
-    /// What became of each replica.
+    /// The result of each replica.
     pub replicas: Vec<ReplicaReport>,
-    /// What retention did; `None` where it was not applied.
+    /// The result of retention; `None` if it was not applied.
     pub prune: Option<PruneReport>,
-    /// Why retention could not be applied to the end; the snapshot itself is stored all the same.
+    /// Why retention could not be completed; the snapshot itself is stored.
     pub prune_error: Option<String>,
 }
 
 impl BackupReport {
-    /// Whether the snapshot is whole and plausible.
+    /// Whether the snapshot is complete and plausible.
     pub fn is_good(&self) -> bool {
         (self.suspicions.is_empty() || self.accepted)
             && self.verified.as_ref().is_none_or(VerifyReport::is_good)
     }
 
-    /// Whether each replica holds what it should.
+    /// Whether each replica has all that it should.
     pub fn replicas_are_good(&self) -> bool {
         self.replicas.iter().all(ReplicaReport::is_good)
     }

@@ -1,4 +1,4 @@
-//! Whether a run's result looks like what the user wants, judged by the runs before it.
+//! Whether a run's result looks like what the user wants, compared with earlier runs.
 
 use crate::format::{Manifest, ManifestSource, SourceSummary, Suspicion};
 
@@ -43,7 +43,7 @@ pub(crate) fn suspicions(
     found
 }
 
-/// Whether two snapshots are suspicious in the same ways.
+/// Whether two snapshots are suspicious in the same way.
 pub(crate) fn alike(a: &[Suspicion], b: &[Suspicion]) -> bool {
     let mut a: Vec<_> = a.iter().map(Suspicion::likeness).collect();
     let mut b: Vec<_> = b.iter().map(Suspicion::likeness).collect();

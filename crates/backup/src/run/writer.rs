@@ -25,7 +25,7 @@ pub(crate) struct PayloadWriter<'a> {
     /// The snapshot's folder.
     pub(crate) folder: &'a ObjectKey,
     pub(crate) compression: Compression,
-    /// Whom it is encrypted for.
+    /// Its recipients.
     pub(crate) recipients: Option<&'a Recipients>,
     pub(crate) workers: usize,
     pub(crate) cx: &'a Context,
@@ -34,7 +34,7 @@ pub(crate) struct PayloadWriter<'a> {
 impl PayloadWriter<'_> {
     /// Stores what `source` holds as one payload and describes it in `index`.
     ///
-    /// When it fails, nothing of the payload is visible.
+    /// On failure, nothing of the payload is visible.
     pub(crate) async fn write(
         &self,
         name: &Name,
@@ -55,7 +55,8 @@ impl PayloadWriter<'_> {
         let (dumped, written) = tokio::join!(source.dump(sender, self.cx), write);
         let summary = match (written, dumped) {
             (Ok(()), Ok(summary)) => summary,
-            // The writer's failure is the cause; the source merely noticed that nobody listens.
+            // The writer's failure is the cause; the source only noticed that the channel is
+            // closed.
             (Err(error), _) | (Ok(()), Err(error)) => {
                 upload.abort().await;
                 return Err(in_source(name, error));

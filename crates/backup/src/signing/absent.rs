@@ -1,10 +1,11 @@
-//! Stand-ins for a build without the feature `encryption`: nothing is signed, and nothing trusted.
+//! Placeholders for a build without the feature `encryption`: nothing is signed or verified.
 
 use std::convert::Infallible;
 
 use seaworthy_core::Result;
 
-/// What signs manifests. This build lacks the feature `encryption`, so there is no value of this type.
+/// A key that signs manifests. This build does not have the feature `encryption`, so there is no
+/// value of this type.
 #[derive(Clone, Debug)]
 pub struct SigningKey(Infallible);
 
@@ -14,8 +15,8 @@ impl SigningKey {
     }
 }
 
-/// Whose manifests are believed. This build lacks the feature `encryption`, so there is no value of
-/// this type.
+/// Keys whose signatures are trusted. This build does not have the feature `encryption`, so there
+/// is no value of this type.
 #[derive(Clone, Debug)]
 pub struct TrustedKeys(Infallible);
 

@@ -1,4 +1,4 @@
-//! Keys and signatures as the program `minisign` has them.
+//! Keys and signatures in the format of the program `minisign`.
 
 use std::{fmt, io::Cursor, sync::Arc};
 
@@ -6,7 +6,7 @@ use ct_codecs::{Base64, Decoder};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox, SignatureBox};
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-/// What signs manifests: a secret key of minisign without a password. Cloning is cheap.
+/// A key that signs manifests: a secret key of minisign without a password. Cloning is cheap.
 ///
 /// ```
 /// use seaworthy_backup::signing::{SigningKey, TrustedKeys};
@@ -24,11 +24,11 @@ impl SigningKey {
     /// for people where it comes from.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where it is none, or has a password. The text is never repeated.
+    /// [`ErrorKind::InvalidInput`] if it is not one, or has a password. The text is never repeated.
     pub fn from_text(text: &Secret, origin: &str) -> Result<Self> {
         match read(text.expose()) {
             Some(key) => Ok(Self(Arc::new(key))),
-            // What the crate says of it may show a part of it.
+            // The crate's error may contain a part of it.
             None => {
                 let message =
                     format!("{origin} holds no secret key of minisign without a password");
@@ -38,14 +38,14 @@ impl SigningKey {
         }
     }
 
-    /// Its public half, as it is written in `trust`: `RWQ…`.
+    /// Its public key, as written in `trust`: `RWQ…`.
     pub fn public(&self) -> Result<String> {
         PublicKey::from_secret_key(&self.0).map(|key| key.to_base64()).map_err(|_| {
-            Error::new(ErrorKind::InvalidInput, "signing.key", "the key has no public half")
+            Error::new(ErrorKind::InvalidInput, "signing.key", "the key has no public key")
         })
     }
 
-    /// A new key pair: the secret half as its file is written, and the public half.
+    /// A new key pair: the secret key in its file format, and the public key.
     pub fn generate() -> Result<(Secret, String)> {
         let fail = |source| {
             Error::new(ErrorKind::Internal, "signing.key", "cannot make a key").caused_by(source)
@@ -55,7 +55,7 @@ impl SigningKey {
         Ok((Secret::new(text.into_string()), pk.to_base64()))
     }
 
-    /// The signature of `bytes`, which says `comment` of itself.
+    /// The signature of `bytes`, with the trusted comment `comment`.
     pub(crate) fn sign(&self, bytes: &[u8], comment: &str) -> Result<Vec<u8>> {
         let untrusted = Some("signature of a seaworthy snapshot");
         let signature = minisign::sign(None, &self.0, Cursor::new(bytes), Some(comment), untrusted);
@@ -66,7 +66,7 @@ impl SigningKey {
     }
 }
 
-/// The secret key in `text`, if it has no password and is whole.
+/// The secret key in `text`, if it has no password and is valid.
 fn read(text: &str) -> Option<SecretKey> {
     /// Everything before the checksum, and with it, in bytes.
     const UNCHECKED: usize = 126;
@@ -76,7 +76,7 @@ fn read(text: &str) -> Option<SecretKey> {
     if let Ok(key) = boxed.into_unencrypted_secret_key() {
         return Some(key);
     }
-    // The program leaves the checksum empty where there is no password; the crate asks for one.
+    // The program leaves the checksum empty if there is no password; the crate requires one.
     let bytes = Base64::decode_to_vec(text.lines().nth(1)?.trim(), None).ok()?;
     let checksum = bytes.get(UNCHECKED..).filter(|_| bytes.len() == WHOLE)?;
     let has_password = bytes.get(2..4)? != [0, 0];
@@ -84,47 +84,46 @@ fn read(text: &str) -> Option<SecretKey> {
         return None;
     }
     let key = SecretKey::from_bytes(&bytes).ok()?;
-    // Its two halves fit each other, or this fails.
+    // This fails if its two halves do not match.
     let public = PublicKey::from_secret_key(&key).ok()?;
     minisign::sign(Some(&public), &key, Cursor::new(b""), None, None).ok()?;
     Some(key)
 }
 
-/// Nothing of the key is shown.
+/// Shows nothing of the key.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(***)")
     }
 }
 
-/// Whose manifests are believed: public keys of minisign. Cloning is cheap.
+/// Keys whose signatures are trusted: public keys of minisign. Cloning is cheap.
 #[derive(Clone)]
 pub struct TrustedKeys(Arc<Vec<PublicKey>>);
 
 impl TrustedKeys {
-    /// Believes what any of these keys signed: `RWQ…`, as minisign prints them.
+    /// Trusts everything signed with any of these keys: `RWQ…`, as minisign prints them.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where there is none, or where one is malformed.
+    /// [`ErrorKind::InvalidInput`] if there is none, or if one is malformed.
     pub fn new(keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
         let refuse = |message: String| {
-            Error::new(ErrorKind::InvalidInput, "signing.trust", message).remedy_is(
-                "write the public half as `seaworthy keygen sign` or `minisign` print it: RWQ…",
-            )
+            Error::new(ErrorKind::InvalidInput, "signing.trust", message)
+                .remedy_is("write the public key as `minisign` prints it: RWQ…")
         };
         let read = |key: &str| {
             let parsed = PublicKey::from_base64(key).ok().filter(|_| key.starts_with("RW"));
-            parsed.ok_or_else(|| refuse(format!("{key:?} is no public key of minisign")))
+            parsed.ok_or_else(|| refuse(format!("{key:?} is not a public key of minisign")))
         };
         let keys: Vec<_> =
             keys.into_iter().map(|key| read(key.as_ref().trim())).collect::<Result<_>>()?;
         if keys.is_empty() {
-            return Err(refuse("there is nobody to trust".into()));
+            return Err(refuse("there are no keys to trust".into()));
         }
         Ok(Self(Arc::new(keys)))
     }
 
-    /// Whether what `key` signs is believed.
+    /// Whether signatures of `key` are trusted.
     pub(crate) fn trusts(&self, key: &SigningKey) -> bool {
         PublicKey::from_secret_key(&key.0)
             .is_ok_and(|public| self.0.iter().any(|known| known.to_bytes() == public.to_bytes()))
@@ -134,7 +133,7 @@ impl TrustedKeys {
     pub(crate) fn check(&self, bytes: &[u8], signature: &[u8]) -> Result<String, String> {
         let malformed = || "its signature is malformed".to_owned();
         let text = std::str::from_utf8(signature).map_err(|_| malformed())?;
-        // A signature is 64 bytes, 88 letters of base64; the crate takes that on trust.
+        // A signature is 64 bytes, 88 letters of base64; the crate does not check that.
         if text.lines().nth(3).is_none_or(|line| line.trim().len() != 88) {
             return Err(malformed());
         }
@@ -147,7 +146,7 @@ impl TrustedKeys {
         let fits = |key: &PublicKey| {
             minisign::verify(key, &signature, Cursor::new(bytes), true, false, false).is_ok()
         };
-        if known.any(fits) { Ok(comment) } else { Err("its signature does not fit".to_owned()) }
+        if known.any(fits) { Ok(comment) } else { Err("its signature does not match".to_owned()) }
     }
 }
 

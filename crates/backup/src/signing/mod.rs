@@ -1,10 +1,12 @@
-//! Who wrote a snapshot: detached [minisign](https://jedisct1.github.io/minisign/) signatures.
+//! Proof of origin of a snapshot: detached [minisign](https://jedisct1.github.io/minisign/)
+//! signatures.
 //!
-//! A signature lies beside the manifest and covers every byte of it: job, id, host, and the SHA-256
-//! of every other object. Where [`TrustedKeys`] are given, a manifest that none of them signed is
-//! untrusted: listed, but never the latest, never restored unasked and never removed.
+//! A signature is stored next to the manifest and covers every byte of it: job, id, host, and the
+//! SHA-256 of every other object. If [`TrustedKeys`] are given, a manifest that none of them signed
+//! is untrusted: it is listed, but never used as the latest, restored only on request, and never
+//! removed.
 //!
-//! Encryption proves no origin: anybody can encrypt for a public key. Without the feature
+//! Encryption does not prove the origin: anybody can encrypt for a public key. Without the feature
 //! `encryption` these types have no values.
 
 #[cfg(not(feature = "encryption"))]
@@ -27,35 +29,35 @@ use crate::{
 /// The name of the manifest's signature in a snapshot's folder.
 pub const SIGNATURE: &str = "manifest.json.minisig";
 
-/// What is added to an object's name for that of its signature.
+/// The suffix of a signature's name.
 pub(crate) const SIGNATURE_SUFFIX: &str = ".minisig";
 
-/// What a job's snapshots are encrypted, decrypted, signed and trusted with.
+/// The keys that encrypt, decrypt, sign and verify a job's snapshots.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Keys {
-    /// Whom new snapshots are encrypted for; `None` leaves them plain.
+    /// The recipients of new snapshots; `None` for no encryption.
     pub recipients: Option<Recipients>,
-    /// What decrypts snapshots. Backing up needs none.
+    /// Keys that decrypt snapshots. Backing up needs none.
     pub identities: Identities,
-    /// What signs manifests; `None` leaves them unsigned.
+    /// The key that signs manifests; `None` leaves them unsigned.
     pub signing: Option<SigningKey>,
-    /// Whose manifests are believed; `None` believes every whole one.
+    /// The keys whose signatures are trusted; `None` accepts every intact manifest.
     pub trust: Option<TrustedKeys>,
 }
 
 impl Keys {
-    /// Whether what is written with these keys cannot be read with them.
+    /// Whether these keys can write snapshots but not read them.
     pub(crate) fn is_sealed(&self) -> bool {
         self.recipients.is_some() && self.identities.is_empty()
     }
 
-    /// Fails where a snapshot made with these keys would be untrusted at once.
+    /// Fails if a snapshot made with these keys would be untrusted.
     pub(crate) fn check_writing(&self) -> Result<()> {
         let Some(trust) = &self.trust else { return Ok(()) };
         let message = match &self.signing {
             Some(key) if trust.trusts(key) => return Ok(()),
-            Some(_) => "the key that signs is not among the trusted ones",
+            Some(_) => "the signing key is not one of the trusted keys",
             None => "only signed snapshots are trusted, and there is no key to sign with",
         };
         Err(Error::new(ErrorKind::InvalidInput, "backup.sign", message).remedy_is(
@@ -65,7 +67,7 @@ impl Keys {
     }
 }
 
-/// What a signature says of itself: where the signed object belongs.
+/// The trusted comment of a signature: where the signed object belongs.
 pub(crate) fn comment(folder: &ObjectKey, name: &str) -> String {
     format!("seaworthy {folder}/{name}")
 }

@@ -23,7 +23,7 @@ impl BlockingReader {
         Self { stream, chunk: Bytes::new(), key }
     }
 
-    /// Our own error, back out of the one that a reader gave.
+    /// Our own error, extracted from the reader's error.
     pub(crate) fn unwrap_error(error: io::Error) -> Error {
         match error.downcast::<Error>() {
             Ok(error) => error,

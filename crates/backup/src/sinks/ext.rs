@@ -1,4 +1,4 @@
-//! Conveniences that every sink has.
+//! Helper methods for every sink.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use super::{BackupSink, ObjectInfo, PutOptions};
 use crate::format::ObjectKey;
 
-/// Conveniences on top of [`BackupSink`], for every sink.
+/// Helper methods on top of [`BackupSink`], for every sink.
 #[async_trait]
 pub trait BackupSinkExt: BackupSink {
     /// Writes a small object in one go.
@@ -61,7 +61,8 @@ pub trait BackupSinkExt: BackupSink {
             return Ok(bytes);
         }
         let got = bytes.len();
-        let message = format!("{key} gave {got} of the {wanted} bytes from {}", range.start);
+        let message =
+            format!("reading {key} returned {got} of the {wanted} bytes from {}", range.start);
         Err(Error::new(ErrorKind::Damaged, "sink.read", message).with("object", key))
     }
 

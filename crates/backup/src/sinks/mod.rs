@@ -54,45 +54,45 @@ tagged! {
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// A place that stores objects whole: a folder, a bucket, memory.
+/// A place that stores complete objects: a folder, a bucket, memory.
 ///
 /// [`Display`] names the place for people (`/var/backups`, `s3://bucket/prefix`) and never shows a
 /// secret. What [`capabilities`](Self::capabilities) claims must work, and what it does not claim
-/// answers [`ErrorKind::Unsupported`](seaworthy_core::ErrorKind::Unsupported). The suite behind
-/// feature `testing` proves both.
+/// fails with [`ErrorKind::Unsupported`](seaworthy_core::ErrorKind::Unsupported). The test suite in
+/// the feature `testing` checks both.
 #[async_trait]
 pub trait BackupSink: Debug + Display + Send + Sync + 'static {
     /// What this sink can do beyond writing, reading and listing.
     fn capabilities(&self) -> Capabilities;
 
-    /// Begins to write an object. Nothing is visible before [`Upload::commit`]; an upload that is
+    /// Starts writing an object. Nothing is visible before [`Upload::commit`]; an upload that is
     /// dropped or aborted leaves nothing visible.
     async fn begin(&self, key: &ObjectKey, options: PutOptions) -> Result<Box<dyn Upload>>;
 
-    /// Reads an object, or the bytes of it in `range`. A range that ends beyond the object gives
+    /// Reads an object, or the bytes of it in `range`. A range that ends beyond the object returns
     /// the bytes that exist; one that begins beyond it is
     /// [`ErrorKind::InvalidInput`](seaworthy_core::ErrorKind::InvalidInput). An absent object is
     /// [`ErrorKind::NotFound`](seaworthy_core::ErrorKind::NotFound).
     async fn read(&self, key: &ObjectKey, range: Option<Range<u64>>) -> Result<ByteStream>;
 
-    /// Looks at an object without reading it.
+    /// Returns an object's size and time without reading it.
     async fn stat(&self, key: &ObjectKey) -> Result<ObjectInfo>;
 
     /// Every object below `prefix`, at any depth, in no particular order. Objects whose names are
-    /// no [`ObjectKey`]s are not ours and are passed over. A prefix that does not exist is empty.
+    /// not [`ObjectKey`]s are not ours and are skipped. A prefix that does not exist is empty.
     fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ObjectInfo>>;
 
-    /// Deletes an object so that it is really and durably gone. An absent one is fine.
+    /// Deletes an object durably. It is not an error if it does not exist.
     async fn delete(&self, key: &ObjectKey) -> Result<()>;
 
-    /// What the store holds under `key`, also what [`stat`](Self::stat) no longer shows: older
-    /// versions, marks that hide them, locks. Only what has no trace at all was never there, or
-    /// is really gone. Fails where the store does not let us look.
+    /// Everything that the store has under `key`, including what [`stat`](Self::stat) does not
+    /// show: older versions, delete markers, locks. Only a key without any trace never existed, or
+    /// is really gone. Fails if the store does not allow this query.
     async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory>;
 
     /// Frees what unfinished uploads below `prefix` left behind, such as those of a run that was
-    /// killed, and says how many there were: those that began before `before`, or all of them. All
-    /// of them only while nobody uploads there.
+    /// killed, and returns how many there were: those that began before `before`, or all of them.
+    /// Only remove all of them while nothing is uploaded there.
     async fn discard_unfinished(
         &self,
         prefix: &ObjectKey,
@@ -100,16 +100,16 @@ pub trait BackupSink: Debug + Display + Send + Sync + 'static {
     ) -> Result<u64>;
 }
 
-/// An object on its way into a sink.
+/// An object that is being written to a sink.
 #[async_trait]
 pub trait Upload: Send {
     /// Adds `chunk` at the end; waits while the sink is slower than the writer.
     async fn write(&mut self, chunk: Bytes) -> Result<()>;
 
-    /// Makes the object visible, whole and durable.
+    /// Makes the object visible, complete and durable.
     async fn commit(self: Box<Self>) -> Result<ObjectInfo>;
 
-    /// Gives the object up and frees what was stored of it.
+    /// Aborts the upload and frees what was stored of it.
     async fn abort(self: Box<Self>) -> Result<()>;
 }
 
@@ -124,13 +124,13 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// A sink that can do all of it.
+    /// All capabilities.
     pub fn all() -> Self {
         Self { delete: true, if_absent: true }
     }
 }
 
-/// How an object is to be written.
+/// How to write an object.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PutOptions {
@@ -138,7 +138,7 @@ pub struct PutOptions {
     /// [`ErrorKind::AlreadyExists`](seaworthy_core::ErrorKind::AlreadyExists) when the object exists
     /// by then. Needs [`Capabilities::if_absent`].
     pub if_absent: bool,
-    /// The object's size in bytes, where it is known.
+    /// The object's size in bytes, if known.
     pub size: Option<u64>,
 }
 
@@ -149,11 +149,11 @@ impl PutOptions {
     }
 }
 
-/// What a sink knows of an object without reading it.
+/// What a sink knows about an object without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectInfo {
-    /// Where it lies.
+    /// Its path.
     pub key: ObjectKey,
     /// Its size in bytes.
     pub size: u64,
@@ -161,29 +161,29 @@ pub struct ObjectInfo {
     pub modified: Timestamp,
 }
 
-/// What a store holds under a key, also what it no longer shows.
+/// Everything that a store has under a key, including what it does not show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectHistory {
-    /// The object is there and is shown.
+    /// The object exists and is visible.
     pub present: bool,
-    /// How many versions are stored, the shown one included.
+    /// How many versions are stored, including the visible one.
     pub versions: u64,
-    /// How many marks hide versions, or did.
+    /// How many delete markers there are.
     pub hide_marks: u64,
-    /// When the lock of the shown version is over.
+    /// When the lock of the visible version ends.
     pub locked_until: Option<Timestamp>,
-    /// Somebody holds it until they say otherwise.
+    /// It is under legal hold.
     pub held: bool,
 }
 
 impl ObjectHistory {
-    /// An object that is shown, of a store without versions.
+    /// A visible object, in a store without versions.
     pub fn present() -> Self {
         Self { present: true, versions: 1, ..Self::default() }
     }
 
-    /// Whether nothing was ever there, or nothing is left of it.
+    /// Whether the key never existed, or nothing is left of it.
     pub fn is_blank(&self) -> bool {
         !self.present && self.versions == 0 && self.hide_marks == 0
     }

@@ -1,4 +1,4 @@
-//! Other copies of a snapshot, looked for once something of it turns out damaged.
+//! Other copies of a snapshot, searched for when something in it is damaged.
 
 use std::{
     collections::BTreeSet,
@@ -11,17 +11,17 @@ use seaworthy_core::{Error, ErrorKind};
 
 use super::Snapshot;
 
-/// Where else a snapshot lies.
+/// Other places of a snapshot.
 ///
-/// A restore asks only once it needs to: every other place may be slow, far away, or closed.
+/// A restore only asks if it needs to: another place may be slow, far away, or unavailable.
 #[async_trait]
 pub trait FallbackCopies: Debug + Send + Sync + 'static {
-    /// The same snapshot in the next place that has it, with the place's name for people; nothing
-    /// once there are no more. Places that cannot be reached are passed over.
+    /// The same snapshot in the next place that has it, with the place's name for people; `None` if
+    /// there are no more. Places that cannot be reached are skipped.
     async fn next(&self) -> Option<(String, Snapshot)>;
 
-    /// What is read of `object` comes from `place` from now on, because of `error`. To be said
-    /// aloud: told once for each object and place.
+    /// Called when `object` is read from `place` from now on, because of `error`. Show it as a
+    /// warning: called once for each object and place.
     fn taken(&self, object: &str, place: &str, error: &Error);
 }
 
@@ -59,7 +59,7 @@ impl OtherCopies {
         found.copies.get(n).cloned()
     }
 
-    /// Tells that `object` is taken from copy `n`, which is called `place`, after `error`.
+    /// Reports that `object` is read from copy `n`, which is called `place`, after `error`.
     pub(crate) fn tell(&self, object: &str, n: usize, place: &str, error: &Error) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert((object.to_owned(), n)) {
@@ -68,8 +68,8 @@ impl OtherCopies {
     }
 }
 
-/// Whether another copy may do where one failed with `error`. A wrong identity may be a damaged
-/// header that looks like one for somebody else.
+/// Whether another copy may work after `error`. A wrong identity may be a damaged header that looks
+/// like one for another recipient.
 pub(crate) fn another_may_do(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Internal | ErrorKind::NoSpace)
 }

@@ -24,10 +24,10 @@ use crate::{
     sinks::BackupSink,
 };
 
-/// How much of the index is gathered before it is compressed, in bytes.
+/// How much of the index is buffered before it is compressed, in bytes.
 const BATCH: usize = 1 << 20;
 
-/// How many losses a run's report names.
+/// How many losses a run's report lists.
 const LOSSES: usize = 100;
 
 /// The longest line of an index, in bytes: two paths of the longest kind, escaped.
@@ -36,10 +36,10 @@ const MAX_LINE: u64 = 1 << 20;
 /// Writes the index while the payloads are written.
 pub(crate) struct IndexWriter {
     upload: HashedUpload,
-    /// Away while a blocking thread works with it.
+    /// Taken while a blocking thread works with it.
     compressor: Option<Compressor>,
     lines: Vec<u8>,
-    /// The first losses, for the run's report; all of them stand in the index.
+    /// The first losses, for the run's report; all of them are in the index.
     losses: Vec<LossRecord>,
 }
 
@@ -83,7 +83,8 @@ impl IndexWriter {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let broken = || Error::new(ErrorKind::Internal, "index.write", "the index writer broke");
+        let broken =
+            || Error::new(ErrorKind::Internal, "index.write", "the index writer has failed");
         let lines = std::mem::replace(&mut self.lines, Vec::with_capacity(BATCH + 4096));
         let mut compressor = self.compressor.take().ok_or_else(broken)?;
         let compressing = tokio::task::spawn_blocking(move || {
@@ -113,13 +114,13 @@ pub struct Index {
     file: Arc<File>,
     codec: Codec,
     manifest: Arc<Manifest>,
-    /// The copy is as encrypted as the object is.
+    /// The copy is encrypted if the object is.
     unsealer: Option<Arc<Unsealer>>,
 }
 
 impl Index {
-    /// Fetches the index that `manifest` names into an unnamed file in the folder `temp` and checks
-    /// its size and SHA-256.
+    /// Fetches the index in `manifest` into an unnamed file in the folder `temp` and checks its
+    /// size and SHA-256.
     pub(crate) async fn fetch(
         sink: &dyn BackupSink,
         folder: &ObjectKey,
@@ -140,7 +141,8 @@ impl Index {
                 &["rebuild_index"],
             )
         };
-        let vouched = manifest.object(name).ok_or_else(|| damaged("is not vouched for".into()))?;
+        let vouched =
+            manifest.object(name).ok_or_else(|| damaged("is not listed in the manifest".into()))?;
         let plain_name = name.strip_suffix(ENCRYPTED_SUFFIX).unwrap_or(name);
         let codec = [Codec::Zstd, Codec::Gzip, Codec::None]
             .into_iter()
@@ -169,10 +171,10 @@ impl Index {
             file.write_all(&chunk).map_err(fail)?;
         }
         if size != vouched.size {
-            return Err(damaged(format!("has another size than {} bytes", vouched.size)));
+            return Err(damaged(format!("does not have the size of {} bytes", vouched.size)));
         }
         if Digest256::from(hash.finalize()) != vouched.sha256 {
-            return Err(damaged("does not have the SHA-256 that the manifest names".into()));
+            return Err(damaged("does not have the SHA-256 in the manifest".into()));
         }
         let file = Arc::new(file);
         let unsealer = match opening {
@@ -229,16 +231,16 @@ impl Index {
     }
 }
 
-/// Reads the records of an index in order and refuses what could not have been written.
+/// Reads the records of an index in order and rejects impossible ones.
 pub struct Records {
     lines: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     manifest: Arc<Manifest>,
-    /// Which of the manifest's sources the present payload belongs to.
+    /// Which of the manifest's sources the current payload belongs to.
     payload: Option<usize>,
-    /// Only this source's records are given.
+    /// Only this source's records are returned.
     wanted: Option<Name>,
-    /// Stored and plain bytes of the present payload so far: where the next frame must begin.
+    /// Stored and plain bytes of the current payload so far: where the next frame must begin.
     stored: u64,
     plain: u64,
 }
@@ -276,7 +278,7 @@ impl Records {
         }
     }
 
-    /// The frames of the payload that ended are all of it.
+    /// The frames of the finished payload must cover all of it.
     fn check_payload(&self) -> Result<()> {
         let source = self.payload.and_then(|at| self.manifest.sources.get(at));
         match source {
@@ -287,7 +289,7 @@ impl Records {
         }
     }
 
-    /// Frames lie end to end in an object that the manifest vouches for.
+    /// Frames follow each other without gaps in an object of the manifest.
     fn check_frame(&mut self, frame: &FrameRecord) -> Result<()> {
         let object = self.manifest.object(&frame.object);
         let object_size = object.ok_or_else(|| self.damaged("an object is unknown"))?.size;
@@ -298,7 +300,7 @@ impl Records {
             && frame.plain_offset == self.plain
             && end.is_some_and(|end| end <= object_size);
         if !fits {
-            return Err(self.damaged("a frame lies where it cannot"));
+            return Err(self.damaged("a frame is at an invalid offset"));
         }
         self.stored += frame.stored;
         self.plain = self.plain.saturating_add(frame.plain);
@@ -326,7 +328,7 @@ impl std::fmt::Debug for Records {
     }
 }
 
-/// Finds the key of the index, whose `size` bytes `copy` holds.
+/// Finds the key of the index, whose `size` bytes are in `copy`.
 fn unseal(copy: ReadAt, size: u64, opening: &Opening) -> Result<Unsealer> {
     let mut beginning = Vec::new();
     copy.take(1 << 20)
@@ -336,7 +338,7 @@ fn unseal(copy: ReadAt, size: u64, opening: &Opening) -> Result<Unsealer> {
         .ok_or_else(|| Error::new(ErrorKind::Damaged, "index.read", "the index ends in its header"))
 }
 
-/// Reads a shared file from a position of its own.
+/// Reads a shared file with its own position.
 struct ReadAt {
     file: Arc<File>,
     at: u64,

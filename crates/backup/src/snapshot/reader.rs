@@ -26,8 +26,8 @@ use crate::{
 
 /// Reads the payload of one source of a snapshot. Cloning is cheap.
 ///
-/// Where the snapshot has [other copies](Snapshot::or_from), a frame that is damaged or cannot be
-/// read is taken from one of them, and so are those after it.
+/// If the snapshot has [other copies](Snapshot::or_from), a frame that is damaged or cannot be read
+/// is fetched from one of them, and so are those after it.
 #[derive(Clone, Debug)]
 pub struct PayloadReader {
     shared: Arc<Shared>,
@@ -40,29 +40,30 @@ struct Shared {
     workers: usize,
     own: Place,
     others: Option<Others>,
-    /// Of all places, in stored bytes.
+    /// Of all copies, in stored bytes.
     fetched: Arc<AtomicU64>,
 }
 
-/// The places of the other copies.
+/// The other copies.
 #[derive(Debug)]
 struct Others {
     copies: OtherCopies,
-    /// Those that were needed so far, by name.
+    /// Those that were used so far, by name.
     places: tokio::sync::Mutex<Vec<(String, Place)>>,
-    /// Where frames are read from first: 0 is the snapshot's own place, 1 the first other one.
+    /// The copy to read frames from first: 0 is the snapshot's own place, 1 the first other copy.
     preferred: AtomicUsize,
 }
 
 impl Snapshot {
-    /// A reader of the payload of `source`, for so many workers.
+    /// A reader of the payload of `source`, for this many workers.
     pub fn payload(&self, index: &Index, source: &Name, workers: usize) -> Result<PayloadReader> {
         let sources = &self.manifest().sources;
         let found = sources.iter().find(|s| s.name == *source).ok_or_else(|| {
             let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
-            let message = format!("{}@{} holds no source {source}", self.job(), self.id());
+            let message =
+                format!("the snapshot {}@{} has no source {source}", self.job(), self.id());
             Error::new(ErrorKind::NotFound, "snapshot.payload", message)
-                .remedy_is(format!("it holds {}", names.join(", ")))
+                .remedy_is(format!("its sources are {}", names.join(", ")))
         })?;
         Ok(PayloadReader::new(self, index.clone(), found.clone(), workers))
     }
@@ -85,30 +86,29 @@ impl PayloadReader {
         Self { shared: Arc::new(Shared { index, source, workers, own, others, fetched }) }
     }
 
-    /// What the manifest says of the source.
+    /// The source's entry in the manifest.
     pub fn source(&self) -> &ManifestSource {
         &self.shared.source
     }
 
-    /// How many workers may usefully fetch and decode at a time.
+    /// How many workers can usefully fetch and decode in parallel.
     pub fn workers(&self) -> usize {
         self.shared.workers
     }
 
-    /// How many bytes were fetched from sinks so far, by this and all its clones: as stored,
-    /// encrypted ones with what is around them.
+    /// How many bytes were fetched from sinks so far, by this and all its clones: as stored, with
+    /// the overhead of encryption.
     pub fn fetched(&self) -> u64 {
         self.shared.fetched.load(Ordering::Relaxed)
     }
 
-    /// The index records of this payload in order: each frame, then what begins in it. Blocks on
-    /// reading a local file.
+    /// The index records of this payload in order: each frame, then the entries that begin in it.
+    /// Blocks while it reads a local file.
     pub fn records(&self) -> Result<Records> {
         self.shared.index.records_of(&self.shared.source.name)
     }
 
-    /// The compressed bytes of `frame`, decrypted where they are encrypted and checked against their
-    /// SHA-256.
+    /// The compressed bytes of `frame`, decrypted if needed and checked against their SHA-256.
     pub async fn fetch(&self, frame: &FrameRecord) -> Result<Bytes> {
         let Some(others) = &self.shared.others else { return self.shared.own.fetch(frame).await };
         let preferred = others.preferred.load(Ordering::Relaxed);
@@ -136,7 +136,7 @@ impl PayloadReader {
         Err(error)
     }
 
-    /// The bytes of `frame` in place `n`; nothing where there is no such place.
+    /// The bytes of `frame` in copy `n`; `None` if there is no such copy.
     async fn fetch_from(&self, n: usize, frame: &FrameRecord) -> Option<Result<Bytes>> {
         let (Some(copy), Some(others)) = (n.checked_sub(1), &self.shared.others) else {
             return Some(self.shared.own.fetch(frame).await);
@@ -153,7 +153,7 @@ impl PayloadReader {
         Some(place.fetch(frame).await)
     }
 
-    /// What decrypts the payload, where it is encrypted.
+    /// The decryptor of the payload, if it is encrypted.
     pub(crate) async fn unsealer(&self) -> Result<Option<Arc<Unsealer>>> {
         self.shared.own.unsealer().await
     }
@@ -169,7 +169,7 @@ impl PayloadReader {
     }
 }
 
-/// A payload where one copy of the snapshot lies.
+/// A payload in one copy of the snapshot.
 #[derive(Clone, Debug)]
 struct Place {
     sink: Arc<dyn BackupSink>,
@@ -212,7 +212,7 @@ impl Place {
     async fn get(&self, frame: &FrameRecord, range: Range<u64>) -> Result<Bytes> {
         let key = self.folder.join(&frame.object)?;
         let bytes = self.sink.get_range(&key, range).await.map_err(|error| match error.kind() {
-            // The manifest promised it.
+            // The manifest says that it exists.
             ErrorKind::NotFound | ErrorKind::InvalidInput => {
                 damaged(frame, "it is missing").caused_by(error)
             }
@@ -234,7 +234,8 @@ impl Place {
 pub struct FrameDecoder(Decompressor);
 
 impl FrameDecoder {
-    /// Replaces the contents of `plain` by the plain bytes of `frame`, whose stored bytes are given.
+    /// Replaces the contents of `plain` with the plain bytes of `frame`, whose stored bytes are
+    /// given.
     pub fn decode(
         &mut self,
         frame: &FrameRecord,
@@ -259,7 +260,7 @@ pub(crate) fn check(frame: &FrameRecord, stored: &[u8]) -> Result<()> {
     if Digest256::of(stored) == frame.sha256 {
         Ok(())
     } else {
-        Err(damaged(frame, "its SHA-256 is another"))
+        Err(damaged(frame, "its SHA-256 does not match"))
     }
 }
 

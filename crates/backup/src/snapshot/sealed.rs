@@ -15,7 +15,7 @@ use crate::{
     sinks::{BackupSink, BackupSinkExt},
 };
 
-/// How much of an object is fetched at first to find its key, in bytes: a few recipients.
+/// How much of an object is fetched first to find its key, in bytes: enough for a few recipients.
 const BEGINNING: u64 = 4 << 10;
 
 /// An encrypted object. Clones share its key once it is found.
@@ -23,7 +23,7 @@ const BEGINNING: u64 = 4 << 10;
 pub(crate) struct SealedObject {
     sink: Arc<dyn BackupSink>,
     key: ObjectKey,
-    /// Its size as stored, and that of what it holds.
+    /// Its size as stored, and its decrypted size.
     stored: u64,
     holds: Option<u64>,
     opening: Opening,
@@ -33,8 +33,8 @@ pub(crate) struct SealedObject {
 }
 
 impl SealedObject {
-    /// The object `name` of `snapshot`, of which it is known how much it `holds`; nothing where it is
-    /// not encrypted.
+    /// The object `name` of `snapshot`, whose decrypted size is `holds`; `None` if it is not
+    /// encrypted.
     pub(crate) fn of(snapshot: &Snapshot, name: &str, holds: Option<u64>) -> Option<Self> {
         Some(Self {
             opening: snapshot.opening()?,
@@ -53,7 +53,7 @@ impl SealedObject {
         self
     }
 
-    /// What decrypts it.
+    /// Its decryptor.
     pub(crate) async fn open(&self) -> Result<Arc<Unsealer>> {
         self.unsealer.get_or_try_init(|| self.find()).await.cloned()
     }
@@ -69,7 +69,7 @@ impl SealedObject {
             let range = 0..wanted.min(self.stored);
             let beginning =
                 self.sink.get_range(&self.key, range).await.map_err(|e| match e.kind() {
-                    // The manifest promised it.
+                    // The manifest says that it exists.
                     ErrorKind::NotFound | ErrorKind::InvalidInput => {
                         damaged("it is missing").caused_by(e)
                     }
@@ -93,7 +93,7 @@ impl SealedObject {
             }
         };
         if self.holds.is_some_and(|holds| holds != unsealer.size()) {
-            return Err(damaged("it holds more or less than the manifest says"));
+            return Err(damaged("its content does not have the size in the manifest"));
         }
         Ok(Arc::new(unsealer))
     }

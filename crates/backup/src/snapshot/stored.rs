@@ -11,7 +11,7 @@ use crate::{
     sinks::BackupSink,
 };
 
-/// A stored snapshot whose manifest was read and proved.
+/// A stored snapshot whose manifest was read and verified.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     sink: Arc<dyn BackupSink>,
@@ -31,14 +31,14 @@ impl Snapshot {
         Self { sink, folder, manifest: Arc::new(manifest), identities, others: None }
     }
 
-    /// The same, going on from `elsewhere` with what turns out damaged or cannot be read here.
+    /// The same, with `elsewhere` as fallback for what is damaged or cannot be read here.
     #[must_use]
     pub fn or_from(mut self, elsewhere: Arc<dyn FallbackCopies>) -> Self {
         self.others = Some(OtherCopies::new(elsewhere));
         self
     }
 
-    /// The other copies of it, where any are to be used.
+    /// Its other copies, if any are used.
     pub(crate) fn others(&self) -> Option<&OtherCopies> {
         self.others.as_ref()
     }
@@ -53,12 +53,12 @@ impl Snapshot {
         &self.manifest.id
     }
 
-    /// What its manifest says.
+    /// Its manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The sink that it lies in.
+    /// Its sink.
     pub fn sink(&self) -> &Arc<dyn BackupSink> {
         &self.sink
     }
@@ -68,20 +68,20 @@ impl Snapshot {
         &self.folder
     }
 
-    /// Whether it is encrypted and there is nothing to decrypt it with.
+    /// Whether it is encrypted and there are no keys to decrypt it.
     pub fn is_sealed(&self) -> bool {
         self.manifest.encryption.is_some() && self.identities.is_empty()
     }
 
-    /// How its objects are opened; `None` where they are not encrypted.
+    /// How its objects are decrypted; `None` if they are not encrypted.
     pub(crate) fn opening(&self) -> Option<Opening> {
         let encryption = self.manifest.encryption.clone()?;
         let snapshot = format!("{}@{}", self.job(), self.id());
         Some(Opening { snapshot, encryption, identities: self.identities.clone() })
     }
 
-    /// Fetches its index into an unnamed file in the folder `temp` and proves it. An encrypted one
-    /// stays so there.
+    /// Fetches its index into an unnamed file in the folder `temp` and verifies it. An encrypted
+    /// one stays encrypted there.
     pub async fn index(&self, temp: &Path, cx: &Context) -> Result<Index> {
         let error = match (self.own_index(temp, cx).await, &self.others) {
             (Err(error), Some(_)) if another_may_do(&error) => error,
@@ -108,7 +108,7 @@ impl Snapshot {
         Index::fetch(&*self.sink, &self.folder, manifest, opening, temp, cx).await
     }
 
-    /// Fails with [`ErrorKind::Damaged`] unless each object is there with its right size.
+    /// Fails with [`ErrorKind::Damaged`] unless each object exists with the right size.
     pub(crate) async fn check_sizes(&self) -> Result<()> {
         for object in &self.manifest.objects {
             let found = self.sink.stat(&self.folder.join(&object.name)?).await?;

@@ -1,5 +1,4 @@
-//! An upload that encrypts what passes through it, where it is to, and knows the SHA-256 of what is
-//! stored.
+//! An upload that encrypts the data if configured, and computes the SHA-256 of the stored bytes.
 
 use bytes::Bytes;
 use seaworthy_core::{Error, ErrorKind, Result};
@@ -11,21 +10,21 @@ use crate::{
     sinks::{BackupSink, PutOptions, Upload},
 };
 
-/// Writes one object of a snapshot and vouches for its bytes.
+/// Writes one object of a snapshot and computes its hash.
 pub(crate) struct HashedUpload {
     name: String,
     upload: Box<dyn Upload>,
     layer: Layer,
-    /// Away while a blocking thread works on it.
+    /// Taken while a blocking thread works on it.
     hash: Option<Sha256>,
     written: u64,
     stored: u64,
 }
 
-/// What stands between the bytes that are written and those that are stored.
+/// The stage between the written bytes and the stored ones.
 enum Layer {
     Plain,
-    /// Away while a blocking thread works on it: nothing is ever stored without it.
+    /// Taken while a blocking thread works on it: nothing is ever stored without it.
     Age(Option<Box<Sealer>>),
 }
 
@@ -43,7 +42,8 @@ impl HashedUpload {
         Ok(Self { name, upload, layer, hash, written: 0, stored: 0 })
     }
 
-    /// Begins the object `name` in `folder`, encrypted and named so where there are `recipients`.
+    /// Begins the object `name` in `folder`, encrypted, with the suffix in its name, if there are
+    /// `recipients`.
     pub(crate) async fn begin_for(
         recipients: Option<&Recipients>,
         sink: &dyn BackupSink,
@@ -65,7 +65,7 @@ impl HashedUpload {
         &self.name
     }
 
-    /// How many bytes were written so far, before encryption: where the next one lands.
+    /// How many bytes were written so far, before encryption: the offset of the next one.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
@@ -116,30 +116,30 @@ impl HashedUpload {
         Ok(ManifestObject::new(self.name, self.stored, sha256))
     }
 
-    /// Makes the object visible if it is what `promised` says, and gives it up if it is not.
+    /// Makes the object visible if it matches `promised`, and aborts it otherwise.
     pub(crate) async fn commit_as(self, promised: &ManifestObject) -> Result<()> {
         let sha256 = self.hash.clone().map(|hash| Digest256::from(hash.finalize()));
         if self.stored == promised.size && sha256 == Some(promised.sha256) {
             return self.commit().await.map(drop);
         }
-        let message = format!("{} is not what its manifest promises", self.name);
+        let message = format!("{} does not match its manifest", self.name);
         self.abort().await;
         Err(Error::new(ErrorKind::Damaged, "sink.commit", message))
     }
 
     pub(crate) async fn abort(self) {
         if let Err(error) = self.upload.abort().await {
-            // Nothing is visible either way; prune reaps what stays behind.
+            // Nothing is visible either way; prune removes what is left.
             tracing::warn!(object = self.name, error = error.chain(), "cannot abort an upload");
         }
     }
 }
 
-/// What `work` gives on a blocking thread.
+/// The result of `work` on a blocking thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|source| broken().caused_by(source))
 }
 
 fn broken() -> Error {
-    Error::new(ErrorKind::Internal, "sink.write", "an upload was used after it broke")
+    Error::new(ErrorKind::Internal, "sink.write", "an upload was used after it failed")
 }

@@ -67,13 +67,13 @@ fn known(kind: &str) -> Option<&'static dyn PayloadHandler> {
 /// Something that can be backed up: folders, a database, a command's output.
 #[async_trait]
 pub trait BackupSource: Debug + Send + Sync + 'static {
-    /// What its payload is: `tar`, `sqlite`, …. Part of the payload's object name.
+    /// The kind of its payload: `tar`, `sqlite`, …. Part of the payload's object name.
     fn payload(&self) -> PayloadKind;
 
-    /// Sends everything it holds, as segments in payload order, and says what that was.
+    /// Sends all of its data, as segments in payload order, and returns a summary.
     ///
-    /// An error fails the whole snapshot. What is merely missing (a file that cannot be read) is
-    /// sent as a loss and counted. The future may be dropped at any moment.
+    /// An error fails the whole snapshot. A missing item (a file that cannot be read) is sent as a
+    /// loss and counted. The future may be dropped at any time.
     async fn dump(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary>;
 }
 

@@ -1,8 +1,8 @@
-//! What every sink must do, one case each: `sink_conformance!` makes tests of them.
+//! What every sink must do, one test case each: `sink_conformance!` makes tests from them.
 //!
-//! A case works below a random prefix of its own, so it may run on a store in use, and removes
-//! its objects at the end where the sink can delete. It returns an error that says which promise
-//! was broken.
+//! A case works below its own random prefix, so it can run on a store in use, and removes its
+//! objects at the end if the sink can delete. It returns an error that says which requirement
+//! failed.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -15,9 +15,9 @@ use crate::{
     sinks::{BackupSink, BackupSinkExt, PutOptions},
 };
 
-/// Makes one `#[tokio::test]` of each case. The expression gives a sink and what must live as
-/// long as the sink (`()` where nothing must); it may use `?`-free async code. The crate that uses
-/// it needs tokio with `macros` and `rt`.
+/// Makes one `#[tokio::test]` for each case. The expression returns a sink and what must live as
+/// long as the sink (`()` if nothing must); it may use `?`-free async code. The crate that uses it
+/// needs tokio with `macros` and `rt`.
 ///
 /// ```no_run
 /// mod memory {
@@ -42,7 +42,7 @@ macro_rules! sink_conformance {
     };
 }
 
-/// Gives the names of all cases to a macro.
+/// Passes the names of all cases to a macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each_sink_case {
@@ -57,9 +57,9 @@ macro_rules! __each_sink_case {
     };
 }
 
-/// Runs every case, one after another, and gives its name and how it ended: for suites that are no
-/// Rust tests. [`discards`] is not among them: it forgets an upload as a killed process does, which is a
-/// leak wherever uploads are memory.
+/// Runs every case, one after another, and returns its name and result: for test suites outside of
+/// Rust. [`discards`] is not included: it forgets an upload as a killed process does, which leaks
+/// memory if uploads are in memory.
 pub async fn run_all(sink: &dyn BackupSink) -> Vec<(&'static str, Result<()>)> {
     macro_rules! run {
         ($($case:ident)*) => { vec![$((stringify!($case), $case(sink).await)),*] };
@@ -96,7 +96,7 @@ fn fresh() -> Result<ObjectKey> {
     format!("conformance-{:016x}", u64::from_le_bytes(random)).parse()
 }
 
-/// Bytes that tell every place from its neighbours.
+/// Bytes that differ at neighbouring positions.
 fn pattern(len: usize) -> Bytes {
     (0..len).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect::<Vec<_>>().into()
 }
@@ -201,13 +201,13 @@ async fn given_up(sink: &dyn BackupSink, abort: bool) -> Result<()> {
         } else {
             drop(upload)
         }
-        nothing_below(sink, &prefix, "after an upload was given up").await?;
+        nothing_below(sink, &prefix, "after an upload was aborted").await?;
         ensure_kind(sink.stat(&key).await, ErrorKind::NotFound, "stat of it")?;
     }
     Ok(())
 }
 
-/// A commit replaces an object; an upload that is given up keeps the old one.
+/// A commit replaces an object; an aborted upload keeps the old one.
 pub async fn commit_replaces(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     let key = prefix.join("object")?;
@@ -219,8 +219,8 @@ pub async fn commit_replaces(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// `if_absent` refuses to replace, also what appeared after `begin`; a sink that does not claim
-/// it says so.
+/// `if_absent` refuses to replace, also an object that appeared after `begin`; a sink that does not
+/// claim it returns an error.
 pub async fn if_absent_refuses(sink: &dyn BackupSink) -> Result<()> {
     refuses(sink, &Bytes::from_static(b"mine")).await
 }
@@ -250,7 +250,7 @@ async fn refuses(sink: &dyn BackupSink, mine: &Bytes) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// Of several commits at once with `if_absent`, exactly one wins, whole.
+/// Of several simultaneous commits with `if_absent`, exactly one wins, with complete data.
 pub async fn if_absent_one_wins(sink: &dyn BackupSink) -> Result<()> {
     if !sink.capabilities().if_absent {
         return if_absent_refuses(sink).await;
@@ -300,7 +300,7 @@ pub async fn ranges(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// What is absent is `NotFound`, and so is a folder.
+/// A missing object is `NotFound`, and so is a folder.
 pub async fn absent_objects(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     sink.put(&prefix.join("folder/object")?, "x".into(), PutOptions::default()).await?;
@@ -315,7 +315,8 @@ pub async fn absent_objects(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// A deleted object is gone, deleting it again is fine; a sink that does not claim it says so.
+/// A deleted object is gone, deleting it again succeeds; a sink that does not claim it returns an
+/// error.
 pub async fn deletes(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     let (key, other) = (prefix.join("job/a")?, prefix.join("job/b")?);
@@ -337,18 +338,18 @@ pub async fn deletes(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// What was never there has no history, what is there has one, and nothing is left of what was
-/// deleted.
+/// A key that never existed has no history, an object has one, and nothing is left of a deleted
+/// one.
 pub async fn histories(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     let key = prefix.join("job/object")?;
     let blank = sink.history(&key).await?;
-    ensure(blank.is_blank(), || format!("an object that never was has a history: {blank:?}"))?;
+    ensure(blank.is_blank(), || format!("an object that never existed has a history: {blank:?}"))?;
     for content in ["first", "second"] {
         sink.put(&key, content.into(), PutOptions::default()).await?;
         let shown = sink.history(&key).await?;
         ensure(shown.present && shown.versions >= 1 && shown.hide_marks == 0, || {
-            format!("an object that is there has this history: {shown:?}")
+            format!("an existing object has this history: {shown:?}")
         })?;
     }
     if sink.capabilities().delete {
@@ -359,8 +360,8 @@ pub async fn histories(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// What unfinished uploads left is discarded where there is any, and nothing else; those that are
-/// young stay where only old ones are meant.
+/// The remains of unfinished uploads are discarded, and nothing else; recent ones stay if only old
+/// ones are requested.
 pub async fn discards(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     let (whole, half) = (prefix.join("job/whole")?, prefix.join("job/half")?);
@@ -372,7 +373,7 @@ pub async fn discards(sink: &dyn BackupSink) -> Result<()> {
     ensure(discarded == 0, || format!("{discarded} young uploads were discarded as old"))?;
     upload.commit().await?;
     holds(sink, &half, &bytes).await?;
-    // Forgotten, as a killed run forgets it.
+    // Forgotten, as by a killed run.
     let forgotten = write(sink, &half, &bytes, 3 << 20, PutOptions::default()).await?;
     std::mem::forget(forgotten);
     sink.discard_unfinished(&prefix, None).await?;
@@ -399,7 +400,7 @@ pub async fn lists_all(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// A prefix is whole names, and one that does not exist is empty.
+/// A prefix consists of complete names, and one that does not exist is empty.
 pub async fn lists_whole_names(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     nothing_below(sink, &prefix, "below what does not exist").await?;
@@ -414,7 +415,7 @@ pub async fn lists_whole_names(sink: &dyn BackupSink) -> Result<()> {
     clean(sink, &prefix).await
 }
 
-/// Putting the same object again, as a retry does, is fine.
+/// Putting the same object again, as a retry does, succeeds.
 pub async fn put_again(sink: &dyn BackupSink) -> Result<()> {
     let prefix = fresh()?;
     let key = prefix.join("object")?;

@@ -41,40 +41,40 @@ pub enum Call {
     History,
 }
 
-/// What goes wrong with a call.
+/// The fault of a call.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
     /// It fails, and nothing reaches the inner sink.
     Fail(ErrorKind),
-    /// The inner sink does it, but the answer is this error: a commit whose answer is lost.
+    /// The inner sink does it, but the result is this error: a commit whose response is lost.
     AnswerLost(ErrorKind),
     /// It takes this much longer, by tokio's clock.
     Slow(Duration),
     /// A read ends after this many bytes, without an error.
     Truncate(u64),
-    /// A read inverts the byte at this place of the object, if it comes by.
+    /// A read inverts the byte at this offset of the object, if it is in its range.
     Flip(u64),
 }
 
-/// When something goes wrong.
+/// When a fault happens.
 #[derive(Clone, Debug)]
 pub struct Plan {
     call: Call,
     fault: Fault,
-    /// Calls to let pass; then how often the fault strikes.
+    /// How many calls succeed first; then how often the fault happens.
     pass: u64,
     strikes: u64,
     name: Option<String>,
 }
 
 impl Plan {
-    /// `fault` strikes the `nth` such call from now on, counted from 1.
+    /// `fault` affects the `nth` such call from now on, counted from 1.
     pub fn nth(call: Call, nth: u64, fault: Fault) -> Self {
         Self { call, fault, pass: nth.saturating_sub(1), strikes: 1, name: None }
     }
 
-    /// `fault` strikes every such call from now on.
+    /// `fault` affects every such call from now on.
     pub fn every(call: Call, fault: Fault) -> Self {
         Self { call, fault, pass: 0, strikes: u64::MAX, name: None }
     }
@@ -121,21 +121,20 @@ impl FaultySink {
         Self { inner: Arc::new(inner), script: Arc::default() }
     }
 
-    /// Adds a plan. Several may strike one call; the earliest added decides how it ends.
+    /// Adds a plan. Several may affect one call; the one added first decides the result.
     pub fn plan(&self, plan: Plan) {
         self.script().plans.push(plan);
     }
 
-    /// Forgets all plans and the limit of space.
+    /// Removes all plans and the limit of space.
     pub fn heal(&self) {
         let mut script = self.script();
         script.plans.clear();
         script.free_bytes = None;
     }
 
-    /// After `bytes` more bytes, over all objects, writes answer
-    /// [`ErrorKind::NoSpace`]. What fits of the last chunk is still written. Aborting or deleting
-    /// frees nothing.
+    /// After `bytes` more bytes, over all objects, writes fail with [`ErrorKind::NoSpace`]. What
+    /// fits of the last chunk is still written. Aborting or deleting frees nothing.
     pub fn fill_after(&self, bytes: u64) {
         self.script().free_bytes = Some(bytes);
     }
@@ -149,7 +148,7 @@ impl FaultySink {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the call and takes the faults that strike it.
+    /// Records the call and takes the faults that affect it.
     fn strikes(&self, call: Call, key: &ObjectKey) -> Vec<Fault> {
         let mut script = self.script();
         script.calls.push((call, key.clone()));
@@ -169,7 +168,7 @@ impl FaultySink {
         faults
     }
 
-    /// Waits and fails as planned; otherwise returns what is to happen to the answer.
+    /// Waits and fails as planned; otherwise returns the fault for the result.
     async fn before(&self, call: Call, key: &ObjectKey) -> Result<After> {
         let mut after = After { call, key: key.clone(), faults: Vec::new() };
         for fault in self.strikes(call, key) {

@@ -1,4 +1,4 @@
-//! Proof for sinks of third parties: a [`conformance`] suite, and a [`FaultySink`] to test what
+//! For sinks of third parties: a [`conformance`] test suite, and a [`FaultySink`] to test code that
 //! uses a sink.
 
 pub mod conformance;

@@ -1,4 +1,4 @@
-//! Readers that count and hash what passes through them.
+//! Readers that count and hash the data they read.
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -1,4 +1,4 @@
-//! Proving a stored snapshot: every byte read back and checked, or a sample of them.
+//! Verifies a stored snapshot: every byte is read back and checked, or a sample of them.
 
 mod counted;
 mod payload;
@@ -20,7 +20,7 @@ use crate::{
     workers::MAX_WORKERS,
 };
 
-/// How many findings a record in the snapshot's folder names.
+/// How many findings a record in the snapshot's folder lists.
 const RECORDED_FINDINGS: usize = 20;
 
 /// How a snapshot is verified.
@@ -29,7 +29,7 @@ const RECORDED_FINDINGS: usize = 20;
 pub struct VerifyOptions {
     /// Which part of the frames to read, above 0 and at most 1; `None` reads every byte.
     pub sample: Option<f64>,
-    /// How many threads check at a time.
+    /// How many threads check in parallel.
     pub workers: usize,
     /// Where temporary files go.
     pub temp: PathBuf,
@@ -43,7 +43,7 @@ impl Default for VerifyOptions {
     }
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -52,7 +52,7 @@ pub struct VerifyReport {
     /// Whether every byte was read.
     pub complete: bool,
     /// Whether the snapshot is encrypted and there was no identity: then its stored bytes were
-    /// compared with the manifest, and what is in them was not looked at.
+    /// compared with the manifest, but their content was not checked.
     pub sealed: bool,
     /// Whether the snapshot is encrypted.
     pub encrypted: bool,
@@ -66,17 +66,17 @@ pub struct VerifyReport {
     pub findings: Vec<Finding>,
 }
 
-/// Something that is not as it was written.
+/// Something that differs from what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// The object.
     pub object: String,
-    /// Where in the object, in bytes, where that is known.
+    /// The offset in the object in bytes, if known.
     pub at: Option<u64>,
     /// What is wrong.
     pub problem: String,
-    /// The first ten items whose bytes it concerns.
+    /// The first ten affected items.
     pub affects: Vec<String>,
 }
 
@@ -88,20 +88,20 @@ impl std::fmt::Display for Finding {
         }
         write!(f, ": {}", self.problem)?;
         if !self.affects.is_empty() {
-            write!(f, "; it concerns {}", self.affects.join(", "))?;
+            write!(f, "; it affects {}", self.affects.join(", "))?;
         }
         Ok(())
     }
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong with what was looked at.
+    /// Whether nothing is wrong with what was checked.
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// The record of this verification, for the snapshot's `checks/`. That of an encrypted snapshot
-    /// names no item: the record itself is not encrypted.
+    /// The record of this verification, for the snapshot's `checks/`. For an encrypted snapshot it
+    /// names no items: the record itself is not encrypted.
     pub fn to_record(&self, time: Timestamp) -> CheckRecord {
         let words = |finding: &Finding| match self.encrypted {
             true => Finding { affects: Vec::new(), ..finding.clone() }.to_string(),
@@ -121,8 +121,8 @@ impl VerifyReport {
 }
 
 /// Reads `snapshot` back and checks it. What is wrong with the snapshot is in the report; an error
-/// means that it could not be told. Of an encrypted one without an identity every stored byte is
-/// compared with the manifest; a sample of it cannot be taken.
+/// means that this could not be determined. For an encrypted one without an identity every stored
+/// byte is compared with the manifest; a sample is not possible.
 pub async fn verify(
     snapshot: &Snapshot,
     options: &VerifyOptions,
@@ -136,7 +136,7 @@ pub async fn verify(
     });
     let sealed = snapshot.is_sealed();
     if sealed && options.sample.is_some() {
-        // Says what would decrypt it.
+        // The error says which keys would decrypt it.
         snapshot.opening().iter().try_for_each(Opening::check)?;
     }
     let mut tally = Tally::default();
@@ -158,7 +158,7 @@ pub async fn verify(
                     snapshot.payload(index, &source.name, options.workers.clamp(1, MAX_WORKERS))?;
                 payload::verify(snapshot, payload, object, options, &mut tally, cx).await?;
             }
-            // The index was judged when it was fetched.
+            // The index was checked when it was fetched.
             (None, index) if !sealed && object.name == snapshot.manifest().index => {
                 tally.bytes += index.as_ref().map_or(0, |_| object.size);
             }
@@ -220,8 +220,8 @@ async fn verify_digest(
     Ok(())
 }
 
-/// What is wrong with an object, where `error` says so: that it is damaged or missing, or that it
-/// cannot be read and trying again will not help. Any other error is given back.
+/// What is wrong with an object, according to `error`: that it is damaged or missing, or that it
+/// cannot be read and a retry will not help. Any other error is returned.
 fn problem(error: Error) -> Result<String> {
     match error.kind() {
         ErrorKind::NotFound => Ok("it is missing".to_owned()),
@@ -231,7 +231,7 @@ fn problem(error: Error) -> Result<String> {
     }
 }
 
-/// What was looked at and found so far.
+/// What was checked and found so far.
 #[derive(Debug, Default)]
 struct Tally {
     frames: u64,
@@ -245,13 +245,13 @@ impl Tally {
         self.findings.push(Finding { object, at, problem, affects: Vec::new() });
     }
 
-    /// Compares a whole object with what the manifest vouches for.
+    /// Compares a whole object with the manifest.
     fn check_object(&mut self, object: &ManifestObject, size: u64, sha256: Digest256) {
         if size != object.size {
             let problem = format!("it has {size} bytes instead of {}", object.size);
             self.find(&object.name, None, problem);
         } else if sha256 != object.sha256 {
-            self.find(&object.name, None, "its SHA-256 is not the one that the manifest names");
+            self.find(&object.name, None, "its SHA-256 is not the one in the manifest");
         }
     }
 }

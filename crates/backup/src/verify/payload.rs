@@ -28,7 +28,7 @@ use crate::{
     workers::MAX_WORKERS,
 };
 
-/// How many items a finding names.
+/// How many items a finding lists.
 const AFFECTED: usize = 10;
 
 /// Reads a payload, whole or in part, and checks each frame that was read.
@@ -86,7 +86,7 @@ pub(super) async fn verify(
     });
     let part = match part.await.map_err(worker_failed)? {
         Ok(part) => part,
-        // Of the index, or of an object that cannot be read on.
+        // From the index, or from an object that cannot be read any further.
         Err(error) => {
             tally.find(&name, None, problem(error)?);
             return Ok(());
@@ -109,13 +109,13 @@ struct Pass {
     cx: Context,
 }
 
-/// A decoder that waits for its next frame, and the memory that it decodes into.
+/// An idle decoder, and the buffer that it decodes into.
 type Idle = (FrameDecoder, Vec<u8>);
 
 /// What is wrong with a frame, if anything.
 type Checked = Result<Option<Finding>>;
 
-/// A frame and the items whose bytes it holds.
+/// A frame and the items whose bytes it contains.
 struct Group {
     frame: FrameRecord,
     items: Vec<String>,
@@ -173,7 +173,7 @@ impl Pass {
                 Ok(bytes) => {
                     tally.bytes += bytes.len() as u64;
                     self.cx.emit(Event::Advanced { bytes: bytes.len() as u64, items: 0 });
-                    // Fetching decrypted it.
+                    // Fetching it decrypted it.
                     self.check_aside(group, bytes, None, &mut workers)?;
                 }
                 Err(error) => {
@@ -186,7 +186,7 @@ impl Pass {
         Ok(tally)
     }
 
-    /// Checks a frame on another blocking thread, once one is free; `unsealer` decrypts it first.
+    /// Checks a frame on another blocking thread, when one is free; `unsealer` decrypts it first.
     fn check_aside(
         &self,
         group: Group,
@@ -228,7 +228,7 @@ struct Stored {
     hash: Sha256,
     /// How much was read.
     size: u64,
-    /// The last piece: the next one may begin in it.
+    /// The last piece: the next frame may begin in it.
     last: Bytes,
 }
 
@@ -237,8 +237,8 @@ impl Stored {
         Self { reader, hash: Sha256::new(), size: 0, last: Bytes::new() }
     }
 
-    /// The bytes in `range`, which begins in the piece before it or behind that; nothing where the
-    /// object ends in it.
+    /// The bytes in `range`, which begins in the previous piece or after it; `None` if the object
+    /// ends in it.
     fn read(&mut self, range: Range<u64>, buffers: &Buffers) -> Result<Option<Bytes>> {
         self.skip_to(range.start)?;
         let again = self.size.saturating_sub(range.start).min(self.last.len() as u64);
@@ -318,7 +318,7 @@ fn finding(group: &Group, problem: &str) -> Finding {
     }
 }
 
-/// The frames of a payload, each with the items whose bytes it holds.
+/// The frames of a payload, each with the items whose bytes it contains.
 struct Groups {
     records: std::iter::Peekable<crate::snapshot::Records>,
     /// The last item and where its bytes end.
@@ -375,7 +375,7 @@ impl Iterator for Groups {
     }
 }
 
-/// True in `part` of all cases.
+/// True with the probability `part`.
 fn chance(part: f64) -> Result<bool> {
     let random = getrandom::u32().map_err(|source| {
         let message = "the operating system gives no random numbers";

@@ -61,7 +61,7 @@ async fn a_late_failure_a_signal_and_silence_fail_the_snapshot() {
     let text = error.chain();
     assert!(text.contains("exit status: 3") && text.contains("no such table"), "{text}");
     assert!(refused(shell("echo half; kill -9 $$")).await.chain().contains("signal: 9"));
-    assert!(refused(shell("true")).await.chain().contains("said nothing"));
+    assert!(refused(shell("true")).await.chain().contains("produced no output"));
     let missing = CommandLine::new(["/nowhere/dump"]).unwrap();
     let error = refused(CommandSource::new(missing, "x").unwrap()).await;
     assert!(error.chain().contains("/nowhere/dump cannot be started"), "{}", error.chain());

@@ -1,4 +1,4 @@
-//! What `apply` did, or would.
+//! Output of `apply`.
 
 use std::io::{self, Write};
 
@@ -25,7 +25,7 @@ fn write_step(step: &ApplyStep, dry_run: bool, out: &mut dyn Write) -> io::Resul
         StepState::Changed => "done",
         StepState::WouldChange => "would change",
         StepState::Failed => "FAILED",
-        _ => "taken back",
+        _ => "rolled back",
     };
     let what = match step.kind {
         StepKind::Folders => "folders",

@@ -1,4 +1,4 @@
-//! What `backup` did.
+//! Output of `backup`.
 
 use std::io::{self, Write};
 
@@ -62,9 +62,9 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
     }
     if !report.suspicions.is_empty() {
         let said = if report.accepted {
-            "accepted all the same"
+            "accepted anyway"
         } else {
-            "not good, and nothing was removed; `seaworthy backup --accept` takes it as right"
+            "not good, and nothing was removed; accept it with `seaworthy backup --accept`"
         };
         writeln!(out, "            {said}")?;
     }

@@ -1,4 +1,4 @@
-//! What `cert` did and found.
+//! Output of `cert`.
 
 use std::io::{self, Write};
 
@@ -69,8 +69,7 @@ pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io
     }
 }
 
-/// What is to be mended before it is asked for in earnest, and how. What is certain to fail stands
-/// in the error already.
+/// What to fix before the real request, and how. Certain failures are already in the error.
 fn write_findings(run: &CertRun, out: &mut dyn Write) -> io::Result<()> {
     let said =
         |message: &str| run.error.as_ref().is_some_and(|error| error.message.contains(message));
@@ -102,7 +101,7 @@ impl Report for ListResult {
                 Some(Action::Wait { until }) => writeln!(out, "  waits     until {until}")?,
                 Some(Action::Renew { .. }) => writeln!(out, "  renewal   due")?,
                 Some(Action::Deploy) => writeln!(out, "  deploy    due")?,
-                _ if !state.configured => writeln!(out, "  unused    the file does not name it")?,
+                _ if !state.configured => writeln!(out, "  unused    it is not in the file")?,
                 _ => {}
             }
             if let Some(error) = &state.last_error {
@@ -144,10 +143,10 @@ impl Report for RevokeResult {
 
 impl Report for ImportResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let done = if self.dry_run { "would be taken over" } else { "taken over" };
+        let done = if self.dry_run { "would be imported" } else { "imported" };
         for certificate in &self.certificates {
             match certificate.kept_ours {
-                true => writeln!(out, "{}: there is one already, which stays", certificate.name)?,
+                true => writeln!(out, "{}: there is already one, which is kept", certificate.name)?,
                 false => writeln!(out, "{}: {done}", certificate.name)?,
             }
         }
@@ -155,7 +154,7 @@ impl Report for ImportResult {
             writeln!(out, "account at {account}: {done}")?;
         }
         for note in &self.notes {
-            writeln!(out, "left out: {}", one_line(note))?;
+            writeln!(out, "skipped: {}", one_line(note))?;
         }
         if !self.certificates.is_empty() {
             writeln!(out, "\nwrite this into seaworthy.toml, and then disable certbot's timer:\n")?;
@@ -175,7 +174,7 @@ impl Report for CleanupResult {
             writeln!(out, "{name}: stays, {} names it", place.display())?;
         }
         if self.removed.is_empty() && self.in_use.is_empty() {
-            writeln!(out, "nothing is left over")?;
+            writeln!(out, "there are no unused certificates")?;
         }
         Ok(())
     }

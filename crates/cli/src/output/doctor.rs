@@ -1,4 +1,4 @@
-//! What `doctor` found.
+//! Output of `doctor`.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! What `drill` found.
+//! Output of `drill`.
 
 use std::io::{self, Write};
 

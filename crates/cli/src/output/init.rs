@@ -1,4 +1,4 @@
-//! What `init` wrote.
+//! Output of `init`.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::terminal::one_line;
 impl Report for InitResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for note in &self.found.notes {
-            writeln!(out, "not looked at: {}", one_line(note))?;
+            writeln!(out, "not read: {}", one_line(note))?;
         }
         for part in &self.parts {
             if let Some(words) = part.in_words(&self.found) {

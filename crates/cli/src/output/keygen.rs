@@ -1,4 +1,4 @@
-//! What `keygen` made.
+//! Output of `keygen`.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use seaworthy::command::KeygenResult;
 
 use super::Report;
 
-/// The public half alone where the secret one went to a file, so that scripts can take it.
+/// Only the public key if the secret key went to a file, so that scripts can use it.
 impl Report for KeygenResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.secret {

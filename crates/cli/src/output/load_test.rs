@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Report;
 use crate::terminal::one_line;
 
-/// What a load test came to.
+/// Output of a load test.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct LoadTestReport(pub(crate) LoadReport);

@@ -34,7 +34,7 @@ pub(crate) use show::entry_line;
 
 use crate::terminal::neutral;
 
-/// A result that people can read.
+/// A result that can be printed for people.
 pub(crate) trait Report {
     /// Writes it, line by line.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
@@ -89,7 +89,7 @@ impl Report for ConfigCheckResult {
             0 => String::new(),
             sites => format!(", {}", count(sites, "site")),
         };
-        writeln!(out, "{} is right: {jobs}, {sinks}{sites}", self.file.display())?;
+        writeln!(out, "{} is valid: {jobs}, {sinks}{sites}", self.file.display())?;
         self.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
     }
 }
@@ -111,7 +111,7 @@ fn count(n: impl TryInto<u64>, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `3 files`, `1 database`, `12 tables, 3400 rows`: what a payload of this kind holds.
+/// `3 files`, `1 database`, `12 tables, 3400 rows`: the contents of a payload of this kind.
 fn items(kind: &str, n: u64, rows: Option<u64>) -> String {
     let items = count(n, payload_handler(kind).counted(rows));
     rows.map_or(items.clone(), |rows| format!("{items}, {}", count(rows, "row")))
@@ -121,11 +121,11 @@ fn size(bytes: u64) -> ByteSize {
     ByteSize::new(bytes)
 }
 
-/// `12.3 MiB/s`; nothing for no time at all.
+/// `12.3 MiB/s`; empty for a duration of zero.
 fn rate(bytes: u64, seconds: f64) -> String {
     if seconds <= 0.0 {
         return String::new();
     }
-    // In MiB whatever it comes to, so that runs compare at a glance.
+    // Always in MiB, so that runs are easy to compare.
     format!("{:.1} MiB/s", bytes as f64 / seconds / f64::from(1 << 20))
 }

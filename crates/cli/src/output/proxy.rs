@@ -1,4 +1,4 @@
-//! What the `proxy` commands found and did.
+//! Output of the `proxy` commands.
 
 use std::io::{self, Write};
 
@@ -47,7 +47,7 @@ impl Report for ProxyCheckResult {
         if self.accepted {
             let (sites, findings) =
                 (count(self.sites, "site"), count(self.findings.len(), "finding"));
-            writeln!(out, "nginx {} takes {sites}, {findings}", self.nginx)?;
+            writeln!(out, "nginx {} accepts {sites}, {findings}", self.nginx)?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Report for ProxyDiffResult {
             }
         }
         if self.changes.is_empty() && self.obstacle.is_none() {
-            writeln!(out, "the live files are what the file says")?;
+            writeln!(out, "the live files match the configuration")?;
         }
         write_chosen(&self.chosen, out)
     }
@@ -75,9 +75,9 @@ impl Report for ProxyDiffResult {
 impl Report for ProxyApplyResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let words = match self.state {
-            ApplyState::Unchanged => "nothing to do: these files are live already",
+            ApplyState::Unchanged => "nothing to do: these files are already live",
             ApplyState::Changed => "live and proved",
-            ApplyState::WouldChange => "nginx takes the files; these would change",
+            ApplyState::WouldChange => "nginx accepts the files; these would change",
             _ => "done",
         };
         match &self.live {
@@ -103,9 +103,9 @@ impl Report for ProxyApplyResult {
 impl Report for ProxySwitchResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { site, upstream, from, to, drained, .. } = self;
-        writeln!(out, "{site}: {upstream} uses {to} now, not {from}")?;
+        writeln!(out, "site {site}: upstream {upstream} now uses pool {to}, not {from}")?;
         if *drained {
-            writeln!(out, "  nobody uses {from} any more")?;
+            writeln!(out, "  {from} is no longer used")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What `restore` did.
+//! Output of `restore`.
 
 use std::io::{self, Write};
 
@@ -34,7 +34,7 @@ impl Report for RestoreResult {
             writeln!(out, "  missing: {files} that could not be read when it was made")?;
         }
         for id in &self.safety {
-            writeln!(out, "  safety snapshot of what was there: {}@{id}", self.job)?;
+            writeln!(out, "  safety snapshot of the old data: {}@{id}", self.job)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What retention kept and removed, and why.
+//! Output of retention: what was kept and removed, and why.
 
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ pub(super) fn write(report: &PruneReport, out: &mut dyn Write) -> io::Result<()>
     }
     if report.uploads > 0 {
         let uploads = count(report.uploads, "upload");
-        writeln!(out, "  gave up {uploads} that no run can still be at")?;
+        writeln!(out, "  aborted {uploads} that no run can still be writing")?;
     }
     let gone = report.removed.len() + report.reaped.len();
     if gone > 0 {

@@ -1,4 +1,4 @@
-//! What `run` did.
+//! Output of `run`.
 
 use std::io::{self, Write};
 
@@ -45,12 +45,12 @@ fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()>
     let what = format!("{} {}{sink}", task.kind.name(), task.name);
     let why = why(task.reason);
     if let Some(skipped) = &task.skipped {
-        return writeln!(out, "{what}: left alone, {}", one_line(skipped));
+        return writeln!(out, "{what}: skipped, {}", one_line(skipped));
     }
     match (&task.error, &task.report) {
         (None, _) if dry_run => writeln!(out, "{what}: due, {why}")?,
         (None, _) => writeln!(out, "{what}: {why}")?,
-        // It says more itself.
+        // The error contains more.
         (Some(_), Some(TaskReport::Certificate(_))) => {}
         (Some(error), Some(TaskReport::Backup(_)) | None) => {
             return writeln!(out, "{what}: FAILED, {}", one_line(&error.message));
@@ -78,9 +78,9 @@ fn why(reason: DueReason) -> String {
     match reason {
         DueReason::Never => "never done before".to_owned(),
         DueReason::Scheduled { at } => format!("since {at}"),
-        DueReason::CutOff { began } => format!("the one that began {began} was cut off"),
+        DueReason::CutOff { began } => format!("the one that began {began} was interrupted"),
         DueReason::Failed => "it failed before".to_owned(),
-        DueReason::Daily => "looked after daily".to_owned(),
+        DueReason::Daily => "checked daily".to_owned(),
         DueReason::NewBackup => "there is a new backup".to_owned(),
         DueReason::Certificate { action: Action::Renew { reason } } => {
             let reason = serde_json::to_value(reason).ok();

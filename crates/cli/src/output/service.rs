@@ -1,4 +1,4 @@
-//! Services, for people.
+//! Output of the service commands.
 
 use std::io::{self, Write};
 
@@ -33,7 +33,7 @@ impl Report for ServiceRenderResult {
 
 impl Report for ServiceCheckResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} would be taken as they are", count(self.files.len(), "file"))
+        writeln!(out, "{} would be accepted", count(self.files.len(), "file"))
     }
 }
 
@@ -51,7 +51,7 @@ impl Report for ServiceApplyResult {
         let said = match self.state {
             ServiceApplied::Unchanged => "nothing to do",
             ServiceApplied::WouldChange => "this would change:",
-            _ => "the services are installed, and well",
+            _ => "the services are installed and healthy",
         };
         writeln!(out, "{said}")?;
         match self.state {
@@ -90,7 +90,7 @@ impl Report for ServiceVerbResult {
 impl Report for ServiceStatusResult {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for service in &self.services {
-            let well = if service.is_well() { "well" } else { "NOT well" };
+            let well = if service.is_well() { "well" } else { "NOT healthy" };
             writeln!(out, "{} is {well}", service.service)?;
             status(service, out)?;
         }

@@ -1,4 +1,4 @@
-//! What `show` found.
+//! Output of `show`.
 
 use std::io::{self, Write};
 
@@ -65,7 +65,7 @@ impl Report for ShowResult {
     }
 }
 
-/// A line about something in a snapshot.
+/// A line about an entry of a snapshot.
 pub(crate) fn entry_line(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     let path = |path: &seaworthy::backup::format::index::PathBytes| {
         let path = path.as_path().display().to_string();

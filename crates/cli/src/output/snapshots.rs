@@ -1,4 +1,4 @@
-//! What `snapshots` found.
+//! Output of `snapshots`.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! How everything does, for people.
+//! Output of `status`.
 
 use std::io::{self, Write};
 
@@ -24,8 +24,8 @@ impl Report for Status {
             })
             .collect();
         match worse.is_empty() {
-            true => writeln!(out, "{} is well", one_line(name))?,
-            false => writeln!(out, "{} is NOT well: {}", one_line(name), worse.join(", "))?,
+            true => writeln!(out, "{}: all is well", one_line(name))?,
+            false => writeln!(out, "{}: NOT well: {}", one_line(name), worse.join(", "))?,
         }
         findings(self, out)?;
         section("backups", &jobs(&self.jobs), out)?;
@@ -50,7 +50,7 @@ fn findings(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A table: its first row is the head. Without any other there is none.
+/// A table: its first row is the header. Without other rows nothing is printed.
 fn section(title: &str, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     if rows.len() < 2 {
         return Ok(());
@@ -165,7 +165,7 @@ fn services(services: &[ServiceState]) -> Vec<Vec<String>> {
         let state = match (&service.error, service.well) {
             (Some(_), _) => "unknown",
             (None, true) => "well",
-            (None, false) => "NOT well",
+            (None, false) => "NOT healthy",
         };
         let instances = format!("{well} of {}", service.instances.len());
         let memory: u64 = service.instances.iter().filter_map(|instance| instance.memory).sum();

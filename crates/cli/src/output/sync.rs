@@ -1,4 +1,4 @@
-//! What became of replicas.
+//! Output about replicas.
 
 use std::io::{self, Write};
 
@@ -23,24 +23,24 @@ impl Report for SyncResult {
     }
 }
 
-/// A line for each copy, and what is lacking.
+/// A line for each copy, and what is missing.
 pub(super) fn write(report: &ReplicaReport, out: &mut dyn Write) -> io::Result<()> {
     let sink = &report.sink;
     for copy in &report.copied {
         let resumed = match copy.resumed {
             0 => String::new(),
-            bytes => format!(", {} were there already", size(bytes)),
+            bytes => format!(", {} were already there", size(bytes)),
         };
         let speed = rate(copy.sent, copy.seconds);
         writeln!(out, "  copied    {} to {sink}: {}, {speed}{resumed}", copy.id, size(copy.sent))?;
     }
     match (&report.error, &report.lacks) {
-        (None, _) if report.copied.is_empty() => writeln!(out, "  replica   {sink} lacks nothing"),
+        (None, _) if report.copied.is_empty() => writeln!(out, "  replica   {sink} is up to date"),
         (None, _) => Ok(()),
         (Some(error), None) => writeln!(out, "  BEHIND    {sink}: {}", one_line(error)),
         (Some(error), Some(lacks)) => {
             let lacks = count(lacks.len() as u64, "snapshot");
-            writeln!(out, "  BEHIND    {sink} lacks {lacks}: {}", one_line(error))
+            writeln!(out, "  BEHIND    {sink} does not have {lacks}: {}", one_line(error))
         }
     }
 }

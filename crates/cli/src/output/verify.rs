@@ -1,4 +1,4 @@
-//! What `verify` found.
+//! Output of `verify`.
 
 use std::io::{self, Write};
 
@@ -14,15 +14,15 @@ impl Report for VerifyResult {
             if let Some(rebuilt) = &verified.rebuilt {
                 let (frames, items) =
                     (count(rebuilt.frames, "frame"), count(rebuilt.items, "item"));
-                writeln!(out, "{name}: index made anew from {frames}, {items}")?;
+                writeln!(out, "{name}: index rebuilt from {frames}, {items}")?;
             }
             let Some(report) = &verified.report else { continue };
             let read = size(report.bytes);
             let speed = rate(report.bytes, report.seconds);
             let part = if report.complete { "every byte" } else { "a sample" };
             if report.is_good() && report.sealed {
-                writeln!(out, "{name}: as it was stored, every byte of it: {read}, {speed}")?;
-                writeln!(out, "  it is encrypted: with --identity what is in it is checked too")?;
+                writeln!(out, "{name}: every stored byte is unchanged: {read}, {speed}")?;
+                writeln!(out, "  it is encrypted: with --identity its content is checked, too")?;
                 continue;
             }
             if report.is_good() {

@@ -22,16 +22,16 @@ pub const SW_SCHEMA_CONFIG: u32 = 0;
 /// For `sw_schema`: the schema of the documents.
 pub const SW_SCHEMA_DOCUMENT: u32 = 1;
 
-/// Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 looks where the program does) without
-/// opening anything that it names.
+/// Checks the file at `path` (UTF-8, `path_len` bytes; NULL with 0 searches the same places as the
+/// program) without opening anything in it.
 ///
 /// `*document` is that of `seaworthy config check --json`, owned by the caller. `document` and `error` may
-/// be NULL; what is put there is the caller's to free. Any thread, but not inside a callback. Answers
-/// SW_E_CONFIG for a file that is wrong, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
+/// be NULL; the caller must free what is put there. Any thread, but not inside a callback. Answers
+/// SW_E_CONFIG for an invalid file, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
 /// SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_config_check(
     path: *const c_char,
@@ -58,9 +58,9 @@ pub unsafe extern "C" fn sw_config_check(
 
 /// The JSON Schema of the file (SW_SCHEMA_CONFIG) or of the documents (SW_SCHEMA_DOCUMENT).
 ///
-/// `*schema` is owned by the caller. `error` may be NULL; what is put there is the caller's to free. Any
-/// thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number, SW_E_NULL,
-/// SW_E_REENTRANT, SW_E_PANIC.
+/// `*schema` is owned by the caller. `error` may be NULL; the caller must free what is put there.
+/// Any thread, but not inside a callback. Answers SW_E_INVALID_INPUT for an unknown number,
+/// SW_E_NULL, SW_E_REENTRANT, SW_E_PANIC.
 ///
 /// # Safety
 /// Pointers are NULL or may be written to.
@@ -91,20 +91,20 @@ pub unsafe extern "C" fn sw_schema(
     unsafe { enter(error, work) }
 }
 
-/// Decides which snapshots a policy would keep, and why. Touches nothing and needs no context.
+/// Decides which snapshots a policy would keep, and why. Changes nothing and needs no context.
 ///
-/// `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone`, UTC where nothing is said;
-/// `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and where it matters `pinned`,
-/// `kind`, `state` and `host`, as `sw_snapshots` lists them; and `host`, whose snapshots it is about, the
-/// first one's where nothing is said. `*document` is owned by the caller:
-/// `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` among the usual members. `document` and
-/// `error` may be NULL; what is put there is the caller's to free.
+/// `request` (JSON, `request_len` bytes) has `keep`, as in the file; `time_zone` (default: UTC);
+/// `now`, such as `"2026-11-22T02:30:00Z"`; `snapshots`, each with its `id`, and if relevant
+/// `pinned`, `kind`, `state` and `host`, as listed by `sw_snapshots`; and `host`, the machine whose
+/// snapshots are planned (default: that of the first one). `*document` is owned by the caller:
+/// `{"result":{"decisions":[{"id","keep","reasons","text"}]}}` with the usual members. `document`
+/// and `error` may be NULL; the caller must free what is put there.
 ///
 /// Any thread, but not inside a callback. Answers SW_E_REQUEST, also for rules that would keep nothing,
 /// SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_plan_retention(
     request: *const c_char,
@@ -127,16 +127,16 @@ pub unsafe extern "C" fn sw_plan_retention(
 
 /// Makes a key pair. Needs no context.
 ///
-/// `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and `out`, the
-/// new file that the secret half is written to; one that is there is never replaced. Without `out` the secret
-/// half is in the document, which is that of `seaworthy keygen --json` and owned by the caller. `document` and
-/// `error` may be NULL; what is put there is the caller's to free.
+/// `request` (JSON, `request_len` bytes) has `kind`, `"age"` to encrypt or `"sign"` to sign, and
+/// `out`, the new file for the secret key; an existing file is never replaced. Without `out` the
+/// secret key is in the document, which is that of `seaworthy keygen --json` and owned by the
+/// caller. `document` and `error` may be NULL; the caller must free what is put there.
 ///
 /// Any thread, but not inside a callback. Answers SW_E_REQUEST, SW_E_ALREADY_EXISTS, the codes of a file that
 /// cannot be written, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_REENTRANT, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_keygen(
     request: *const c_char,

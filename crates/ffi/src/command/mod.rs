@@ -1,4 +1,4 @@
-//! The commands: each reads its request as JSON and answers with the facade's document.
+//! The commands: each reads its request as JSON and returns the facade's document.
 
 mod alone;
 
@@ -50,20 +50,20 @@ macro_rules! commands {
 commands! {
     /// Runs backup jobs, one after another.
     ///
-    /// `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names, all of them where
-    /// it is empty; `dry_run`; `accept`, which takes a suspect result as good. `call` may be NULL.
-    /// `*document` is the document that `seaworthy backup --json` prints, there also when a job failed, and owned
-    /// by the caller, until `sw_string_free`; it stays NULL where the call could not begin. `document` and
-    /// `error` may be NULL; what is put there is the caller's to free.
+    /// `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names,
+    /// empty for all of them; `dry_run`; `accept`, which accepts a suspect result as good. `call`
+    /// may be NULL. `*document` is the document that `seaworthy backup --json` prints, also if a
+    /// job failed. It is owned by the caller, until `sw_string_free`; it stays NULL if the call
+    /// could not start. `document` and `error` may be NULL; the caller must free what is put there.
     ///
-    /// Any thread, several at once, but not inside a callback. Blocks until all its work has ended. Answers 0
-    /// for success, also with losses, which the document's `outcome` says; SW_E_CANCELLED after a trigger;
-    /// the kind of the first error; SW_E_FAILED or SW_E_FINDINGS where only the document says what is
-    /// wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_STRUCT_SIZE, SW_E_REENTRANT,
-    /// SW_E_FORKED, SW_E_PANIC.
+    /// Any thread, several at once, but not inside a callback. Blocks until all of its work has
+    /// ended. Returns 0 for success, also with losses (see the document's `outcome`);
+    /// SW_E_CANCELLED after a trigger; the kind of the first error; SW_E_FAILED or SW_E_FINDINGS if
+    /// only the document says what is wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH,
+    /// SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
     ///
     /// # Safety
-    /// `ctx` is NULL or a living context; pointers are valid for what is said above.
+    /// `ctx` is NULL or a living context; pointers are valid as described above.
     sw_backup => BackupRequest;
 
     /// Lists snapshots, newest first, per job and sink.
@@ -76,7 +76,7 @@ commands! {
     /// That of `sw_backup`.
     sw_snapshots => SnapshotsRequest;
 
-    /// Shows what one snapshot holds.
+    /// Shows the contents of one snapshot.
     ///
     /// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`, `files` and `tables`, which list what is in it, and
     /// `identity`, files with private keys, those that SEAWORTHY_IDENTITY names where there are none, and `host`, as with `sw_snapshots`. The document is
@@ -88,16 +88,17 @@ commands! {
 
     /// Reads snapshots back and checks every byte, in each of their sinks.
     ///
-    /// `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty;
-    /// `sink`, to look in that one only; `sample`, the part of the frames to read, above 0 and at most 1; or
-    /// `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with `sw_snapshots`. The document is that of `seaworthy verify --json`. Ownership, threads and errors are
-    /// those of `sw_backup`; SW_E_FINDINGS where something is damaged.
+    /// `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each
+    /// job; `sink`, to check only that one; `sample`, the fraction of the frames to read, above 0
+    /// and at most 1; or `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with
+    /// `sw_snapshots`. The document is that of `seaworthy verify --json`. Ownership, threads and
+    /// errors are those of `sw_backup`; SW_E_FINDINGS if something is damaged.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_verify => VerifyRequest;
 
-    /// Copies snapshots that other sinks of the jobs still lack.
+    /// Copies snapshots that other sinks of the jobs do not have yet.
     ///
     /// `request` has `jobs`, as with `sw_backup`. The document is that of `seaworthy sync --json`. Ownership,
     /// threads and errors are those of `sw_backup`.
@@ -108,35 +109,37 @@ commands! {
 
     /// Issues, renews, lists and checks certificates.
     ///
-    /// `request` has `command` and what belongs to it; the document is that of `seaworthy cert COMMAND --json`:
-    /// `issue` and `renew` with `names`, all of them where it is empty, `dry_run`, `staging`, `force`, `strict`,
-    /// `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or `"HOST:PORT"`;
-    /// `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's folder, `names`, `dry_run`
-    /// and `roll_over`; `cleanup` with `dry_run` and `look_in`. Where nothing had to be done the document's
-    /// `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where a
-    /// certificate is not as it should be, SW_E_FAILED where one was issued and is not being served.
+    /// `request` has `command` and its options; the document is that of `seaworthy cert COMMAND
+    /// --json`: `issue` and `renew` with `names` (empty for all), `dry_run`, `staging`, `force`,
+    /// `strict`, `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates
+    /// or `"HOST:PORT"`; `revoke` with `names` and `reason`; `import-certbot` with `from`,
+    /// certbot's folder, `names`, `dry_run` and `roll_over`; `cleanup` with `dry_run` and
+    /// `look_in`. If nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership,
+    /// threads and errors are those of `sw_backup`; SW_E_FINDINGS if a check found problems,
+    /// SW_E_FAILED if a certificate was issued but is not served.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_cert => CertCommand;
 
-    /// Tries each part of the configuration for real, and says what to do about what does not work.
+    /// Really tries each part of the configuration, and says how to fix what does not work.
     ///
-    /// `request` has `notify`: whether each notifier is sent a test message. The document is that of
-    /// `seaworthy doctor --json`; its `outcome` is `findings` where a check failed. Nothing that is made
-    /// is left behind. Ownership, threads and errors are those of `sw_backup`.
+    /// `request` has `notify`: whether each notifier is sent a test message. The document is that
+    /// of `seaworthy doctor --json`; its `outcome` is `findings` if a check failed. Nothing is left
+    /// behind. Ownership, threads and errors are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_doctor => DoctorRequest;
 
-    /// Restores snapshots into a place that is thrown away, compares it with what was backed up, and records
-    /// what came of it.
+    /// Restores snapshots into a temporary place, compares them with what was backed up, and
+    /// records the results.
     ///
-    /// `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, the latest of each job where it is empty; `sink`,
-    /// to take them from that one; `identity`, files with private keys, those that SEAWORTHY_IDENTITY
-    /// names where there are none; and `host`, as with `sw_snapshots`. The document is that of `seaworthy drill --json`. Ownership, threads and
-    /// errors are those of `sw_backup`; SW_E_FINDINGS where something differs.
+    /// `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each
+    /// job; `sink`, to take them from that one; `identity`, files with private keys, those that
+    /// SEAWORTHY_IDENTITY names where there are none; and `host`, as with `sw_snapshots`. The
+    /// document is that of `seaworthy drill --json`. Ownership, threads and errors are those of
+    /// `sw_backup`; SW_E_FINDINGS if something differs.
     ///
     /// # Safety
     /// That of `sw_backup`.
@@ -160,7 +163,7 @@ commands! {
     /// That of `sw_backup`.
     sw_pin => PinRequest;
 
-    /// Takes a snapshot's protection from prune away.
+    /// Removes a snapshot's protection from prune.
     ///
     /// Everything is as with `sw_pin`.
     ///
@@ -170,11 +173,12 @@ commands! {
 
     /// Renders, checks, compares and installs nginx's configuration.
     ///
-    /// `request` has `command` and what belongs to it; the document is that of `seaworthy proxy COMMAND --json`:
-    /// `render` with `out`, a folder that the files are written to, too; `check`, which lints and lets nginx
-    /// try; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with `site` and `to`, a pool of servers.
-    /// Where nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
-    /// errors are those of `sw_backup`; SW_E_FINDINGS where what is installed differs.
+    /// `request` has `command` and its options; the document is that of `seaworthy proxy COMMAND
+    /// --json`: `render` with `out`, a folder that the files are also written to; `check`, which
+    /// lints and lets nginx check the files; `diff`; `apply` with `dry_run` and `keep_going`;
+    /// `switch` with `site` and `to`, a pool of servers. If nothing had to be done the document's
+    /// `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`;
+    /// SW_E_FINDINGS if the installed files differ.
     ///
     /// # Safety
     /// That of `sw_backup`.
@@ -182,38 +186,39 @@ commands! {
 
     /// Restores a snapshot, or a part of it, to a new or empty folder or in place.
     ///
-    /// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or `in_place`; `source`, to restore only
-    /// that one; `sink`, to take it from that one; `only`, a list of paths or tables; `force`, for one that is not trusted;
-    /// `identity` and `host`, as with `sw_show`. A restore in place also needs
-    /// `yes`: without it SW_E_INVALID_INPUT is answered, with `places` and `before` in the error's context,
-    /// and nothing is touched. The document is that of `seaworthy restore --json`. Ownership, threads and
-    /// errors are those of `sw_backup`.
+    /// `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or
+    /// `in_place`; `source`, to restore only that one; `sink`, to read it from that one; `only`, a
+    /// list of paths or tables; `force`, for an untrusted one; `identity` and `host`, as with
+    /// `sw_show`. A restore in place also needs `yes`: without it SW_E_INVALID_INPUT is returned,
+    /// with `places` and `before` in the error's context, and nothing is changed. The document is
+    /// that of `seaworthy restore --json`. Ownership, threads and errors are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_restore => RestoreRequest;
 
-    /// Renders, checks, compares, installs and runs services, and brings new versions of them into use.
+    /// Renders, checks, compares, installs and runs services, and deploys new versions of them.
     ///
-    /// `request` has `command` and what belongs to it; the document is that of `seaworthy service COMMAND --json`:
-    /// `render` with `type` (`"systemd"`, which is the usual one, `"pm2"`, `"cron"` or `"github-actions"`) and
-    /// `out`, a folder that the files are written to; `check` with `type` and `folder`, where systemd or cron
-    /// looks; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and `folder`; `start`, `stop`
-    /// and `restart` with `name`; `status` with `names`, all of them where it is empty; and `deploy`, as
-    /// `seaworthy deploy`, with `service` and `from`, a folder or an archive, the release before this one
-    /// where nothing is said. Where nothing had to be done the document's `outcome` is `nothing_to_do`.
-    /// Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS where something differs, or is
-    /// not well.
+    /// `request` has `command` and its options; the document is that of `seaworthy service COMMAND
+    /// --json`: `render` with `type` (`"systemd"`, the default, `"pm2"`, `"cron"` or
+    /// `"github-actions"`) and `out`, a folder that the files are written to; `check` with `type`
+    /// and `folder`, which systemd or cron reads; `diff` with `type`, `out` and `folder`; `apply`
+    /// with `type`, `dry_run` and `folder`; `start`, `stop` and `restart` with `name`; `status`
+    /// with `names` (empty for all); and `deploy`, as `seaworthy deploy`, with `service` and
+    /// `from`, a folder or an archive (default: go back to the previous release). If
+    /// nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
+    /// errors are those of `sw_backup`; SW_E_FINDINGS if something differs, or is not healthy.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_service => ServiceCommand;
 
-    /// Says how backups, certificates, sites, services and disks do, as they themselves say.
+    /// Returns the status of backups, certificates, sites, services and disks, as reported by
+    /// themselves.
     ///
-    /// `request` has `all_hosts`: whether the backups of other machines in the same sinks are told too.
-    /// The document is that of `seaworthy status --json`; its `outcome` is `findings` where something is
-    /// wrong. Ownership, threads and errors are those of `sw_backup`.
+    /// `request` has `all_hosts`: whether to include the backups of other machines in the same
+    /// sinks. The document is that of `seaworthy status --json`; its `outcome` is `findings` if
+    /// something is wrong. Ownership, threads and errors are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.
@@ -221,18 +226,21 @@ commands! {
 
     /// Does everything that is due now: backups, copies, retention, drills, certificates.
     ///
-    /// `request` has `dry_run`, which only says what is due. The document is that of `seaworthy run --json`; where
-    /// nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+    /// `request` has `dry_run`, which only reports what is due. The document is that of `seaworthy
+    /// run --json`; if nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and
+    /// errors are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.
     sw_run => RunRequest;
 
-    /// Brings certificates, the proxy and services to what the file says, in order, or leaves all of it as it was.
+    /// Brings certificates, the proxy and services to the state in the file, step by step, or rolls
+    /// everything back.
     ///
-    /// `request` has `dry_run`, which changes nothing and says every file and command; `type` and `folder`, as
-    /// `sw_service` with `apply`. The document is that of `seaworthy apply --json`; where nothing had to be done its
-    /// `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`.
+    /// `request` has `dry_run`, which changes nothing and lists every file and command; `type` and
+    /// `folder`, as in `sw_service` with `apply`. The document is that of `seaworthy apply --json`;
+    /// if nothing had to be done its `outcome` is `nothing_to_do`. Ownership, threads and errors
+    /// are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.

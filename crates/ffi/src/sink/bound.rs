@@ -1,4 +1,4 @@
-//! A sink of the host as the engine sees it, for the time of one call: every request goes through the
+//! A sink of the host for the engine, during one call: every request goes through the
 //! queue to the thread that made the call.
 
 use std::{fmt, ops::Range, sync::Arc};
@@ -36,13 +36,13 @@ impl BoundSink {
         Self { name: name.into(), sink, queue }
     }
 
-    /// Has the calling thread do `work`, unless nobody waits for it any more by then.
+    /// Lets the calling thread do `work`, unless nothing waits for it any more by then.
     async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&HostSink) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let sink = self.sink.clone();
-        // An upload that nobody takes is dropped, which gives it up.
+        // An upload without a receiver is dropped, which aborts it.
         self.queue.ask("sink", move || work(&sink)).await
     }
 
@@ -127,7 +127,7 @@ impl BackupSink for BoundSink {
         self.ask(move |sink| sink.delete(&key)).await
     }
 
-    /// A host's store keeps no versions that it does not show.
+    /// A host's store has no hidden versions.
     async fn history(&self, key: &ObjectKey) -> Result<ObjectHistory> {
         match self.stat(key).await {
             Ok(_) => Ok(ObjectHistory::present()),
@@ -136,7 +136,7 @@ impl BackupSink for BoundSink {
         }
     }
 
-    /// A host does not tell how old its uploads are: only all of them are given up.
+    /// A host does not report the age of its uploads: only all of them can be aborted.
     async fn discard_unfinished(
         &self,
         prefix: &ObjectKey,
@@ -150,7 +150,7 @@ impl BackupSink for BoundSink {
     }
 }
 
-/// An upload of a sink of the host. Dropped before its end it is given up.
+/// An upload of a sink of the host. If it is dropped before its end it is aborted.
 struct BoundUpload {
     to: BoundSink,
     key: ObjectKey,
@@ -167,7 +167,7 @@ impl Upload for BoundUpload {
 
     async fn commit(self: Box<Self>) -> Result<ObjectInfo> {
         let (to, mut upload) = (self.to.clone(), self);
-        // The upload goes along: where the question is dropped, so is the upload.
+        // The upload is moved along: if the request is dropped, so is the upload.
         to.ask(move |sink| {
             upload.over = true;
             sink.commit(&upload.key, upload.number)

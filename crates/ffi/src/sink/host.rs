@@ -29,7 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct HostSink {
     table: SinkTable,
-    /// Uploads that were given up when no call was there to say so.
+    /// Uploads that were aborted while no call was active.
     forgotten: Mutex<Vec<u64>>,
 }
 
@@ -47,7 +47,7 @@ struct Listed {
 }
 
 impl HostSink {
-    /// Takes over the sink at `table`.
+    /// Reads the sink at `table`.
     ///
     /// # Safety
     /// That of [`input::table`], and the functions keep what [`SinkTable`] says.
@@ -56,7 +56,7 @@ impl HostSink {
         let table: SinkTable = unsafe { input::table(table, "sink") }?;
         let sink = Self { table, forgotten: Mutex::default() };
         if table.capabilities & !(SW_SINK_DELETE | SW_SINK_IF_ABSENT) != 0 {
-            let message = "the sink claims capabilities that this version does not know";
+            let message = "the sink claims capabilities that this version does not support";
             return Err(Failure::new(code::SW_E_INVALID_INPUT, "sink.add", message));
         }
         let needed = [
@@ -82,7 +82,7 @@ impl HostSink {
         capabilities
     }
 
-    /// Gives `upload` up when next a call is there.
+    /// Aborts `upload` during the next call.
     pub(crate) fn forget(&self, upload: u64) {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(upload);
     }
@@ -136,7 +136,7 @@ impl HostSink {
         })
     }
 
-    /// Reads into `buffer` and says how much.
+    /// Reads into `buffer` and returns how much.
     pub(crate) fn read_at(&self, key: &ObjectKey, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let read = function(self.table.read)?;
         let (data, capacity) = (buffer.as_mut_ptr(), buffer.len());
@@ -183,11 +183,11 @@ impl HostSink {
         // SAFETY: the host made it with `sw_string_new` and hands it over.
         let listing = unsafe { StringHandle::take(listing) };
         answered?;
-        let listing = listing.ok_or_else(|| broken("sink.list", "gave no listing"))?;
+        let listing = listing.ok_or_else(|| broken("sink.list", "returned no listing"))?;
         let listed: Vec<Listed> = serde_json::from_str(listing.as_str()).map_err(|error| {
-            broken("sink.list", format!("gave a listing that is wrong: {error}"))
+            broken("sink.list", format!("returned an invalid listing: {error}"))
         })?;
-        // What has a name that is no key is not ours.
+        // An object whose name is not a key is not ours.
         let keyed =
             listed.into_iter().filter_map(|listed| Some((listed.key.parse().ok()?, listed)));
         let info = |(key, listed): (ObjectKey, Listed)| {
@@ -223,7 +223,7 @@ impl HostSink {
         let forgotten =
             std::mem::take(&mut *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner));
         for upload in forgotten {
-            // There is nobody to tell.
+            // The error cannot be reported.
             drop(self.abort(&ObjectKey::root(), upload));
         }
     }
@@ -240,7 +240,7 @@ impl Drop for HostSink {
     }
 }
 
-/// Calls `work` with `key` as C reads it.
+/// Calls `work` with `key` as a C string.
 fn with_key<T>(key: &ObjectKey, work: impl FnOnce(*const c_char, usize) -> Result<T>) -> Result<T> {
     // A key has no NUL.
     let text = CString::new(key.as_str()).map_err(|_| broken("sink", "a key with a NUL"))?;
@@ -257,9 +257,10 @@ fn answer(
 }
 
 fn function<F>(function: Option<F>) -> Result<F> {
-    // Those that are needed were looked for when the table was read.
-    function
-        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "sink", "the sink lacks this function"))
+    // The required ones were checked when the table was read.
+    function.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "sink", "the sink does not have this function")
+    })
 }
 
 fn broken(operation: &'static str, what: impl std::fmt::Display) -> Error {

@@ -1,4 +1,4 @@
-//! Bringing a sink along, and proving it.
+//! Registering a custom sink, and testing it.
 
 use std::{ffi::c_char, sync::Arc};
 
@@ -21,17 +21,17 @@ use crate::{
     string::StringHandle,
 };
 
-/// Fills the sink `name` (UTF-8, `name_len` bytes) of the file, which has `[sink.NAME]` with
-/// `type = "custom"`, with the functions of `sink`. One that was there is replaced.
+/// Registers `sink` as the implementation of the sink `name` (UTF-8, `name_len` bytes), which has
+/// `[sink.NAME]` with `type = "custom"` in the file. An earlier one is replaced.
 ///
-/// `*sink` is copied; its finalizer runs when `ctx` is freed, or at once when this call fails, if the struct
-/// could be read. `error` may be NULL; what is put there is the caller's to free. Any thread, but not
-/// inside a callback; calls that run meanwhile go on with what was there. Answers SW_E_INVALID_INPUT
-/// where the file has no such custom sink or a capability is unknown, SW_E_NULL for a function that is
-/// missing, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
+/// `*sink` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails, if
+/// the struct could be read. `error` may be NULL; the caller must free what is put there. Any
+/// thread, but not inside a callback; running calls continue with the earlier one. Answers
+/// SW_E_INVALID_INPUT if the file has no such custom sink or a capability is unknown, SW_E_NULL for
+/// a missing function, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_ctx_add_sink(
     ctx: *mut ContextHandle,
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn sw_ctx_add_sink(
     unsafe { enter(error, work) }
 }
 
-/// What the suite found.
+/// The results of the test suite.
 #[derive(Debug, Serialize)]
 struct ConformanceResult {
     cases: Vec<Case>,
@@ -69,16 +69,16 @@ struct Case {
     message: Option<String>,
 }
 
-/// Proves the functions of `sink` with the suite that Seaworthy's own sinks pass: one case after another,
-/// each below a random prefix of its own. It writes some 300 MB.
+/// Tests the functions of `sink` with the suite that Seaworthy's own sinks pass: one case after
+/// another, each below its own random prefix. It writes about 300 MB.
 ///
-/// `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` among the usual
-/// members. `call` may be NULL. `error` may be NULL; what is put there is the caller's to free. The
-/// finalizer runs before this returns, if the struct could be read. Any thread, but not inside a callback.
-/// Answers SW_E_FINDINGS where a case failed, else as `sw_ctx_add_sink`.
+/// `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` with
+/// the usual members. `call` may be NULL. `error` may be NULL; the caller must free what is put
+/// there. The finalizer runs before this returns, if the struct could be read. Any thread, but not
+/// inside a callback. Answers SW_E_FINDINGS if a case failed, else the same as `sw_ctx_add_sink`.
 ///
 /// # Safety
-/// Pointers are valid for what is said above.
+/// Pointers are valid as described above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sw_sink_conformance(
     sink: *const SinkTable,

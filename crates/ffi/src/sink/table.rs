@@ -1,4 +1,4 @@
-//! `sw_sink` and what its functions are given.
+//! `sw_sink` and the arguments of its functions.
 
 use std::ffi::{c_char, c_void};
 
@@ -11,11 +11,11 @@ pub const SW_SINK_IF_ABSENT: u32 = 2;
 
 /// A place for snapshots that the host implements.
 ///
-/// Every function answers 0 or one of SW_E_*, and may say more by putting an error made with
-/// `sw_error_new` where `error` points to; the library frees it. Functions are called on a thread that is
-/// inside a call of the library, so on several at once where several calls run; they may block. What
-/// they are given is borrowed until they return. Inside them only `sw_cancel_trigger`, `sw_error_*` and
-/// `sw_string_*` may be used. They must return: no exception, no longjmp.
+/// Every function returns 0 or one of SW_E_*, and may give details by putting an error made with
+/// `sw_error_new` where `error` points to; the library frees it. Functions are called on a thread
+/// that is inside a call of the library, so on several at the same time if several calls run; they
+/// may block. Their arguments are borrowed until they return. Inside them only `sw_cancel_trigger`,
+/// `sw_error_*` and `sw_string_*` may be used. They must return: no exception, no longjmp.
 ///
 /// A key is names joined by `/`, each of letters, digits, `.`, `_`, `-`, and begins and ends without a slash.
 /// Keys and prefixes are NUL-terminated too.
@@ -24,14 +24,14 @@ pub const SW_SINK_IF_ABSENT: u32 = 2;
 pub struct SinkTable {
     /// The size of this struct, in bytes.
     pub size: u32,
-    /// What it can do: SW_SINK_DELETE, SW_SINK_IF_ABSENT. What is not claimed is never asked for.
+    /// What it can do: SW_SINK_DELETE, SW_SINK_IF_ABSENT. What is not claimed is never used.
     pub capabilities: u32,
-    /// What the functions are given back.
+    /// Passed to the functions unchanged.
     pub user_data: *mut c_void,
-    /// Called once with `user_data` when the sink is used no more: when its context is freed, also if it was
-    /// replaced before, or when it was not taken. May be NULL.
+    /// Called once with `user_data` when the sink is no longer used: when its context is freed,
+    /// also if it was replaced before, or when it was not accepted. May be NULL.
     pub finalizer: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
-    /// Begins to write the object `key`, and gives a number for it, of the sink's choice. Nothing is
+    /// Starts writing the object `key`, and returns a number for it, chosen by the sink. Nothing is
     /// visible before `commit`.
     pub begin: Option<
         unsafe extern "C" fn(
@@ -43,7 +43,7 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Adds `len` bytes at the end of what is written.
+    /// Appends `len` bytes to the object.
     pub write: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -53,8 +53,8 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Makes the object visible, whole and durable, and fills `info`. The upload is over, whatever is
-    /// answered. SW_E_ALREADY_EXISTS where `if_absent` was wanted and the object is there.
+    /// Makes the object visible, complete and durable, and fills `info`. The upload is over,
+    /// whatever the result. SW_E_ALREADY_EXISTS if `if_absent` was set and the object exists.
     pub commit: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -63,7 +63,7 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Gives an upload up and frees what was stored of it. The upload is over, whatever is answered.
+    /// Aborts an upload and frees what was stored of it. The upload is over, whatever the result.
     pub abort: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -71,9 +71,9 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Reads the object `key` from byte `offset` on: fills `buffer` (`capacity` bytes) and says in `*filled`
-    /// how much that was. Less than `capacity` only at the end of the object. SW_E_NOT_FOUND where it is
-    /// absent.
+    /// Reads the object `key` from byte `offset` on: fills `buffer` (`capacity` bytes) and sets
+    /// `*filled` to the number of bytes. Less than `capacity` only at the end of the object.
+    /// SW_E_NOT_FOUND if it does not exist.
     pub read: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -86,7 +86,8 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Fills `info` about the object `key`. SW_E_NOT_FOUND where it is absent, as a folder is.
+    /// Fills `info` about the object `key`. SW_E_NOT_FOUND if it does not exist; a folder is not an
+    /// object.
     pub stat: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -98,7 +99,7 @@ pub struct SinkTable {
     >,
     /// Every object below `prefix` (empty: all), at any depth, in any order, as JSON:
     /// `[{"key":…,"length":…,"modified":…}]`, in a string made with `sw_string_new`, which the library
-    /// frees. `ab` is not below `a`, and neither is `a` itself. What does not exist is empty.
+    /// frees. `ab` is not below `a`, and neither is `a` itself. Empty if it does not exist.
     pub list: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -108,7 +109,8 @@ pub struct SinkTable {
             error: *mut *mut ErrorHandle,
         ) -> i32,
     >,
-    /// Deletes the object `key`, durably. An absent one is fine. NULL without SW_SINK_DELETE.
+    /// Deletes the object `key`, durably. It is not an error if it does not exist. NULL without
+    /// SW_SINK_DELETE.
     pub delete_object: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -135,7 +137,7 @@ unsafe impl Table for SinkTable {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// How an object is to be written. The library fills it.
+/// How to write an object. The library fills it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct PutTable {
@@ -143,11 +145,11 @@ pub struct PutTable {
     pub size: u32,
     /// 1: `commit` fails with SW_E_ALREADY_EXISTS when the object exists by then. Else 0.
     pub if_absent: u32,
-    /// The object's size in bytes; UINT64_MAX where it is not known yet.
+    /// The object's size in bytes; UINT64_MAX if it is not known yet.
     pub length: u64,
 }
 
-/// What a sink knows of an object. The library sets `size`, the sink the rest.
+/// Facts about an object. The library sets `size`, the sink the rest.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct InfoTable {

@@ -1,5 +1,5 @@
 //! The committed header is what the code says. `SEAWORTHY_BLESS=1 cargo test -p seaworthy-ffi --test
-//! quick header` writes it anew.
+//! quick header` writes it again.
 
 use std::{fs, path::Path};
 
@@ -83,7 +83,7 @@ fn the_committed_header_is_what_the_code_says() {
         fs::write(&path, &now).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == now, "the header is out of date; write it anew with SEAWORTHY_BLESS=1");
+    assert!(committed == now, "the header is out of date; write it again with SEAWORTHY_BLESS=1");
 }
 
 #[test]

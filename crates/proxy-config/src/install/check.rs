@@ -10,11 +10,11 @@ use seaworthy_core::{CommandLine, Context, Error, ErrorKind, Name, Result, Stage
 use super::{INCLUDE, LIMIT, NginxInstaller};
 use crate::syntax::{Directive, parse};
 
-/// Where nginx.conf leads when it is ours.
+/// Where nginx.conf links to if it is ours.
 const MAIN_FILE: &str = "seaworthy/current/nginx.conf";
 /// How the file of each site begins.
 const SITE_FILE: &str = "conf.d/50-site-";
-/// Our own main file for the check, beside the real one: nginx looks for includes from there.
+/// Our own main file for the check, next to the real one: nginx resolves includes from there.
 const CHECK_FILE: &str = ".seaworthy-check.conf";
 
 impl NginxInstaller {
@@ -26,7 +26,7 @@ impl NginxInstaller {
         if error.place().is_some() {
             return Err(error);
         }
-        // nginx named no line: each site alone tells which one it is.
+        // nginx named no line: checking each site alone shows which one is wrong.
         for file in sites(staged) {
             if let Err(alone) = self.check_files(staged, Some(&file), cx).await {
                 return Err(match staged.files.get(&file) {
@@ -38,8 +38,8 @@ impl NginxInstaller {
         Err(error)
     }
 
-    /// The sites that cannot be served even alone, and why. For leaving them out where that is
-    /// asked for.
+    /// The sites that cannot be served even alone, and why, so that they can be left out if the
+    /// user asks for that.
     pub async fn failing_sites(
         &self,
         staged: &StagedFiles,
@@ -87,7 +87,8 @@ impl NginxInstaller {
 
     async fn test(&self, main: &Path, cx: &Context) -> Result<String> {
         let path = main.to_string_lossy();
-        // nginx speaks on standard error, and warns with exit code 0: both are looked at as text.
+        // nginx writes to standard error, and exits with 0 after a warning: the text is checked in
+        // both cases.
         let script = ["sh", "-c", "\"$0\" -t -c \"$1\" 2>&1 || true", &self.binary, &path];
         let output = CommandLine::new(script)?.run(cx, Some(LIMIT)).await?;
         let output = String::from_utf8_lossy(&output).into_owned();
@@ -97,7 +98,7 @@ impl NginxInstaller {
         Err(Error::new(
             ErrorKind::Config,
             "proxy.check",
-            format!("nginx at {} does not run: {}", self.binary, output.trim()),
+            format!("cannot run nginx at {}: {}", self.binary, output.trim()),
         )
         .at("proxy.binary")
         .remedy_is("install it (on Debian: apt-get install nginx), or set proxy.binary"))
@@ -107,8 +108,8 @@ impl NginxInstaller {
         self.root.join("nginx.conf")
     }
 
-    /// What keeps nginx from reading our files, whatever is in them; `None` when its main file leads
-    /// to them.
+    /// What keeps nginx from reading our files, whatever is in them; `None` if its main file
+    /// includes them.
     pub fn obstacle(&self) -> Result<Option<Error>> {
         let main = self.main_file();
         if self.own_root {
@@ -120,7 +121,7 @@ impl NginxInstaller {
         }
         let text = match fs::read_to_string(&main) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let message = format!("{} is not there", main.display());
+                let message = format!("{} does not exist", main.display());
                 return Ok(Some(
                     Error::new(ErrorKind::Config, "proxy.check", message)
                         .at("proxy.root")
@@ -135,13 +136,13 @@ impl NginxInstaller {
     }
 
     fn main_file_is_foreign(&self) -> Error {
-        let message = format!("{} is not ours", self.main_file().display());
+        let message = format!("{} was not written by Seaworthy", self.main_file().display());
         Error::new(ErrorKind::AlreadyExists, "proxy.link", message)
             .at("proxy.own_root")
-            .remedy_is("move it away, or set own_root = false and include our files there")
+            .remedy_is("move it away, or set own_root = false and include Seaworthy's files there")
     }
 
-    /// Puts the link to our main file in place, where the whole tree is ours.
+    /// Creates the link to our main file, if the whole tree is ours.
     pub(super) fn link_main_file(&self) -> Result<()> {
         if !self.own_root {
             return Ok(());
@@ -217,7 +218,7 @@ fn redirected(text: &str, main: &Path, root: &Path, files: &[PathBuf]) -> Result
     }
     let [line] = lines.as_slice() else {
         let include = root.join(INCLUDE);
-        let message = format!("{} does not include our files once", main.display());
+        let message = format!("{} does not include Seaworthy's files exactly once", main.display());
         return Err(Error::new(ErrorKind::Config, "proxy.check", message)
             .at("proxy.root")
             .remedy_is(format!("write `include {};` inside its http {{ }}", include.display())));
@@ -241,7 +242,7 @@ fn redirected(text: &str, main: &Path, root: &Path, files: &[PathBuf]) -> Result
     Ok(out)
 }
 
-/// What nginx complains of: the first error, else the first warning.
+/// What nginx reports: the first error, else the first warning.
 fn complaint(output: &str) -> Option<&str> {
     let line = |level: &str| output.lines().find_map(|line| line.split_once(level).map(|(_, m)| m));
     let level =
@@ -249,12 +250,12 @@ fn complaint(output: &str) -> Option<&str> {
     level.or_else(|| (!output.contains("test is successful")).then(|| output.trim()))
 }
 
-/// The complaint, with the field of the model where nginx names one of our lines.
+/// The error, with the field of the model if nginx names one of our lines.
 fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
     let error = Error::new(
         ErrorKind::Config,
         "proxy.check",
-        format!("nginx refuses the files: {complaint}"),
+        format!("nginx rejects the files: {complaint}"),
     );
     let place = complaint.rsplit_once(" in ").and_then(|(_, place)| place.rsplit_once(':'));
     let origin =
@@ -265,7 +266,7 @@ fn blamed(complaint: &str, staged: &StagedFiles) -> Error {
     }
 }
 
-/// nginx names no line for a certificate that is not there: we do.
+/// nginx names no line for a missing certificate: we do.
 fn missing_files(staged: &StagedFiles, path: &str) -> Result<()> {
     let Some(file) = staged.files.get(path).filter(|_| path.starts_with("conf.d/")) else {
         return Ok(());
@@ -281,7 +282,7 @@ fn missing_files(staged: &StagedFiles, path: &str) -> Result<()> {
         });
     }
     let Some((name, line)) = missing else { return Ok(()) };
-    Err(Error::new(ErrorKind::Config, "proxy.check", format!("{name} is not there"))
+    Err(Error::new(ErrorKind::Config, "proxy.check", format!("{name} does not exist"))
         .at(file.origin_of_line(line))
         .remedy_is("issue the certificate first, or create the file"))
 }

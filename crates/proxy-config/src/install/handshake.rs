@@ -1,4 +1,4 @@
-//! The handshake that each site must make: with the certificate that lies on disk, and its key.
+//! The handshake that each site must complete: with the certificate on disk, and its key.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio_rustls::{
 use super::{NginxInstaller, Served, prove::first_of_answer};
 
 impl NginxInstaller {
-    /// What the site answers over TLS: the beginning of it. Fails unless it shows the first
+    /// The beginning of the site's response over TLS. Fails unless it presents the first
     /// certificate of `chain`, and proves that it has its key.
     pub(super) async fn shake_hands(
         &self,
@@ -27,7 +27,7 @@ impl NginxInstaller {
         })?;
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name)
-            .map_err(|e| fail(format!("{host} has no name for TLS")).caused_by(e))?;
+            .map_err(|e| fail(format!("{host} is not a host name for TLS")).caused_by(e))?;
         let connector = TlsConnector::from(Arc::new(handshake::with_only(leaf.as_ref())?));
         let work = async {
             let stream = TcpStream::connect(self.ask_tls).await?;

@@ -1,4 +1,4 @@
-//! Whether new workers serve the new files, and every site answers.
+//! Proves that new workers serve the new files, and that every site responds.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use tokio::{
 use super::{NginxInstaller, Served};
 use crate::render::{PROOF_HOST, mark};
 
-/// How long new workers may take to begin.
+/// How long new workers may take to start.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// A site that waits for its servers longer than this is served all the same.
+/// A site whose servers take longer than this counts as served.
 const PATIENCE_WITH_SITES: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
-/// Where the workers cannot be looked at, old ones may take a connection or two after the reload:
-/// so often in a row it must be right.
+/// If the workers cannot be inspected, old ones may accept a connection or two after the reload:
+/// the result must be right this many times in a row.
 const IN_A_ROW: usize = 3;
 const MOST_OF_ANSWER: u64 = 16 << 10;
 
@@ -41,7 +41,7 @@ impl NginxInstaller {
                 let message = "nginx does not serve the new files";
                 let error = Error::new(ErrorKind::TimedOut, "proxy.prove", message)
                     .with("asked", self.ask)
-                    .remedy_is("nginx's error log says why; another program may hold the port");
+                    .remedy_is("nginx's error log says why; another program may be using the port");
                 return Err(match seen {
                     Ok(_) => error,
                     Err(cause) => error.caused_by(cause),
@@ -63,7 +63,7 @@ impl NginxInstaller {
         Ok(())
     }
 
-    /// What nginx answers for `host` on plain HTTP: the beginning of it.
+    /// The beginning of nginx's response for `host` on plain HTTP.
     pub(super) async fn ask(&self, host: &str, limit: Duration) -> Result<String> {
         let work = async {
             let stream = TcpStream::connect(self.ask).await?;
@@ -79,7 +79,7 @@ impl NginxInstaller {
     }
 }
 
-/// Asks for `/` of `host`, and reads the beginning of the answer.
+/// Requests `/` of `host`, and reads the beginning of the response.
 pub(super) async fn first_of_answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,
@@ -91,7 +91,8 @@ pub(super) async fn first_of_answer(
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Fails unless the site itself answered. One that takes too long is at work: that is no failure.
+/// Fails unless the site itself responded. A site that takes too long is still working on the
+/// request: that is not a failure.
 fn must_be_its_site(served: &Served, answer: Result<String>) -> Result<()> {
     let field = || format!("site.{}.hosts", served.site);
     let answer = match answer {
@@ -103,6 +104,6 @@ fn must_be_its_site(served: &Served, answer: Result<String>) -> Result<()> {
         return Ok(());
     }
     let first = answer.lines().next().unwrap_or("nothing").to_owned();
-    let message = format!("{} is not answered by its site: {first}", served.host);
+    let message = format!("another server answers for {}: {first}", served.host);
     Err(Error::new(ErrorKind::Unavailable, "proxy.prove", message).at(field()))
 }

@@ -16,7 +16,7 @@ pub(super) fn word<T: DeserializeOwned + Clone + Send + Sync + 'static>()
         .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word.as_str())))
 }
 
-/// `10%` as a part of 1.
+/// `10%` as a fraction of 1.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
     match number {

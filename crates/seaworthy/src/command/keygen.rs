@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::flags;
 use crate::Reply;
 
-/// What `keygen` is asked for.
+/// The request of `keygen`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct KeygenRequest {
-    /// What it is for.
+    /// The purpose of the key pair.
     #[cfg_attr(
         feature = "clap",
         arg(
@@ -33,13 +33,13 @@ pub struct KeygenRequest {
         )
     )]
     pub kind: KeyKind,
-    /// The new file that the secret half goes to; without one it is in the result.
+    /// The new file for the secret key; without one it is in the result.
     #[cfg_attr(
         feature = "clap",
         arg(
             long,
             value_name = "FILE",
-            help = "Write the secret half to this new file; without it everything is printed"
+            help = "Write the secret key to this new file; without it everything is printed"
         )
     )]
     pub out: Option<PathBuf>,
@@ -55,7 +55,7 @@ impl KeygenRequest {
     }
 }
 
-/// What a key pair is for.
+/// The purpose of a key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -66,21 +66,21 @@ pub enum KeyKind {
     Sign,
 }
 
-/// What `keygen` made.
+/// The result of `keygen`.
 #[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct KeygenResult {
-    /// What the pair is for.
+    /// The purpose of the pair.
     pub kind: KeyKind,
-    /// The public half, for the file's `recipients` or `trust`.
+    /// The public key, for the file's `recipients` or `trust`.
     pub public: String,
-    /// Where the secret half was written.
+    /// Where the secret key was written.
     pub file: Option<PathBuf>,
-    /// The secret half as its file is written, where no file was named.
+    /// The secret key in its file format, if no file was given.
     pub secret: Option<String>,
 }
 
-/// The secret half is not shown.
+/// The secret key is not shown.
 impl fmt::Debug for KeygenResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, public, file, secret: _ } = self;
@@ -92,7 +92,7 @@ impl fmt::Debug for KeygenResult {
     }
 }
 
-/// Makes a key pair. It needs no configuration. A file that is there is never replaced.
+/// Makes a key pair. It needs no configuration. An existing file is never replaced.
 pub fn keygen(request: &KeygenRequest) -> Reply<KeygenResult> {
     try_keygen(request).into()
 }
@@ -113,20 +113,20 @@ fn try_keygen(request: &KeygenRequest) -> Result<KeygenResult> {
     }
 }
 
-/// Writes a file for its owner alone, where there is none.
+/// Writes a new file, readable by its owner only.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = opened.map_err(|e| match e.kind() {
         io::ErrorKind::AlreadyExists => {
-            let message = format!("{} exists already: a key is never overwritten", path.display());
+            let message = format!("{} already exists: a key is never overwritten", path.display());
             Error::new(ErrorKind::AlreadyExists, "keygen", message)
-                .remedy_is("name a new file, or move the old one away yourself")
+                .remedy_is("use a new file, or move the old one away yourself")
         }
         _ => Error::io("keygen", format!("cannot write {}", path.display()), e),
     })?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|e| {
-        // Half a key is of no use.
+        // An incomplete key is useless.
         let _ = std::fs::remove_file(path);
         Error::io("keygen", format!("cannot write {}", path.display()), e)
     })?;

@@ -1,4 +1,4 @@
-//! The commands: each takes a request and gives a [`Reply`](crate::Reply).
+//! The commands: each takes a request and returns a [`Reply`](crate::Reply).
 
 mod apply;
 mod backup;
@@ -71,8 +71,8 @@ pub use verify::{Verified, VerifyRequest, VerifyResult};
 
 use crate::{Seaworthy, keys::Purpose};
 
-/// A snapshot as people name it: `JOB` or `JOB@ID`, where `ID` may be `latest` or any unambiguous
-/// beginning.
+/// The name of a snapshot as typed by people: `JOB` or `JOB@ID`, where `ID` may be `latest` or any
+/// unambiguous beginning.
 ///
 /// ```
 /// use seaworthy::SnapshotName;
@@ -117,7 +117,7 @@ impl Serialize for SnapshotName {
 }
 
 impl Seaworthy {
-    /// The jobs that are asked for, or all of them.
+    /// The requested jobs, or all of them.
     pub(crate) fn jobs(&self, asked: &[Name]) -> Result<Vec<Name>> {
         if asked.is_empty() {
             return Ok(self.config.backup.names().cloned().collect());
@@ -132,8 +132,9 @@ impl Seaworthy {
         Ok(jobs)
     }
 
-    /// The first sink of a job, or the one asked for, that has the snapshot `name` whole; what
-    /// keeps an earlier one from serving it is said. Where it is damaged in all, the first of these.
+    /// The first sink of a job, or the requested one, that has the snapshot `name` undamaged; the
+    /// reason why an earlier one is not used is a warning. If it is damaged in all, the first of
+    /// these.
     async fn find_snapshot(
         &self,
         name: &SnapshotName,
@@ -160,11 +161,12 @@ impl Seaworthy {
                 continue;
             }
             if let Some((first, _, info)) = &damaged {
-                let message = format!("{} is damaged in {first}: taken from {sink}", info.id);
+                let message =
+                    format!("snapshot {} is damaged in sink {first}: using sink {sink}", info.id);
                 cx.emit(Event::warning(message));
             }
             if let Some(error) = &first_error {
-                cx.emit(Event::warning(format!("{}: taken from {sink}", error.chain())));
+                cx.emit(Event::warning(format!("{}: using sink {sink}", error.chain())));
             }
             return Ok((sink, repository, info));
         }
@@ -172,7 +174,7 @@ impl Seaworthy {
             return Ok(damaged);
         }
         Err(first_error.unwrap_or_else(|| {
-            let message = format!("{} has no sink", name.job);
+            let message = format!("job {} has no sink", name.job);
             Error::new(seaworthy_core::ErrorKind::Config, "snapshot.resolve", message)
         }))
     }

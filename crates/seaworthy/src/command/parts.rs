@@ -26,7 +26,7 @@ pub struct IdentityFiles {
 const IDENTITY: &str = "Decrypt with the private keys of age or ssh in this file [default: \
                         $SEAWORTHY_IDENTITY]";
 
-/// The machine whose snapshots are meant.
+/// The machine whose snapshots are used.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -39,7 +39,7 @@ pub struct OfHost {
         arg(
             long,
             value_name = "NAME",
-            help = "Those of this machine, by its name or id, in place of our own"
+            help = "Use the snapshots of this machine (name or id) instead of our own"
         )
     )]
     pub host: Option<String>,

@@ -49,7 +49,7 @@ impl UnpinRequest {
     }
 }
 
-/// What `pin` or `unpin` did.
+/// The result of `pin` or `unpin`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PinResult {
@@ -57,9 +57,9 @@ pub struct PinResult {
     pub job: Name,
     /// The snapshot.
     pub id: SnapshotId,
-    /// What it is now.
+    /// Its new state.
     pub state: Pinned,
-    /// The sinks in which it is so.
+    /// The sinks in which it was changed.
     pub sinks: Vec<Name>,
 }
 
@@ -67,9 +67,9 @@ pub struct PinResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pinned {
-    /// It is.
+    /// It is protected.
     Pinned,
-    /// It is not.
+    /// It is not protected.
     Unpinned,
 }
 
@@ -79,7 +79,7 @@ impl Seaworthy {
         self.set_pin(&request.snapshot, Pinned::Pinned, cx).await.into()
     }
 
-    /// Takes a snapshot's protection from prune away.
+    /// Removes a snapshot's protection from prune.
     pub async fn unpin(&self, request: &UnpinRequest, cx: &Context) -> Reply<PinResult> {
         self.set_pin(&request.snapshot, Pinned::Unpinned, cx).await.into()
     }

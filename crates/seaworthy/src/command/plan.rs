@@ -1,4 +1,4 @@
-//! Planning retention without any sink.
+//! Plans retention without a sink.
 
 use seaworthy_backup::{
     HostId, Keep, KeepPolicy, SnapshotInfo,
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Reply;
 
-/// What a plan is made of.
+/// The input of a plan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PlanRequest {
     /// The rules.
     pub keep: Keep,
-    /// The time zone whose calendar they follow; UTC where nothing is said.
+    /// The time zone of their calendar. Default: UTC.
     pub time_zone: Option<TimeZone>,
-    /// The present moment.
+    /// The current time.
     pub now: Timestamp,
     /// The snapshots.
     pub snapshots: Vec<SnapshotInfo>,
-    /// The machine whose snapshots it is about; that of the first which names one where nothing is
-    /// said. Snapshots that name none are its own.
+    /// The machine whose snapshots are planned. Default: that of the first snapshot with a machine.
+    /// Snapshots without one belong to it.
     pub host: Option<HostId>,
 }
 
@@ -35,7 +35,7 @@ pub struct PlanResult {
     pub decisions: Vec<Planned>,
 }
 
-/// What would become of one snapshot.
+/// The decision on one snapshot.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Planned {
@@ -46,7 +46,7 @@ pub struct Planned {
     pub text: String,
 }
 
-/// Decides what a policy would keep: no sink is looked at and nothing is removed.
+/// Decides what a policy would keep: no sink is read and nothing is removed.
 pub fn plan_retention(request: PlanRequest) -> Reply<PlanResult> {
     try_plan(request).into()
 }

@@ -11,20 +11,20 @@ use crate::{
     notify::{Delivery, SubjectKind},
 };
 
-/// What `prune` is asked for.
+/// The request of `prune`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct PruneRequest {
-    /// The jobs; all of them when none is named.
+    /// The jobs; default: all of them.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
-    /// Remove nothing and say what would be removed.
+    /// Remove nothing and print what would be removed.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -32,18 +32,18 @@ pub struct PruneRequest {
 
 request!(PruneRequest, "prune", prune -> PruneResult);
 
-/// What `prune` did.
+/// The result of `prune`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct PruneResult {
     /// One for each job and sink.
     pub pruned: Vec<Pruned>,
-    /// Who was told.
+    /// The notifications that were sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<Delivery>,
 }
 
-/// What `prune` did for one job in one sink.
+/// The result of `prune` for one job in one sink.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
@@ -72,7 +72,7 @@ impl Seaworthy {
             Err(error) => reply_error = Some(error),
             Ok(jobs) => {
                 for job in jobs {
-                    // One job's failure does not keep the others from being pruned.
+                    // One job's failure does not stop the others.
                     if !request.dry_run {
                         self.emit_started(SubjectKind::Prune, &job, cx);
                     }
@@ -117,7 +117,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<Pruned> {
         let policy = self.policy(job, sink)?;
-        // What is only explained needs no right to delete.
+        // A dry run does not need the right to delete.
         let purpose = if dry_run { Purpose::List } else { Purpose::Prune };
         let repository = self.repository(job, sink, purpose, cx).await?;
         let mut prune =

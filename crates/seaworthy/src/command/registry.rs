@@ -10,33 +10,33 @@ use crate::{doctor::DoctorRequest, status::StatusRequest};
 requests! {
     /// Each command that works with a configuration: the list that frontends are made from.
     Command {
-        /// Run backup jobs: all of them when none is named
+        /// Run backup jobs; default: all of them
         Backup(BackupRequest),
         /// List snapshots, newest first, per sink
         Snapshots(SnapshotsRequest),
-        /// Show what one snapshot holds
+        /// Show the contents of one snapshot
         Show(ShowRequest),
         /// Read every byte of a snapshot back and check it
         Verify(VerifyRequest),
-        /// Restore a snapshot into a throw-away place, compare it with its index and remove it again
+        /// Restore a snapshot into a temporary place, compare it with its index and remove it again
         Drill(DrillRequest),
         /// Restore a snapshot, or a part of it
         Restore(RestoreRequest),
         /// Apply the retention policy, with a reason for each decision
         Prune(PruneRequest),
-        /// Copy snapshots that other sinks of the jobs still lack
+        /// Copy snapshots that other sinks of the jobs do not have yet
         Sync(SyncRequest),
         /// Protect a snapshot from prune
         Pin(PinRequest),
-        /// Take a snapshot's protection from prune away
+        /// Remove a snapshot's protection from prune
         Unpin(UnpinRequest),
-        /// How backups, certificates, sites, services and disks do. Ends with 1 when something is
-        /// wrong
+        /// Show the status of backups, certificates, sites, services and disks. Exits with 1 if
+        /// something is wrong
         Status(StatusRequest),
-        /// Run services: render, check, compare, install, start, stop, restart, look
+        /// Run services: render, check, compare, install, start, stop, restart, status
         #[cfg_attr(feature = "clap", command(subcommand))]
         Service(ServiceCommand),
-        /// Bring a new version of a service into use, or the one before
+        /// Deploy a new version of a service, or go back to the previous one
         Deploy(DeployRequest),
         /// Certificates: issued, renewed, deployed, and proved to be served
         #[cfg_attr(feature = "clap", command(subcommand))]
@@ -44,12 +44,12 @@ requests! {
         /// Configure the web server: render, check, compare, install, switch pools
         #[cfg_attr(feature = "clap", command(subcommand))]
         Proxy(ProxyCommand),
-        /// Bring this machine to what the file says: web server, certificates, services, timer
+        /// Bring this machine to the state in the file: web server, certificates, services, timer
         Apply(ApplyRequest),
-        /// Do everything that is due now: what one timer calls
+        /// Do everything that is due now; called by the timer
         Run(RunRequest),
-        /// Can each part work here? Everything is tried, nothing is left behind; ends with 1 when
-        /// something cannot
+        /// Check whether each part can work here. Everything is really tried, nothing is left
+        /// behind; exits with 1 if something does not work
         Doctor(DoctorRequest),
     }
 }

@@ -1,4 +1,4 @@
-//! `show`: what one snapshot holds.
+//! `show`: the contents of one snapshot.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{IdentityFiles, OfHost, SnapshotName, request};
 use crate::{Reply, Seaworthy, keys::Purpose};
 
-/// What `show` is asked for.
+/// The request of `show`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -22,11 +22,11 @@ pub struct ShowRequest {
     /// The snapshot: ID is `latest` or any unambiguous beginning.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshot: SnapshotName,
-    /// List its files too, without reading the payloads.
+    /// Also list its files, without reading the payloads.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub files: bool,
-    /// List its databases and tables too, with their rows.
+    /// Also list its databases and tables, with their rows.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub tables: bool,
@@ -34,7 +34,7 @@ pub struct ShowRequest {
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub identities: IdentityFiles,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -50,45 +50,45 @@ impl ShowRequest {
     }
 }
 
-/// What `show` found.
+/// The result of `show`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ShowResult {
     /// The sink's name in the file.
     pub sink: Name,
-    /// Where the snapshot lies, for people.
+    /// Where the snapshot is, for people.
     pub place: String,
-    /// What it is worth.
+    /// Its state.
     pub snapshot: SnapshotInfo,
-    /// What its manifest says.
+    /// Its manifest.
     pub manifest: Manifest,
 }
 
-/// What `show` found as one document, with the entries where they were asked for.
+/// The result of `show` as one document, with the entries if they were requested.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ShowDocument {
-    /// What is known of the snapshot.
+    /// The facts about the snapshot.
     #[serde(flatten)]
     pub result: ShowResult,
-    /// What is in it.
+    /// Its content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<Vec<Shown>>,
 }
 
-/// A file or something else in a snapshot, as `show` lists it.
+/// A file or another entry in a snapshot, as `show` lists it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Shown {
     /// The source that it belongs to.
     pub source: Name,
-    /// What the index says of it.
+    /// Its index record.
     #[serde(flatten)]
     pub record: Record,
 }
 
 impl Shown {
-    /// The file, where it is one.
+    /// The file, if it is one.
     pub fn file(&self) -> Option<&FileRecord> {
         match &self.record {
             Record::File(file) => Some(file),
@@ -98,8 +98,8 @@ impl Shown {
 }
 
 impl Seaworthy {
-    /// Shows a snapshot. `each` is given what is in it, one after another, until it breaks; it
-    /// reads the index, never the payloads.
+    /// Shows a snapshot. `each` is called for each entry, until it breaks; this reads the index,
+    /// never the payloads.
     pub async fn show(
         &self,
         request: &ShowRequest,
@@ -109,7 +109,7 @@ impl Seaworthy {
         self.try_show(request, each, cx).await.into()
     }
 
-    /// Shows a snapshot with everything that is in it at once.
+    /// Shows a snapshot with all of its entries at once.
     pub async fn show_whole(&self, request: &ShowRequest, cx: &Context) -> Reply<ShowDocument> {
         let mut entries = Vec::new();
         let mut each = |shown| {

@@ -1,4 +1,4 @@
-//! `snapshots`: what there is, per sink.
+//! `snapshots`: lists the snapshots of each sink.
 
 use seaworthy_backup::SnapshotInfo;
 use seaworthy_core::{Context, Error, Name, Result};
@@ -14,10 +14,10 @@ use crate::{Reply, Seaworthy, keys::Purpose};
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct SnapshotsRequest {
-    /// The jobs; all of them when none is named.
+    /// The jobs; default: all of them.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -25,7 +25,7 @@ pub struct SnapshotsRequest {
 
 request!(SnapshotsRequest, "snapshots", snapshots -> SnapshotsResult);
 
-/// What `snapshots` found.
+/// The result of `snapshots`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct SnapshotsResult {
@@ -76,7 +76,7 @@ impl Seaworthy {
                 let repository = self.repository(&job, &sink, Purpose::List, cx).await?;
                 match repository.list(cx).await {
                     Ok(mut snapshots) => {
-                        // Of one that cannot be read nobody knows whose it is.
+                        // If one cannot be read, its machine is unknown.
                         if let Some(meant) = &self.meant {
                             snapshots.retain(|s| s.host.as_ref().is_none_or(|host| host == meant));
                         }

@@ -1,4 +1,4 @@
-//! `sync`: what other sinks of a job still lack is copied.
+//! `sync`: copies snapshots that other sinks of a job do not have yet.
 
 use seaworthy_backup::{ReplicaReport, RunOptions};
 use seaworthy_core::{Context, Name, Result};
@@ -14,14 +14,14 @@ use crate::{Outcome, Reply, Seaworthy, keys::Purpose};
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct SyncRequest {
-    /// The jobs; all of them when none is named.
+    /// The jobs; default: all of them.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
 }
 
 request!(SyncRequest, "sync", sync -> SyncResult);
 
-/// What `sync` did.
+/// The result of `sync`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct SyncResult {
@@ -29,19 +29,19 @@ pub struct SyncResult {
     pub synced: Vec<Synced>,
 }
 
-/// What `sync` did for one job in one sink.
+/// The result of `sync` for one job in one sink.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Synced {
     /// The job.
     pub job: Name,
-    /// What was copied, and what is still lacking.
+    /// What was copied, and what is still missing.
     #[serde(flatten)]
     pub report: ReplicaReport,
 }
 
 impl Seaworthy {
-    /// Copies snapshots that other sinks of the jobs still lack.
+    /// Copies snapshots that other sinks of the jobs do not have yet.
     pub async fn sync(&self, request: &SyncRequest, cx: &Context) -> Reply<SyncResult> {
         let mut result = SyncResult::default();
         let error = self.sync_all(&request.jobs, &mut result, cx).await.err();

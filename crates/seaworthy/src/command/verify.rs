@@ -1,4 +1,4 @@
-//! `verify`: every byte read back, or a sample; or a lost index made anew.
+//! `verify`: reads back every byte, or a sample; or rebuilds a lost index.
 
 use seaworthy_backup::{
     SnapshotId, SnapshotState,
@@ -16,14 +16,14 @@ use crate::{
     notify::{Delivery, SubjectKind},
 };
 
-/// What `verify` is asked for.
+/// The request of `verify`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct VerifyRequest {
-    /// The snapshots; the latest of each job when none is named.
+    /// The snapshots; default: the latest of each job.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshots: Vec<SnapshotName>,
     /// Only in this sink.
@@ -40,14 +40,14 @@ pub struct VerifyRequest {
         )
     )]
     pub sample: Option<f64>,
-    /// Make a lost index anew from the payloads.
+    /// Rebuild a lost index from the payloads.
     #[cfg_attr(feature = "clap", arg(long, conflicts_with = "sample"))]
     pub rebuild_index: bool,
     /// What encrypted snapshots are read with.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub identities: IdentityFiles,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -59,9 +59,9 @@ impl VerifyRequest {
     fn kind(&self) -> Result<VerifyKind> {
         let wrong = |message| Err(Error::new(ErrorKind::InvalidInput, "verify", message));
         match (self.sample, self.rebuild_index) {
-            (Some(_), true) => wrong("`sample` and `rebuild_index` exclude each other"),
+            (Some(_), true) => wrong("`sample` and `rebuild_index` cannot be used together"),
             (Some(part), _) if part.is_nan() || part <= 0.0 || part > 1.0 => {
-                wrong("a sample is more than 0% and at most 100%")
+                wrong("a sample must be above 0% and at most 100%")
             }
             (Some(part), false) => Ok(VerifyKind::Sample(part)),
             (None, true) => Ok(VerifyKind::RebuildIndex),
@@ -70,29 +70,29 @@ impl VerifyRequest {
     }
 }
 
-/// How `verify` goes about it.
+/// How `verify` checks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum VerifyKind {
     /// Every byte is read.
     Everything,
-    /// This part of the frames is read, above 0 and at most 1.
+    /// This fraction of the frames is read, above 0 and at most 1.
     Sample(f64),
-    /// The index is made anew from the payloads.
+    /// The index is rebuilt from the payloads.
     RebuildIndex,
 }
 
-/// What `verify` found.
+/// The result of `verify`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct VerifyResult {
     /// One for each snapshot and sink.
     pub verified: Vec<Verified>,
-    /// Who was told.
+    /// The notifications that were sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<Delivery>,
 }
 
-/// What `verify` found in one snapshot in one sink.
+/// The result of `verify` for one snapshot in one sink.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verified {
@@ -102,14 +102,14 @@ pub struct Verified {
     pub id: SnapshotId,
     /// The sink's name in the file.
     pub sink: Name,
-    /// What was found; none where only the index was made anew.
+    /// The findings; `None` if only the index was rebuilt.
     pub report: Option<VerifyReport>,
-    /// What making the index anew did.
+    /// The result of rebuilding the index.
     pub rebuilt: Option<RebuildReport>,
 }
 
 impl Seaworthy {
-    /// Proves snapshots, in each of their sinks, and keeps what was found beside them.
+    /// Verifies snapshots, in each of their sinks, and stores the results next to them.
     pub async fn verify(&self, request: &VerifyRequest, cx: &Context) -> Reply<VerifyResult> {
         let kind = match request.kind() {
             Ok(kind) => kind,
@@ -216,23 +216,24 @@ impl Seaworthy {
             let message = format!("{job}@{id} was removed while it was verified");
             return Err(Error::new(ErrorKind::NotFound, "verify", message));
         }
-        // Unless it changes what is known, a record that cannot be kept is no failure.
+        // If it does not change the state, a record that cannot be stored is not a failure.
         let recorded = repository.record_check(&id, &report.to_record(cx.now())).await;
         if let Err(error) = recorded {
             let was_good = !matches!(info.state, SnapshotState::Damaged { .. });
             if was_good != report.is_good() {
                 return Err(error);
             }
-            let message = format!("cannot keep the result beside the snapshot: {}", error.chain());
+            let message =
+                format!("cannot store the result next to the snapshot: {}", error.chain());
             cx.emit(Event::warning(message));
         }
         Ok(Verified { job, id, sink, report: Some(report), rebuilt: None })
     }
 }
 
-/// What is wrong with a snapshot, in lines.
+/// What is wrong with a snapshot, as lines.
 fn faults_of(verified: &Verified) -> Vec<String> {
     let Verified { id, sink, report, .. } = verified;
     let findings = report.iter().flat_map(|report| report.findings.iter().take(10));
-    findings.map(|finding| format!("{id} in {sink} is damaged: {finding}")).collect()
+    findings.map(|finding| format!("snapshot {id} in sink {sink} is damaged: {finding}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Where `seaworthy.toml` is looked for.
+//! Where `seaworthy.toml` is searched for.
 
 use std::path::{Path, PathBuf};
 
@@ -7,23 +7,24 @@ use seaworthy_core::{Error, ErrorKind, Result};
 /// The file for the whole machine.
 const OF_THE_MACHINE: &str = "/etc/seaworthy/seaworthy.toml";
 
-/// The file to read: the one that is named, else the one that the environment variable
-/// `SEAWORTHY_CONFIG` names, else `seaworthy.toml` here, else the one of the machine.
+/// The file to read: the given one, else the one in the environment variable `SEAWORTHY_CONFIG`,
+/// else `seaworthy.toml` in the current folder, else the one of the machine.
 ///
-/// A named file need not exist: reading it will say so.
+/// A given file need not exist: reading it reports that.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] when none is named and none is there.
+/// [`ErrorKind::Config`] if none is given and none exists.
 pub fn find(named: Option<&Path>, from_environment: Option<&Path>) -> Result<PathBuf> {
     let chosen = named.or(from_environment.filter(|path| !path.as_os_str().is_empty()));
     if let Some(path) = chosen {
         return Ok(path.to_owned());
     }
     let usual = [Path::new("seaworthy.toml"), Path::new(OF_THE_MACHINE)];
-    // A file that may not be looked at is there: reading it gives the better message.
+    // A file that cannot be accessed exists: reading it gives a better message.
     let there = |path: &&&Path| path.try_exists().unwrap_or(true);
     usual.iter().find(there).map(|path| path.to_path_buf()).ok_or_else(|| {
-        let message = format!("no seaworthy.toml is here, and no {OF_THE_MACHINE}");
+        let message =
+            format!("there is no seaworthy.toml in the current folder, and no {OF_THE_MACHINE}");
         Error::new(ErrorKind::Config, "config.find", message)
             .remedy_is("name one, or set SEAWORTHY_CONFIG")
     })

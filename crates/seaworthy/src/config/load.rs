@@ -37,11 +37,11 @@ const SECTIONS: [&str; 12] = [
 const MAX_FILE: u64 = 4 << 20;
 
 impl Config {
-    /// Reads the file at `path`, with everything in it that is relative taken from its folder.
+    /// Reads the file at `path`; relative paths in it are resolved against its folder.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a file that is wrong, with line and column; that of the operating
-    /// system for one that cannot be read.
+    /// [`ErrorKind::Config`] for an invalid file, with line and column; the operating system's
+    /// error for one that cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
         let fail = |e| {
             let message = format!("cannot read {}", path.display());
@@ -58,13 +58,13 @@ impl Config {
             Err(error) => {
                 let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
                 let at = text.len();
-                let problem = Problem::new(at..at, "this is no UTF-8").hide_line();
+                let problem = Problem::new(at..at, "this is not UTF-8").hide_line();
                 Err(problem::into_error(path, &text, vec![problem]))
             }
         }
     }
 
-    /// Reads `text` as if it stood in the file at `path`.
+    /// Reads `text` as the content of the file at `path`.
     pub fn from_text(text: &str, path: &Path) -> Result<Self> {
         let fail = |problems| Err(problem::into_error(path, text, problems));
         let root = match DeTable::parse(text) {
@@ -96,7 +96,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Makes relative paths relative to `base`.
+    /// Resolves relative paths against `base`.
     fn resolve(&mut self, base: &Path) -> Result<()> {
         if let Some(state) = &mut self.state {
             *state = base.join(&state);
@@ -149,7 +149,7 @@ impl<'t> Reader<'t> {
         self.read_at(&[key], value)
     }
 
-    /// Reads a section of named tables, each by itself, so that all that are wrong are named.
+    /// Reads a section of named tables, each separately, so that all errors are reported.
     fn read_named<T: Deserialize<'t>>(&mut self, section: &str) -> Named<T> {
         let mut all = Named::new();
         let Some(value) = self.root.get(section) else { return all };
@@ -187,8 +187,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Where the value at `path` stands; numbers count into lists. What is not there stands where
-    /// the last part that is does.
+    /// The place of the value at `path`; numbers are indexes into lists. For a missing value: the
+    /// place of its last existing parent.
     pub(super) fn place(&self, path: &[&str]) -> std::ops::Range<usize> {
         place(self.root, path)
     }
@@ -212,7 +212,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Secrets written into parts of the file that this version does not know are refused as well.
+    /// Secrets in parts of the file that this version does not know are refused as well.
     fn refuse_plain_secrets(&mut self) {
         let mut found = Vec::new();
         walk(self.root, &mut Vec::new(), &mut |path, key, value| {
@@ -235,7 +235,7 @@ pub(super) fn place(root: &DeTable<'_>, path: &[&str]) -> std::ops::Range<usize>
             None => break,
         }
     }
-    // A table is shown by its key, or the whole of it would be.
+    // A table is shown by its key, otherwise all of it would be shown.
     if value.get_ref().is_table() { key } else { value.span() }
 }
 
@@ -284,14 +284,14 @@ fn plain_secret(path: &[&str], key: &str, span: std::ops::Range<usize>) -> Probl
         .hide_line()
 }
 
-/// A [`ReadError`] in words. `path` leads to the value that it is about.
+/// A [`ReadError`] as a message. `path` leads to the value that it is about.
 fn explain(error: &ReadError, path: &[&str], span: std::ops::Range<usize>) -> Problem {
     let (key, table) = path.split_last().unwrap_or((&"", &[]));
     match &error.reason {
         Reason::UnknownKey { key, known } => unknown_key(path, key, known, span),
         Reason::UnknownWord { word, .. } if promised::comes_later(path, word) => {
             let message = format!("{key} {word:?} is not part of this version yet");
-            Problem::new(span, message).remedy_is("leave it out, or use a version that knows it")
+            Problem::new(span, message).remedy_is("remove it, or use a version that supports it")
         }
         Reason::UnknownWord { word, known } => {
             let message = format!("unknown {key} {word:?} in {}", section(table));
@@ -326,7 +326,7 @@ fn unknown_key(
 ) -> Problem {
     if promised::comes_later(table, key) {
         return Problem::new(span, format!("`{key}` is not part of this version yet"))
-            .remedy_is("leave it out, or use a version that knows it");
+            .remedy_is("remove it, or use a version that supports it");
     }
     let message = if table.is_empty() {
         format!("unknown key {key:?}")

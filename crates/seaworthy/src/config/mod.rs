@@ -1,4 +1,4 @@
-//! `seaworthy.toml`: what it may say, where it is found, and how it is read.
+//! `seaworthy.toml`: its content, where it is found, and how it is read.
 
 mod check;
 mod check_tls;
@@ -28,7 +28,7 @@ pub(crate) use problem::suggestion;
 pub use schema::schema;
 use source::Source;
 
-/// The whole of `seaworthy.toml`.
+/// The content of `seaworthy.toml`.
 ///
 /// ```
 /// use seaworthy::Config;
@@ -50,11 +50,11 @@ use source::Source;
 #[cfg_attr(feature = "schema", schemars(title = "seaworthy.toml", deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Config {
-    /// The folder for journals, ledgers and locks. Where nothing is said: $STATE_DIRECTORY, else
+    /// The folder for journals, ledgers and locks. Default: $STATE_DIRECTORY, else
     /// /var/lib/seaworthy as root, else $XDG_STATE_HOME/seaworthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PathBuf>,
-    /// The time zone of schedules and retention; the machine's where nothing is said.
+    /// The time zone of schedules, retention and output for people. Default: the machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
     /// Places for snapshots.
@@ -63,7 +63,7 @@ pub struct Config {
     /// Jobs: what is backed up, where to, and how.
     #[serde(default)]
     pub backup: Named<JobConfig>,
-    /// Those who are told what happened.
+    /// Notifiers: who is told what happened.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub notify: Named<NotifyConfig>,
     /// Services: programs that run all the time.
@@ -72,19 +72,19 @@ pub struct Config {
     /// Authorities that issue certificates.
     #[serde(default)]
     pub ca: Named<CaConfig>,
-    /// Where certificates lie.
+    /// Where certificates are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
-    /// Certificates that are kept fresh.
+    /// Certificates that are kept up to date.
     #[serde(default)]
     pub certificate: Named<CertificateConfig>,
     /// The web server.
     #[serde(skip_serializing)]
     pub proxy: Option<Proxy>,
-    /// Sites: hosts and what they answer.
+    /// Sites: hosts and what they serve.
     #[serde(default, skip_serializing)]
     pub site: Named<Site>,
-    /// Servers that several routes pass requests on to, and pools of which one is in use.
+    /// Upstream servers that several routes use, and pools of which one is active.
     #[serde(default, skip_serializing)]
     pub upstream: Named<Upstream>,
     /// The text that all this was read from.

@@ -1,4 +1,4 @@
-//! What is wrong with the file, where, and what to do: as people read it.
+//! Problems of the file with their place and remedy, formatted for people.
 
 use std::{ops::Range, path::Path};
 
@@ -7,7 +7,7 @@ use seaworthy_core::{Error, ErrorKind};
 /// The longest part of a line that is shown, in characters.
 const SHOWN: usize = 100;
 
-/// Keys whose values are secrets, or may hold one.
+/// Keys whose values are secrets, or may contain one.
 const SECRET_WORDS: [&str; 6] = ["key", "secret", "pass", "token", "url", "credential"];
 
 /// One thing that is wrong with the file.
@@ -31,14 +31,14 @@ impl Problem {
         self
     }
 
-    /// For what concerns a secret: its line is never shown.
+    /// For a problem with a secret: its line is never shown.
     pub(super) fn hide_line(mut self) -> Self {
         self.show_line = false;
         self
     }
 }
 
-/// The name among `known` that is most like `given`, if one is.
+/// The name in `known` that is most similar to `given`, if any.
 pub(super) fn nearest<'a>(
     given: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -61,15 +61,15 @@ pub(crate) fn suggestion<'a>(
     let all: Vec<_> = known.iter().map(|name| format!("{name:?}")).collect();
     match all.as_slice() {
         [] => None,
-        [only] => Some(format!("only {only} is known here")),
-        all => Some(format!("known here: {}", all.join(", "))),
+        [only] => Some(format!("only {only} is allowed here")),
+        all => Some(format!("the known ones are {}", all.join(", "))),
     }
 }
 
 /// All problems of the file at `path` with this `text`, as one error, in order of place.
 pub(super) fn into_error(path: &Path, text: &str, mut problems: Vec<Problem>) -> Error {
     problems.sort_by_key(|problem| problem.span.start);
-    // A secret in plain text is found by its key, and by its reader where that is known.
+    // A secret in plain text is found by its key, and by its reader if that is known.
     problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     let alone = problems.len() == 1;
     let mut message = String::new();
@@ -134,7 +134,7 @@ impl Place {
     }
 }
 
-/// The line with a mark below the place; nothing where the line might show a secret.
+/// The line with a mark below the place; `None` if the line might show a secret.
 fn excerpt(text: &str, place: &Place, span: &Range<usize>) -> String {
     let line = text[place.bytes.clone()].trim_end_matches('\r');
     if line.trim().is_empty() || may_show_a_secret(text, place) {
@@ -168,8 +168,8 @@ fn excerpt(text: &str, place: &Place, span: &Range<usize>) -> String {
     )
 }
 
-/// A line is not shown where a secret may stand in it: beside a key that may hold one, and inside
-/// a text of several lines, whose key stands elsewhere.
+/// A line is not shown if it may contain a secret: next to a key that may have one, and inside a
+/// multi-line text, whose key is on another line.
 fn may_show_a_secret(text: &str, place: &Place) -> bool {
     let line = text[place.bytes.clone()].to_lowercase();
     let has_value = line.contains(['"', '\'']);

@@ -1,7 +1,7 @@
-//! What the file will hold in later versions: refused by name until then, never passed over.
+//! Keys of later versions: refused by name until then, never ignored.
 
-/// Keys and types that belong to the file but not to this version: where they stand (`*` is any
-/// name) and what they are called.
+/// Keys and types of the file that this version does not support yet: their place (`*` is any name)
+/// and their name.
 const PROMISED: &[(&[&str], &[&str])] = &[];
 
 const BUCKET_KEYS: &[&str] =
@@ -15,7 +15,7 @@ const SECRETS: &[(&[&str], &[&str])] = &[
     (&["notify", "*"], &["url", "token", "password", "secret"]),
 ];
 
-/// Whether `name`, a key of the table at `path` or a word given as its value, comes with a later
+/// Whether `name`, a key of the table at `path` or a word given as its value, is from a later
 /// version.
 pub(super) fn comes_later(path: &[&str], name: &str) -> bool {
     is_listed(PROMISED, path, name)

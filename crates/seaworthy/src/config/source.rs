@@ -1,4 +1,4 @@
-//! Which line of the file a part of it stands in: for what is found to be wrong later.
+//! The line of each part of the file, for errors that are found later.
 
 use std::{
     fmt,
@@ -27,14 +27,14 @@ impl Source {
     }
 }
 
-/// Without the text, which nobody wants to read in a log.
+/// Without the text, which does not belong in a log.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())
     }
 }
 
-/// Two configurations are the same when they say the same, wherever they were read.
+/// Two configurations are equal if their content is equal, wherever they were read.
 impl PartialEq for Source {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -42,9 +42,9 @@ impl PartialEq for Source {
 }
 
 impl Config {
-    /// `error` with the line of the file that it is about, where its fact `field` names a part of
-    /// the file such as `site.api.routes[0].path`. An error about the configuration is shown with
-    /// that line; any other one keeps its words, and tells the place as facts.
+    /// `error` with the line of the file that it is about, if its fact `field` names a part of the
+    /// file such as `site.api.routes[0].path`. A configuration error is shown with that line; any
+    /// other one keeps its message, and gets the place as facts.
     pub fn locate(&self, error: Error) -> Error {
         let Some(field) = error.place().cloned() else { return error };
         let Ok(root) = DeTable::parse(&self.source.text) else { return error };
@@ -57,7 +57,7 @@ impl Config {
                 .with("line", line)
                 .with("column", column);
         }
-        // The words of the causes come along, since the new error has none.
+        // The messages of the causes are included, since the new error has none.
         let mut found = Problem::new(span, error.chain());
         found.remedy = error.remedy().map(Into::into);
         let located = problem::into_error(&self.source.path, &self.source.text, vec![found]);
@@ -65,8 +65,7 @@ impl Config {
     }
 }
 
-/// `site.api.routes[0].path` as its parts. Names may hold dots themselves: the longest key that is
-/// there counts.
+/// `site.api.routes[0].path` as its parts. Names may contain dots: the longest existing key counts.
 pub(super) fn parts_of<'f>(field: &'f str, root: &DeTable<'_>) -> Vec<&'f str> {
     let mut parts = Vec::new();
     let mut rest = field;

@@ -1,4 +1,4 @@
-//! A serde deserializer over parsed TOML that remembers where everything stands.
+//! A serde deserializer over parsed TOML that keeps the place of every value.
 
 use std::ops::Range;
 
@@ -13,11 +13,11 @@ use toml::{
 
 pub(super) type Value<'de> = Spanned<DeValue<'de>>;
 
-/// Why a part of the file cannot be read, and where.
+/// Why a part of the file cannot be read, and its place.
 #[derive(Debug)]
 pub(super) struct ReadError {
     pub(super) reason: Reason,
-    /// The place, in bytes; none until the reader that stands there adds it.
+    /// The place, in bytes; `None` until the reader adds it.
     pub(super) span: Option<Range<usize>>,
     /// The keys that lead to the place, innermost first.
     pub(super) path: Vec<String>,
@@ -183,8 +183,8 @@ impl<'de> Deserializer<'de> for ValueReader<'de> {
     }
 }
 
-/// The entries of a table as they stand in the file, with `type` (of [`seaworthy_core::tagged!`])
-/// before all others.
+/// The entries of a table in the order of the file, but with `type` (of
+/// [`seaworthy_core::tagged!`]) first.
 fn in_order<'de>(
     table: &'de DeTable<'de>,
 ) -> Vec<(&'de Spanned<std::borrow::Cow<'de, str>>, &'de Value<'de>)> {
@@ -226,7 +226,7 @@ impl<'de> MapAccess<'de> for TableReader<'de> {
                 let read = seed.deserialize(ValueReader(value));
                 read.map_err(|error| error.at(value.span()).below(key))
             }
-            None => Err(serde::de::Error::custom("a value was asked for before its key")),
+            None => Err(serde::de::Error::custom("a value was requested before its key")),
         }
     }
 }

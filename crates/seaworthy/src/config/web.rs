@@ -1,4 +1,4 @@
-//! The web server that the file describes, joined from the sections that it is spread over.
+//! The web server in the file, joined from its sections.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::machine;
 
 impl Config {
     /// The web server of `[proxy]`, `[site.*]` and `[upstream.*]`, with the certificates and the
-    /// services that they name.
+    /// services that they use.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a folder of certificates whose path nginx could not read.
@@ -27,8 +27,8 @@ impl Config {
         Ok(web)
     }
 
-    /// Where the certificate `name` lies for those who serve it. Paths that never move; what
-    /// somebody else issues comes there once its key was seen to fit.
+    /// The paths of the certificate `name` for servers. They never change; a certificate from
+    /// another program is linked there once its key was checked.
     fn certificate_files(&self, name: &Name) -> Result<CertificateFiles> {
         let live = self.tls.clone().unwrap_or_default().store().join("live").join(name.as_str());
         let (chain, key) = (live.join("fullchain.pem"), live.join("privkey.pem"));
@@ -41,7 +41,7 @@ impl Config {
         Ok(CertificateFiles::new(path(&chain)?, path(&key)?))
     }
 
-    /// Where the instances of the service `name` listen.
+    /// The addresses of the instances of the service `name`.
     fn service_addresses(&self, name: &Name) -> Vec<Address> {
         let service = self.service.get(name.as_str());
         let listens = service.map(|service| service.listens(machine::processors()));

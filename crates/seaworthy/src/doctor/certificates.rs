@@ -8,11 +8,11 @@ use seaworthy_tls::{acme::AcmeAuthority, manage::Weight};
 
 use crate::Seaworthy;
 
-/// How far an authority's clock may be off, in seconds: as much as an order takes.
+/// How far an authority's clock may differ, in seconds: as long as an order takes.
 const MAX_SKEW: i64 = 300;
 
 impl Seaworthy {
-    /// Looks at everything that an authority would look at, without asking one for anything.
+    /// Checks everything that an authority would check, without requesting anything from one.
     pub(super) async fn try_certificates(&self, cx: &Context) -> Vec<Findings> {
         let opener = self.certificate_opener();
         let mut all = Vec::new();
@@ -36,7 +36,7 @@ impl Seaworthy {
             let looks = certificate.prechecks.iter().map(|precheck| precheck.look(cx));
             let made = self.missing_answer_folders(name);
             let findings: Vec<_> = join_all(looks).await.into_iter().flatten().collect();
-            // What was made for an answer goes again; what somebody else has put there stays.
+            // What was created for an answer is removed again; files of others stay.
             made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
             for finding in &findings {
                 let message = finding.to_string();
@@ -46,7 +46,7 @@ impl Seaworthy {
                 }
             }
             match (findings.is_empty(), certificate.prechecks.is_empty()) {
-                (_, true) => checks.skip("names", "its authority is of this machine"),
+                (_, true) => checks.skip("names", "its authority is on this machine"),
                 (true, _) => checks.ok("names", "DNS, ports and the clock are as they should be"),
                 _ => {}
             }
@@ -67,7 +67,7 @@ impl Seaworthy {
 }
 
 impl Seaworthy {
-    /// The folders for answers of the certificate `name` that are not there yet, innermost first.
+    /// The folders for answers of the certificate `name` that do not exist yet, innermost first.
     fn missing_answer_folders(&self, name: &Name) -> Vec<PathBuf> {
         let config = self.config.certificate.get(name.as_str());
         let challenge = config.and_then(|config| config.challenge.as_ref());
@@ -78,18 +78,21 @@ impl Seaworthy {
     }
 }
 
-/// Whether an authority answers, and what time it has.
+/// Whether an authority responds, and its time.
 async fn reach(name: &Name, authority: &AcmeAuthority) -> Findings {
     let mut checks = Findings::of(format!("ca {name}"));
-    let remedy = "is `directory` right, and may this machine go out to it? `roots` names a private \
-                  authority of its server";
+    let remedy = "is `directory` right, and can this machine connect to it? For a server with a \
+             private authority set `roots`";
     match authority.clock_ahead().await {
         Ok(ahead) if ahead.abs() > MAX_SKEW => {
             let (way, off) = if ahead < 0 { ("ahead of", -ahead) } else { ("behind", ahead) };
             let message = format!("this machine's clock is {off} s {way} the authority's");
             checks.fail("clock", message, "set the clock: `timedatectl set-ntp true`");
         }
-        Ok(_) => checks.ok("reach", format!("{} answers, at our time", authority.directory())),
+        Ok(_) => checks.ok(
+            "reach",
+            format!("{} responds, and its clock agrees with ours", authority.directory()),
+        ),
         Err(error) if error.kind() == ErrorKind::Unsupported => {
             checks.ok("reach", format!("{} answers", authority.directory()));
         }
@@ -106,7 +109,7 @@ fn external(name: &Name, files: &[&Path]) -> Findings {
             Ok(_) => checks.ok("files", format!("{shown} can be read")),
             Err(e) => {
                 let message = format!("cannot read {shown}: {e}");
-                checks.fail("files", message, "has somebody issued it, and may we read it?");
+                checks.fail("files", message, "was it issued, and are we allowed to read it?");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Is there room?
+//! Is there enough disk space?
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::{
     machine::{Room, room},
 };
 
-/// Below this part of a disk, or this many bytes, somebody should look.
+/// Below this fraction of a disk, or this many bytes, it is a warning.
 const LOW: (u64, u64) = (10, 1 << 30);
 
-/// Below this nothing works for long.
+/// Below this it is a failure.
 const TOO_LOW: u64 = 64 << 20;
 
 impl Seaworthy {
-    /// Looks at each disk that state, sinks and temporary files lie on.
+    /// Checks each disk with state, sinks and temporary files.
     pub(super) fn look_at_disks(&self) -> Findings {
         let mut checks = Findings::of("disk");
         let mut places: Vec<(PathBuf, &str)> = vec![(self.state.path().to_owned(), "state")];

@@ -1,4 +1,4 @@
-//! Can each part work here? Everything is tried for real, and nothing that this makes is left
+//! Can each part work here? Everything is really tried, and nothing that this creates is left
 //! behind.
 
 mod certificates;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, Reply, Seaworthy, command::request};
 
-/// What `doctor` is asked for.
+/// The request of `doctor`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -32,16 +32,16 @@ pub struct DoctorRequest {
 
 request!(DoctorRequest, "doctor", doctor -> DoctorResult);
 
-/// What `doctor` found.
+/// The result of `doctor`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct DoctorResult {
-    /// One for each thing that was tried, part by part.
+    /// One for each check, part by part.
     pub checks: Vec<Finding>,
 }
 
 impl Seaworthy {
-    /// Tries each part that the file names. Parts are tried side by side. A failed check is
+    /// Checks each part of the file. Parts are checked in parallel. A failed check is
     /// [`Outcome::Findings`].
     pub async fn doctor(&self, request: &DoctorRequest, cx: &Context) -> Reply<DoctorResult> {
         let _new_folders = self.new_folders();
@@ -64,7 +64,7 @@ impl Seaworthy {
     }
 }
 
-/// Puts the checks of one part together, where the first of them is.
+/// Groups the checks of one part, at the position of the first.
 fn group(checks: &mut [Finding]) {
     let mut order: HashMap<String, usize> = HashMap::new();
     for check in &*checks {

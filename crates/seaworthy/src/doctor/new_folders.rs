@@ -1,4 +1,4 @@
-//! Folders that a part makes when it is tried, and that nobody needs yet.
+//! Folders that a check creates and that are not needed yet.
 
 use std::{
     fs,
@@ -7,11 +7,12 @@ use std::{
 
 use crate::Seaworthy;
 
-/// Folders that were missing, the deepest last. They go when this does, if they are empty still.
+/// Folders that were missing, the deepest last. They are removed when this is dropped, if they are
+/// still empty.
 pub(super) struct NewFolders(Vec<PathBuf>);
 
 impl NewFolders {
-    /// Those of `folders`, and of the folders around them, that are not there.
+    /// Those of `folders`, and of their parents, that do not exist.
     fn missing(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut missing: Vec<PathBuf> = Vec::new();
         for folder in folders {
@@ -27,14 +28,14 @@ impl NewFolders {
 impl Drop for NewFolders {
     fn drop(&mut self) {
         for folder in self.0.iter().rev() {
-            // Refused where something lies in it: somebody else's by now.
+            // This fails if the folder is not empty: it is used by now.
             let _ = fs::remove_dir(folder);
         }
     }
 }
 
 impl Seaworthy {
-    /// The folders that do not exist yet, of those that the file names for our own things.
+    /// The folders for our own files in the configuration that do not exist yet.
     pub(super) fn new_folders(&self) -> NewFolders {
         let sinks = self.config.sink_folders().map(|(_, folder)| folder.to_owned());
         let store = self.certificate_manager().store().root().to_owned();

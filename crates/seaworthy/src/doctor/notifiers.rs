@@ -1,4 +1,4 @@
-//! Notifiers: can they be told?
+//! Notifiers: can they be reached?
 
 use futures_util::future::join_all;
 use seaworthy_core::{Context, Findings, Name};
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Seaworthy {
-    /// Looks whether each notifier has its secrets, and sends it a message if it is to.
+    /// Checks that each notifier has its secrets, and sends it a test message if requested.
     pub(super) async fn try_notifiers(&self, send: bool, cx: &Context) -> Vec<Findings> {
         join_all(self.config.notify.names().map(|name| self.try_notifier(name, send, cx))).await
     }
@@ -26,11 +26,11 @@ impl Seaworthy {
             return checks;
         }
         let notice = self.notice(SubjectKind::Notify, name, Occasion::Test, cx);
-        let notice = notice.line("Somebody asked whether messages arrive: this one did.");
+        let notice = notice.line("This is a test message: notifications work.");
         for delivery in self.notify(&notice, cx).await {
             match (delivery.state, delivery.error) {
                 (DeliveryState::Failed, why) => {
-                    let remedy = "look at the address, the token and the network";
+                    let remedy = "check the address, the token and the network";
                     checks.fail("send", why.unwrap_or_default(), remedy);
                 }
                 _ => checks.ok("send", "a test message was sent"),

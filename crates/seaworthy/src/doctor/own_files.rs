@@ -1,4 +1,4 @@
-//! What is ours on this machine: may we write it, and may nobody else read it?
+//! Our own files on this machine: can we write them, and can no other user read them?
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::Seaworthy;
 
 impl Seaworthy {
-    /// Looks at the folder for state, the keys of certificates, and files that hold secrets.
+    /// Checks the state folder, the keys of certificates, and files with secrets.
     pub(super) fn look_at_own_files(&self) -> Findings {
         let mut checks = Findings::of("own files");
         let state = self.state.path();
@@ -22,7 +22,7 @@ impl Seaworthy {
             Err(error) => checks.fail(
                 "state",
                 error.chain(),
-                format!("run it as the owner of {}, or name another `state`", state.display()),
+                format!("run it as the owner of {}, or set another `state`", state.display()),
             ),
         }
         private(state, "state folder", 0o077, &mut checks);
@@ -58,7 +58,7 @@ impl Seaworthy {
         }
     }
 
-    /// The files that the configuration takes secrets from.
+    /// The files that the configuration reads secrets from.
     fn secret_files(&self) -> Vec<std::path::PathBuf> {
         let mut found = Vec::new();
         walk(&serde_json::to_value(&self.config).unwrap_or_default(), &mut found);
@@ -68,7 +68,7 @@ impl Seaworthy {
     }
 }
 
-/// Every `{ file = … }` and nothing else is a secret's place.
+/// Exactly the values `{ file = … }` are places of secrets.
 fn walk(value: &Value, found: &mut Vec<std::path::PathBuf>) {
     match value {
         Value::Object(map) => {
@@ -85,14 +85,13 @@ fn walk(value: &Value, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// Whether nobody of `others` (bits of its mode) gets at what lies at `path`. What is not there is
-/// no matter of this.
+/// Checks that none of `others` (bits of its mode) can access `path`. A missing file is ignored.
 fn private(path: &Path, what: &str, others: u32, checks: &mut Findings) {
     let Ok(meta) = fs::metadata(path) else { return };
     let (mode, shown) = (meta.permissions().mode() & 0o777, path.display());
     let wanted = mode & !others;
     if mode & others == 0 {
-        checks.ok("permissions", format!("{shown} is closed to others"));
+        checks.ok("permissions", format!("{shown} is not accessible for other users"));
     } else {
         let message = format!("the {what} {shown} is open to other users (mode {mode:04o})");
         checks.warn("permissions", message, format!("chmod {wanted:o} {shown}"));

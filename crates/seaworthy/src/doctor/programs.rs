@@ -1,4 +1,4 @@
-//! Programs that the file names, and nginx.
+//! Programs in the file, and nginx.
 
 use seaworthy_core::{CommandLine, Context, Findings};
 use seaworthy_proxy_config::NEWER_NGINX;
@@ -7,7 +7,7 @@ use seaworthy_tls::manage::missing_programs;
 use crate::Seaworthy;
 
 impl Seaworthy {
-    /// Looks whether each program is there, and lets nginx read the sites.
+    /// Checks that each program exists, and that nginx accepts the sites.
     pub(super) async fn try_programs(&self, cx: &Context) -> Vec<Findings> {
         let mut all = Vec::new();
         let mut look = |part: String, commands: Vec<&CommandLine>| {
@@ -69,7 +69,7 @@ impl Seaworthy {
         }
         match &reply.error {
             Some(error) => checks.error("sites", error),
-            None => checks.ok("sites", "nginx takes the sites"),
+            None => checks.ok("sites", "nginx accepts the sites"),
         }
         for finding in reply.result.iter().flat_map(|result| &result.findings) {
             let message = format!("{}: {}", finding.field, finding.message);

@@ -1,44 +1,44 @@
-//! What `run` remembers between runs.
+//! State of `run` between runs.
 
 use std::{collections::BTreeMap, path::Path};
 
 use seaworthy_core::{Error, ErrorKind, Event, Name, Result, Timestamp, durable};
 use serde::{Deserialize, Serialize};
 
-/// Where it is kept, in the folder for state.
+/// Its file in the state folder.
 const FILE: &str = "run/memory.json";
 
-/// When what ran, in the folder for state.
+/// When each thing ran, stored in the state folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     format: u32,
     /// Jobs.
     #[serde(default)]
     pub(crate) backups: BTreeMap<Name, Ran>,
-    /// The sinks after the first one of jobs.
+    /// The sinks of jobs after the first one.
     #[serde(default)]
     pub(crate) copies: BTreeMap<Name, Ran>,
-    /// Sinks that runs only add to, by job and sink.
+    /// Append-only sinks, by job and sink.
     #[serde(default)]
     pub(crate) prunes: BTreeMap<Name, BTreeMap<Name, Ran>>,
-    /// Jobs that are tried out.
+    /// Jobs with drills.
     #[serde(default)]
     pub(crate) drills: BTreeMap<Name, Ran>,
 }
 
-/// When one thing ran.
+/// The history of one task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Ran {
     /// When it began last.
     pub(crate) began: Option<Timestamp>,
-    /// When it ended last, well or not.
+    /// When it last ended, successfully or not.
     pub(crate) ended: Option<Timestamp>,
-    /// When it ended well last.
+    /// When it last succeeded.
     pub(crate) well: Option<Timestamp>,
     /// How often it failed in a row.
     pub(crate) failures: u32,
-    /// How often it was cut off in a row.
+    /// How often it was interrupted in a row.
     pub(crate) cut_off: u32,
 }
 
@@ -77,8 +77,8 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// What is remembered in the folder `state`. What cannot be understood is said and forgotten: a
-    /// backup too many is better than none.
+    /// Reads it from the folder `state`. Content that cannot be parsed is reported and dropped: an
+    /// extra backup is better than none.
     pub(crate) fn read(state: &Path, cx: &seaworthy_core::Context) -> Result<Self> {
         let path = state.join(FILE);
         let bytes = match std::fs::read(&path) {
@@ -92,14 +92,15 @@ impl Memory {
         match serde_json::from_slice::<Self>(&bytes) {
             Ok(memory) if memory.format == 1 => Ok(memory),
             _ => {
-                let message = format!("{} cannot be understood: begun anew", path.display());
+                let message =
+                    format!("{} cannot be parsed: starting with empty state", path.display());
                 cx.emit(Event::warning(message));
                 Ok(Self::default())
             }
         }
     }
 
-    /// Keeps it in the folder `state`.
+    /// Stores it in the folder `state`.
     pub(crate) fn write(&self, state: &Path) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|e| Error::new(ErrorKind::Internal, "run.memory", e.to_string()))?;

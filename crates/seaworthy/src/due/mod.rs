@@ -1,8 +1,8 @@
 //! What is due. Pure: no clock, no disk, no network.
 //!
-//! A scheduled thing is due when a moment of its schedule lies between its last run and now: however
-//! long the machine was off, it is made up for once. A run that failed waits for its next moment; one
-//! that was cut off is begun again.
+//! A scheduled task is due if a scheduled time is between its last run and now: however long the
+//! machine was off, it runs once. A failed run waits for its next scheduled time; an interrupted
+//! one is started again.
 
 mod memory;
 
@@ -17,9 +17,9 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-/// How far ahead of the clock something may lie and still have happened: clocks are set back.
+/// How far ahead of the clock a time may be and still count as past: clocks are set back.
 const AHEAD: u64 = HOUR;
-/// How often a run that is always cut off is begun again at once.
+/// How often a run that is always interrupted is immediately started again.
 const CUT_OFF_MOST: u32 = 3;
 
 /// Why something is due.
@@ -29,30 +29,30 @@ const CUT_OFF_MOST: u32 = 3;
 pub enum Reason {
     /// It never ran.
     Never,
-    /// Its moment has come.
+    /// Its scheduled time has come.
     Scheduled {
-        /// The moment.
+        /// The scheduled time.
         at: Timestamp,
     },
-    /// The last run was cut off.
+    /// The last run was interrupted.
     CutOff {
         /// When that began.
         began: Timestamp,
     },
     /// The last attempt failed a while ago.
     Failed,
-    /// It is looked after once a day.
+    /// It is checked once a day.
     Daily,
     /// There was a good backup since the last time.
     NewBackup,
-    /// A certificate's own rules say so.
+    /// According to the rules for certificates.
     Certificate {
         /// What is due about it.
         action: seaworthy_tls::Action,
     },
 }
 
-/// When something is to be done.
+/// When something should be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     Now(Reason),
@@ -60,8 +60,7 @@ pub(crate) enum When {
     Never,
 }
 
-/// When something with a schedule is to be done. `newest` is when what it makes was last made by
-/// anybody.
+/// When a scheduled task should run. `newest` is when its result was last made by anybody.
 pub(crate) fn by_schedule(
     now: Timestamp,
     schedule: &Schedule,
@@ -82,7 +81,7 @@ pub(crate) fn by_schedule(
     }
 }
 
-/// When copies are to be looked after: once a day, and after failures in 5, 30 and 120 minutes.
+/// When copies should be checked: once a day, and after failures in 5, 30 and 120 minutes.
 pub(crate) fn copies(now: Timestamp, ran: &Ran) -> When {
     let Some(began) = ran.began.filter(|began| *began <= now) else {
         return When::Now(Reason::Never);
@@ -97,7 +96,7 @@ pub(crate) fn copies(now: Timestamp, ran: &Ran) -> When {
     after(now, began, pause, reason)
 }
 
-/// When a sink that runs only add to is to be pruned: after a good backup, once a day at most.
+/// When an append-only sink should be pruned: after a good backup, at most once a day.
 pub(crate) fn prune(now: Timestamp, backup: &Ran, ran: &Ran) -> When {
     let Some(backup) = backup.well else { return When::Never };
     match ran.began.filter(|began| *began <= now) {
@@ -180,7 +179,7 @@ mod tests {
             cut_off.begin(at(&format!("2026-11-22T02:{minute}:00Z")));
         }
         assert_eq!(nightly("2026-11-22T03:00:00Z", &cut_off, None), When::At(at(NEXT)));
-        // Somebody made one since.
+        // One was made by hand since then.
         let cut_off = ran(NIGHT, None);
         let by_hand = Some("2026-11-22T02:50:00Z");
         assert_eq!(nightly("2026-11-22T03:00:00Z", &cut_off, by_hand), When::At(at(NEXT)));

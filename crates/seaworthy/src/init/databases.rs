@@ -13,11 +13,11 @@ use super::LIMIT;
 
 /// How every SQLite database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Where data of applications lies, beside the folders of programs.
+/// Where applications keep their data, besides the folders of programs.
 const PLACES: [&str; 3] = ["opt", "srv", "var/www"];
 const DEEPEST: usize = 4;
 const MOST_FOLDERS: usize = 5_000;
-/// Folders of tools: what lies there is theirs.
+/// Folders of tools, which are skipped.
 const PASSED_OVER: [&str; 4] = ["node_modules", "site-packages", "target", "venv"];
 const ASK: &str =
     "select datname from pg_database where not datistemplate and datname <> 'postgres'";
@@ -30,16 +30,16 @@ pub struct FoundDatabases {
     pub sqlite: Vec<PathBuf>,
     /// Databases of PostgreSQL.
     pub postgres: Vec<String>,
-    /// Whether a PostgreSQL is there, also where it does not tell its databases.
+    /// Whether there is a PostgreSQL server, even if it does not list its databases.
     pub has_postgres: bool,
 }
 
-/// Looks below `root`, and in `folders` of programs.
+/// Searches below `root`, and in `folders` of programs.
 pub(super) async fn find(root: &Path, folders: &[PathBuf], cx: &Context) -> FoundDatabases {
     let mut found = FoundDatabases::default();
     let mut left = MOST_FOLDERS;
     let places = PLACES.iter().map(|place| root.join(place));
-    // A program that works in / says nothing of where its data lies.
+    // A program that runs in / does not show where its data is.
     let near = folders.iter().filter(|folder| folder.components().count() > 2);
     for folder in places.chain(near.cloned()) {
         scan(&folder, 0, &mut left, &mut found.sqlite);
@@ -82,7 +82,8 @@ fn is_sqlite(path: &Path) -> bool {
     read.is_ok() && begin == *MAGIC
 }
 
-/// The databases of the server on this machine, asked as its own user; none where it does not tell.
+/// The databases of the server on this machine, queried as its own user; `None` if it does not list
+/// them.
 async fn postgres(cx: &Context) -> Vec<String> {
     let ask = ["psql", "-XAtw", "-d", "postgres", "-c", ASK];
     let as_its_user = ["runuser", "-u", "postgres", "--"];

@@ -1,4 +1,4 @@
-//! Who listens on which port, from what the kernel shows below `/proc`.
+//! Which programs listen on which ports, from `/proc`.
 
 use std::{
     collections::BTreeMap,
@@ -12,35 +12,35 @@ use serde::Serialize;
 
 use super::Found;
 
-/// A socket that takes connections.
+/// A listening socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Listener {
     /// Where.
     pub address: SocketAddr,
-    /// Whose it is, where that may be seen.
+    /// Its process, if that is readable.
     pub process: Option<Process>,
 }
 
-/// A program at work.
+/// A running program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub id: u32,
-    /// Its name, as the kernel has it.
+    /// Its name in the kernel.
     pub name: String,
-    /// Its command line up to the first option: what comes behind may be secret.
+    /// Its command line up to the first option: the rest may be secret.
     pub command: Vec<String>,
     /// Whether there was more.
     pub cut: bool,
-    /// The folder that it works in.
+    /// Its working directory.
     pub directory: Option<PathBuf>,
     /// The user that it runs as.
     pub user: Option<String>,
 }
 
-/// Programs that are somebody else's to start.
+/// Programs that the system starts.
 const KNOWN: &[&str] = &[
     "nginx",
     "sshd",
@@ -67,7 +67,7 @@ const KNOWN: &[&str] = &[
 ];
 
 impl Found {
-    /// The programs that a service manager could look after: a name, a port and the process.
+    /// The programs that could become services: a name, a port and the process.
     pub(super) fn programs(&self) -> impl Iterator<Item = (String, u16, &Process)> {
         let mut seen = std::collections::BTreeSet::new();
         self.listeners.iter().filter_map(move |listener| {
@@ -79,7 +79,7 @@ impl Found {
     }
 }
 
-/// All that listen, by port.
+/// All listening sockets, by port.
 pub(super) fn read(root: &Path) -> Vec<Listener> {
     let proc = root.join("proc");
     let owners = owners(&proc, &users(root));
@@ -96,7 +96,7 @@ pub(super) fn read(root: &Path) -> Vec<Listener> {
     all
 }
 
-/// The address and the inode of a line of /proc/net/tcp, where it takes connections.
+/// The address and the inode in a line of /proc/net/tcp, if it is listening.
 fn listening(line: &str) -> Option<(SocketAddr, u64)> {
     const LISTEN: &str = "0A";
     let fields: Vec<_> = line.split_whitespace().collect();
@@ -106,7 +106,7 @@ fn listening(line: &str) -> Option<(SocketAddr, u64)> {
     }
     let (ip, port) = local.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
-    // Each group of four bytes stands in the machine's order.
+    // Each group of four bytes is in the machine's byte order.
     let groups: Vec<[u8; 4]> = (0..ip.len() / 8)
         .map(|i| Some(u32::from_str_radix(ip.get(i * 8..i * 8 + 8)?, 16).ok()?.to_ne_bytes()))
         .collect::<Option<_>>()?;
@@ -120,7 +120,7 @@ fn listening(line: &str) -> Option<(SocketAddr, u64)> {
     Some((SocketAddr::new(ip, port), inode.parse().ok()?))
 }
 
-/// Whose sockets these are, by inode.
+/// The processes of these sockets, by inode.
 fn owners(proc: &Path, users: &BTreeMap<u32, String>) -> BTreeMap<u64, Process> {
     let mut all = BTreeMap::new();
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();

@@ -1,7 +1,7 @@
-//! `init`: what there is on a machine, as a first configuration file.
+//! `init`: a first configuration file from what is on a machine.
 //!
-//! Nothing is changed and nothing secret is copied: of a program's arguments only what stands before
-//! the first option, of nginx's files only hosts, folders and addresses.
+//! Nothing is changed and no secrets are copied: from a program's arguments only those before the
+//! first option, from nginx's files only hosts, folders and addresses.
 
 mod databases;
 mod listeners;
@@ -19,15 +19,15 @@ pub use nginx::{FoundAnswer, FoundRoute, FoundSite, NginxTree};
 
 use crate::{Outcome, Reply};
 
-/// How long a program that is asked may take.
+/// How long a program that we run may take.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// What `init` is asked for.
+/// The request of `init`.
 #[derive(Clone, Debug)]
 pub struct InitRequest {
-    /// The file to write; it must not be there.
+    /// The file to write; it must not exist.
     pub file: PathBuf,
-    /// The root of what is looked at: `/`. Only there are programs asked.
+    /// The root of the search: `/`. Programs are only run for this root.
     pub root: PathBuf,
 }
 
@@ -38,7 +38,7 @@ impl InitRequest {
     }
 }
 
-/// The file where none is named: that of the machine for root, else one in the present folder.
+/// The default file: that of the machine for root, else one in the current folder.
 pub fn usual_file() -> PathBuf {
     match rustix::process::geteuid().is_root() {
         true => "/etc/seaworthy/seaworthy.toml".into(),
@@ -50,31 +50,31 @@ pub fn usual_file() -> PathBuf {
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Found {
-    /// Who listens.
+    /// Listening programs.
     pub listeners: Vec<Listener>,
-    /// What nginx serves.
+    /// nginx's sites.
     pub nginx: Option<NginxTree>,
     /// The names of certbot's certificates.
     pub certbot: Vec<String>,
     /// Databases.
     pub databases: FoundDatabases,
-    /// What could not be looked at.
+    /// What could not be read.
     pub notes: Vec<String>,
-    /// What does as certbot did.
+    /// Settings equivalent to certbot's.
     #[serde(skip)]
     pub(crate) certbot_settings: String,
 }
 
-/// A part of what was found, which the file may have or not.
+/// A part of what was found, which can be left out of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum InitPart {
-    /// Databases to be backed up.
+    /// Databases to back up.
     Databases,
     /// Sites that nginx serves.
     Sites,
-    /// Certificates that certbot keeps.
+    /// certbot's certificates.
     Certificates,
     /// Programs that listen.
     Services,
@@ -84,7 +84,7 @@ impl InitPart {
     /// All of them, in the order of the file.
     pub const ALL: [Self; 4] = [Self::Databases, Self::Sites, Self::Certificates, Self::Services];
 
-    /// What there is of it, for people; none where there is nothing.
+    /// What was found for it, for people; empty if nothing.
     pub fn in_words(self, found: &Found) -> Option<String> {
         let all: Vec<String> = match self {
             Self::Databases => {
@@ -106,24 +106,24 @@ impl InitPart {
     }
 }
 
-/// What `init` did.
+/// The result of `init`.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct InitResult {
     /// The file that was written.
     pub file: PathBuf,
-    /// What the file was made of.
+    /// What was found.
     pub found: Found,
-    /// The parts that it has.
+    /// The parts in the file.
     pub parts: Vec<InitPart>,
     /// Its text.
     pub text: String,
 }
 
-/// Looks at the machine, lets `choose` say which parts the file shall have, and writes it.
+/// Inspects the machine, lets `choose` select the parts of the file, and writes it.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] where the file is there: it is never overwritten.
+/// [`ErrorKind::AlreadyExists`] if the file exists: it is never overwritten.
 pub async fn init(
     request: &InitRequest,
     choose: &(dyn Fn(&Found) -> Result<Vec<InitPart>> + Sync),
@@ -153,7 +153,7 @@ async fn try_init(
     Ok(InitResult { file, found, parts, text })
 }
 
-/// What there is below `root`. What cannot be looked at is noted.
+/// What there is below `root`. What cannot be read is noted.
 pub(crate) async fn look(root: &Path, cx: &Context) -> Result<Found> {
     let mut found = Found { listeners: listeners::read(root), ..Found::default() };
     let here = root == Path::new("/");
@@ -191,7 +191,7 @@ pub(crate) async fn look(root: &Path, cx: &Context) -> Result<Found> {
     Ok(found)
 }
 
-/// Everything that nginx reads, as it prints it; nothing where there is no nginx.
+/// nginx's complete configuration, as it prints it; `None` if there is no nginx.
 async fn nginx_dump(cx: &Context) -> Result<Option<String>> {
     const NGINX: &str = "/usr/sbin/nginx";
     if !Path::new(NGINX).exists() {
@@ -202,7 +202,7 @@ async fn nginx_dump(cx: &Context) -> Result<Option<String>> {
 }
 
 fn is_there(file: &Path) -> Error {
-    let message = format!("{} is there already", file.display());
+    let message = format!("{} already exists", file.display());
     Error::new(ErrorKind::AlreadyExists, "init.write", message)
         .remedy_is("move it away, or name another file: nothing is overwritten")
 }

@@ -1,4 +1,4 @@
-//! What an nginx serves, from the configuration that it prints: hosts, folders and addresses.
+//! The sites of an nginx, from the configuration that it prints: hosts, folders and addresses.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 /// How `nginx -T` begins each file.
 const FILE: &str = "# configuration file ";
-/// Includes nest no deeper than this.
+/// The deepest nesting of includes.
 const DEEPEST: usize = 8;
 
-/// What an nginx serves.
+/// The sites of an nginx.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NginxTree {
@@ -35,32 +35,32 @@ pub struct FoundSite {
     pub hosts: Vec<String>,
     /// The files of its certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// What it answers.
+    /// What it serves.
     pub routes: Vec<FoundRoute>,
-    /// What has to be written by hand.
+    /// What must be written by hand.
     pub notes: Vec<String>,
-    /// Where it stands.
+    /// Its place.
     pub place: String,
 }
 
-/// A path and what answers there.
+/// A path and what serves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FoundRoute {
-    /// The path, or how it begins.
+    /// The path, or its prefix.
     pub path: String,
-    /// Whether it is that path alone.
+    /// Whether only that path matches.
     pub exact: bool,
-    /// What answers.
+    /// What serves it.
     pub answer: FoundAnswer,
 }
 
-/// What answers.
+/// What serves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundAnswer {
-    /// Servers behind it.
+    /// Upstream servers.
     Proxy {
         /// Their addresses.
         to: Vec<String>,
@@ -69,14 +69,14 @@ pub enum FoundAnswer {
     },
     /// A folder.
     Files {
-        /// The folder that stands for the path.
+        /// The folder that the path maps to.
         root: PathBuf,
         /// Whether unknown paths get its index.html.
         spa: bool,
     },
 }
 
-/// The same text as `nginx -T` prints, of the tree below `root`; nothing where there is none.
+/// The same text as `nginx -T` prints, for the tree below `root`; `None` if there is none.
 pub(super) fn dump_below(root: &Path) -> Result<Option<String>> {
     let main = root.join("etc/nginx/nginx.conf");
     if !main.exists() {
@@ -96,7 +96,7 @@ fn append(root: &Path, file: &Path, depth: usize, text: &mut String) -> Result<(
         return Ok(());
     }
     let mut patterns = Vec::new();
-    // One that cannot be read is noted by whoever reads the whole.
+    // An unreadable file is noted by the caller.
     for directive in parse(&own).unwrap_or_default() {
         directive.walk(&mut |d| {
             if d.name() == "include" {
@@ -114,7 +114,7 @@ fn append(root: &Path, file: &Path, depth: usize, text: &mut String) -> Result<(
     Ok(())
 }
 
-/// The files that a path with one star in its name stands for, sorted.
+/// The files that match a path with one star in its name, sorted.
 fn matching(pattern: &Path) -> Vec<PathBuf> {
     let name = pattern.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some((begin, end)) = name.split_once('*') else {
@@ -134,11 +134,11 @@ fn matching(pattern: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Reads what `nginx -T` prints.
+/// Parses the output of `nginx -T`.
 pub(super) fn read(text: &str) -> NginxTree {
     let mut tree = NginxTree { root: "/etc/nginx".into(), ..NginxTree::default() };
     let mut files = Vec::new();
-    // The first piece stands before any file.
+    // The first piece is the text before any file.
     for (n, piece) in text.split(FILE).skip(1).enumerate() {
         let (head, body) = piece.split_once('\n').unwrap_or((piece, ""));
         let name = head.trim_end().trim_end_matches(':').to_owned();
@@ -147,7 +147,7 @@ pub(super) fn read(text: &str) -> NginxTree {
         {
             tree.root = folder.to_owned();
         }
-        // What we wrote ourselves is in the file already.
+        // What we wrote ourselves is already in the file.
         if name.contains("/seaworthy/current/") {
             continue;
         }
@@ -260,7 +260,7 @@ fn read_location(
         [path] if path.starts_with('/') => (path.clone(), false),
         [how, path] if how == "^~" => (path.clone(), false),
         [how, path] if how == "=" => (path.clone(), true),
-        // Reached from others alone.
+        // Only reached from other locations.
         [name] if name.starts_with('@') => return,
         other => {
             let what = other.join(" ");
@@ -273,7 +273,7 @@ fn read_location(
     }
     let answer = if let Some(target) = first(location, "proxy_pass") {
         let Some(to) = addresses(target, upstreams) else {
-            site.notes.push(format!("line {line}: location {path} passes on in its own way"));
+            site.notes.push(format!("line {line}: location {path} has special proxy settings"));
             return;
         };
         let upgrades = named(location, "proxy_set_header").any(|header| {
@@ -306,16 +306,16 @@ fn is_spa(block: &Directive) -> bool {
         .any(|d| d.arguments().last().is_some_and(|l| l.ends_with("/index.html")))
 }
 
-/// Whether nothing but files answers.
+/// Whether only files are served.
 fn is_static(location: &Directive) -> bool {
     let others = ["return", "rewrite", "fastcgi_pass", "uwsgi_pass", "grpc_pass", "if", "deny"];
     location.block.iter().flatten().all(|directive| !others.contains(&directive.name()))
 }
 
-/// The addresses of `http://…`, where nothing comes behind them: an upstream's servers, or its own.
+/// The addresses of `http://…` without a path: an upstream's servers, or the host itself.
 fn addresses(target: &str, upstreams: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
     let rest = target.strip_prefix("http://")?;
-    // A path, a variable or a password is a way of its own.
+    // A path, a variable or a password is a special setting.
     if rest.contains(['/', '$', '@', ' ']) {
         return None;
     }

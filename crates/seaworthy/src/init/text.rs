@@ -1,4 +1,4 @@
-//! The file: what was found, section by section, each tried before it is kept.
+//! Writes the file, section by section; each is checked before it is added.
 
 use std::{
     collections::BTreeSet,
@@ -44,14 +44,14 @@ const UPLOADS: &str = r#"
 # paths = ["/srv/app/uploads"]
 "#;
 
-/// The text that grows, and is right after each section.
+/// The text so far, which is valid after each section.
 struct Draft<'a> {
     text: String,
     file: &'a Path,
     names: BTreeSet<String>,
 }
 
-/// The file's text with these parts of what was found.
+/// The file's text with these parts.
 pub(super) fn render(found: &Found, parts: &[InitPart], file: &Path) -> Result<String> {
     let mut draft = Draft { text: HEAD.to_owned(), file, names: BTreeSet::new() };
     let has = |part| parts.contains(&part);
@@ -71,16 +71,16 @@ pub(super) fn render(found: &Found, parts: &[InitPart], file: &Path) -> Result<S
     if has(InitPart::Services) {
         draft.services(found);
     }
-    // Whatever was found, what is written is right.
+    // Whatever was found, the written file is valid.
     Config::from_text(&draft.text, file).map_err(|error| {
-        let message = "what was found does not make a file that is right";
+        let message = "the generated configuration is not valid";
         Error::new(ErrorKind::Internal, "init.write", message).caused_by(error)
     })?;
     Ok(draft.text)
 }
 
 impl Draft<'_> {
-    /// Adds a section; one that is not right stands there as a comment, with what is wrong.
+    /// Adds a section; an invalid one is added as a comment, with the error.
     fn add(&mut self, section: &str) -> bool {
         let whole = format!("{}{section}", self.text);
         match Config::from_text(&whole, self.file) {
@@ -116,7 +116,7 @@ impl Draft<'_> {
                 "\n[backup.nightly.sources.{name}]\ntype = \"sqlite\"\npath = {path}\n"
             ));
         }
-        // A job needs a source: the first one that is right brings it.
+        // A job needs a source: the first valid one adds it.
         let mut has_job = false;
         for source in sources {
             let section = if has_job { source } else { format!("{JOB}{source}") };
@@ -140,7 +140,7 @@ impl Draft<'_> {
              # disable certbot's timer. Hooks of certbot are left out: they may hold secrets.\n",
         );
         for section in found.certbot_settings.split("\n\n") {
-            // What a hook does is not ours to copy.
+            // Hooks are not copied.
             let lines = section.lines().filter(|line| {
                 let line = line.trim_start_matches(['#', ' ']);
                 !line.starts_with("deploy") && !line.contains("hook")
@@ -232,7 +232,7 @@ impl Draft<'_> {
         config.is_ok_and(|config| config.certificate.get(name).is_some())
     }
 
-    /// Programs are only said: whoever starts them now would start them twice.
+    /// Programs are only added as comments: they are already started by something else.
     fn services(&mut self, found: &Found) {
         let mut any = false;
         for (program, port, process) in found.programs() {
@@ -261,7 +261,7 @@ impl Draft<'_> {
         }
     }
 
-    /// A name that nothing else has, made of `text`.
+    /// A unique name made from `text`.
     fn name(&mut self, text: &str, otherwise: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let text: String = text.chars().map(plain).take(60).collect();
@@ -292,13 +292,13 @@ fn commented(section: &str) -> String {
     lines.map(as_comment).collect()
 }
 
-/// As TOML writes it.
+/// A TOML string.
 fn quoted(text: &str) -> String {
     // JSON's escapes are TOML's too; one character more needs one.
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-/// On one line, so that a comment stays one.
+/// On one line, so that a comment stays a comment.
 fn one_line(text: &str) -> String {
     text.split_whitespace()
         .collect::<Vec<_>>()

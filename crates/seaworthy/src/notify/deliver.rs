@@ -1,4 +1,4 @@
-//! Getting a notice to everybody who wants it: once, tried again, and never for long.
+//! Delivers a notice to all notifiers that want it: once, with retries, within a time limit.
 
 use std::time::Duration;
 
@@ -9,50 +9,50 @@ use serde::Serialize;
 use super::{Notice, Notifier, Occasion, SubjectKind, memory::Decision, memory::Memory};
 use crate::{Seaworthy, config::NotifyConfig};
 
-/// How long telling one of them may take, where the file does not say.
+/// The default time limit for one notifier.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// After how long it is told again, where the file does not say.
+/// The default repeat interval.
 const REPEAT: Duration = Duration::from_secs(86_400);
 
-/// How long the tries wait for each other.
+/// The pauses between attempts.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(8)];
 
-/// The longest pause that a service can ask for.
+/// The longest pause that a service can request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// What became of a notice for one notifier.
+/// The delivery of a notice to one notifier.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Delivery {
     /// The notifier.
     pub notifier: Name,
-    /// What it was told of.
+    /// The occasion.
     pub occasion: Occasion,
-    /// What became of it.
+    /// Its result.
     pub state: DeliveryState,
-    /// Why it could not be told.
+    /// Why it could not be sent.
     pub error: Option<String>,
 }
 
-/// What became of a notice for one notifier.
+/// The delivery of a notice to one notifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeliveryState {
-    /// It was told.
+    /// It was sent.
     Sent,
-    /// It was told before.
+    /// It was not sent, because it was already sent before.
     KeptBack,
-    /// It could not be told.
+    /// It could not be determined.
     Failed,
 }
 
 impl Delivery {
-    /// What nobody asked for is nothing to speak of.
+    /// Nothing to report if it was not requested.
     fn is_news(&self) -> bool {
         self.state != DeliveryState::KeptBack || self.occasion.is_bad()
     }
@@ -70,10 +70,10 @@ impl DeliveryState {
 }
 
 impl Seaworthy {
-    /// Tells those who want to know. It never fails: who cannot be told becomes a warning.
+    /// Notifies those who want to know. It never fails: a failed delivery becomes a warning.
     ///
-    /// An `overdue` or an `expiring` thing is told here too, by whoever finds it out; a `success` of
-    /// the same subject says that it is over.
+    /// An `overdue` or `expiring` notice is also sent here, by the code that finds it; a `success`
+    /// of the same subject ends it.
     pub async fn notify(&self, notice: &Notice, cx: &Context) -> Vec<Delivery> {
         let told = self.listeners(notice).into_iter().map(|(name, config)| async move {
             let repeat = config.repeat.map_or(REPEAT, |span| span.as_duration());
@@ -90,7 +90,9 @@ impl Seaworthy {
                 Ok(state) => (state, None),
                 Err(error) => {
                     let why = error.chain();
-                    cx.emit(Event::warning(format!("{name} could not be told: {why}")));
+                    cx.emit(Event::warning(format!(
+                        "notifier {name} could not be notified: {why}"
+                    )));
                     (DeliveryState::Failed, Some(why))
                 }
             };
@@ -109,7 +111,7 @@ impl Seaworthy {
         told.into_iter().filter(Delivery::is_news).collect()
     }
 
-    /// Who is told about the subject of `notice`.
+    /// The notifiers for the subject of `notice`.
     fn listeners(&self, notice: &Notice) -> Vec<(&Name, &NotifyConfig)> {
         let subject = &notice.subject;
         let chosen: Option<&[Name]> = match subject.kind {
@@ -146,7 +148,7 @@ impl Seaworthy {
         }
         let (mut memory, mut trouble) = match Memory::open(self.state.path(), name).await {
             Ok(memory) => (Some(memory), None),
-            // A full disk is just what has to be told.
+            // A full disk is exactly what must be reported.
             Err(error) => (None, Some(error)),
         };
         let wants =
@@ -163,7 +165,7 @@ impl Seaworthy {
             Decision::Tell(occasion, since) => {
                 attempt.occasion = *occasion;
                 let notice = notice.clone().turned_into(*occasion, *since);
-                // Noted first that it is wrong, in case time runs out.
+                // Record the problem first, in case time runs out.
                 keep(&notice, false);
                 let sent = async {
                     let notifier = self.notifier(name, config, cx).await?;
@@ -174,31 +176,32 @@ impl Seaworthy {
         };
         keep(notice, matches!(sent, Ok(DeliveryState::Sent)));
         if let Some(error) = trouble {
-            let message = format!("what {name} was told cannot be remembered: {}", error.chain());
+            let message =
+                format!("the state of notifier {name} cannot be stored: {}", error.chain());
             cx.emit(Event::warning(message));
         }
         sent
     }
 }
 
-/// What is known of a delivery when time runs out.
+/// What is known about a delivery when time runs out.
 struct Attempt {
     occasion: Occasion,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     problem: Option<Error>,
 }
 
 /// Whether a notifier of this kind hears of such a thing at all.
 fn hears(config: &NotifyConfig, notice: &Notice) -> bool {
     match (config.notifier.as_kind().is_monitor(), notice.occasion) {
-        // That a check of something else went well says nothing about the next backup.
+        // The success of something else says nothing about the next backup.
         (true, Occasion::Started | Occasion::Success) => notice.subject.kind == SubjectKind::Backup,
         (false, Occasion::Started) => false,
         _ => true,
     }
 }
 
-/// Sends, and tries again what may pass.
+/// Sends, and retries temporary failures.
 async fn send(notifier: &dyn Notifier, notice: &Notice, attempt: &mut Attempt) -> Result<()> {
     let mut pauses = PAUSES.into_iter();
     loop {
@@ -216,7 +219,8 @@ async fn send(notifier: &dyn Notifier, notice: &Notice, attempt: &mut Attempt) -
     }
 }
 
-/// The beginning of a run, told beside the run itself so that it holds nothing up.
+/// The notice about the beginning of a run, sent in parallel with the run so that it does not delay
+/// it.
 pub(crate) async fn beside<T>(
     work: impl Future<Output = T>,
     telling: impl Future<Output = Vec<Delivery>>,

@@ -1,4 +1,4 @@
-//! What was warned of while something ran.
+//! The warnings while something ran.
 
 use std::{
     collections::VecDeque,
@@ -18,13 +18,13 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Listens to what happens under `cx`, and the context to listen through.
+    /// Collects the events of `cx`; returns the collector and the context to use.
     pub(crate) fn listen(cx: &Context) -> (Arc<Self>, Context) {
         let heard = Arc::new(Self { next: cx.progress().clone(), warnings: Mutex::default() });
         (heard.clone(), cx.clone().with_progress(heard))
     }
 
-    /// What was warned of.
+    /// The warnings.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         warnings.iter().cloned().collect()

@@ -1,4 +1,4 @@
-//! What somebody was told before, so that nobody is told the same every night.
+//! What was already sent, so that the same notice is not sent every night.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Notice, Occasion};
 
-/// How often a lock that another process holds is asked for again.
+/// How often a lock held by another process is tried again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What one notifier was told, on disk. Nobody else writes it while this lives.
+/// What was sent to one notifier, on disk. No other process writes it while this exists.
 #[derive(Debug)]
 pub(super) struct Memory {
     path: PathBuf,
@@ -26,30 +26,30 @@ pub(super) struct Memory {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Told {
     schema: u32,
-    /// What is wrong, by its subject.
+    /// Current problems, by subject.
     wrong: BTreeMap<String, Wrong>,
 }
 
-/// Something that is wrong.
+/// A current problem.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Wrong {
     occasion: Occasion,
     since: Timestamp,
-    /// When that was told; not yet where this is empty.
+    /// When that was sent; `None` if not yet.
     told: Option<Timestamp>,
 }
 
-/// What is to be done with a notice.
+/// What to do with a notice.
 #[derive(Debug, PartialEq)]
 pub(super) enum Decision {
-    /// It is told on this occasion; it is wrong since.
+    /// Send it for this occasion, with the time since which it is wrong.
     Tell(Occasion, Option<Timestamp>),
-    /// It was told before, or is not asked for.
+    /// It was already sent, or is not wanted.
     KeepBack,
 }
 
 impl Memory {
-    /// What the notifier `name` was told, as the folder for state has it. Waits for others.
+    /// Reads what was sent to the notifier `name` from the state folder. Waits for other processes.
     pub(super) async fn open(state: &Path, name: &Name) -> Result<Self> {
         let folder = state.join("notify");
         let lock = loop {
@@ -63,7 +63,7 @@ impl Memory {
         };
         let path = folder.join(format!("{name}.json"));
         let told = match fs::read(&path) {
-            // One that cannot be read tells once too often, which is the better mistake.
+            // If it cannot be read, a notice may be sent twice, which is better than never.
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Told::default(),
             Err(e) => {
@@ -74,7 +74,7 @@ impl Memory {
         Ok(Self { path, told, _lock: lock })
     }
 
-    /// What is to be done with `notice`, as far as `memory` knows.
+    /// What to do with `notice`, according to `memory`.
     pub(super) fn decide(
         memory: Option<&Self>,
         notice: &Notice,
@@ -85,7 +85,7 @@ impl Memory {
         decide(wrong, notice.occasion, notice.time, wants, repeat)
     }
 
-    /// Keeps what became of `notice`: whether it was `told`. Gives up what is over.
+    /// Records the result of `notice`: whether it was `told`. Removes problems that are over.
     pub(super) fn keep(&mut self, notice: &Notice, told: bool, decision: &Decision) -> Result<()> {
         let key = notice.subject.to_string();
         let before = self.told.wrong.get(&key);
@@ -101,7 +101,7 @@ impl Memory {
             }
             Some(wrong)
         } else {
-            // That it is over is told again where it could not be told.
+            // A recovery that could not be sent is sent again.
             let untold = !told && matches!(decision, Decision::Tell(Occasion::Recovery, _));
             before.filter(|_| untold).cloned()
         };
@@ -130,7 +130,7 @@ fn decide(
     }
     let told = wrong.and_then(|wrong| wrong.told);
     if occasion.is_bad() {
-        // That it is late adds nothing to why.
+        // Being late adds nothing to the reason.
         let other =
             occasion != Occasion::Overdue && wrong.is_some_and(|wrong| wrong.occasion != occasion);
         let due = told.is_none_or(|told| now.since(told) >= repeat || now < told);
@@ -144,7 +144,7 @@ fn decide(
     if told.is_some() && wants(Occasion::Recovery) {
         return Decision::Tell(Occasion::Recovery, wrong.map(|wrong| wrong.since));
     }
-    // That something works again is of interest only to who knows that it did not.
+    // A recovery is only sent to notifiers that got the failure.
     if occasion != Occasion::Recovery && wants(occasion) {
         Decision::Tell(occasion, None)
     } else {
@@ -173,13 +173,13 @@ mod tests {
         let mut told = Vec::new();
         for (occasion, at, arrives) in [
             (Occasion::Success, 900, true),
-            (Occasion::Failure, 1000, false), // could not be told
+            (Occasion::Failure, 1000, false), // could not be sent
             (Occasion::Failure, 1100, true),
             (Occasion::Failure, 1200, true),
             (Occasion::Suspect, 1300, true), // something else is wrong now
             (Occasion::Suspect, 1400, true),
             (Occasion::Suspect, 1300 + 86_400, true),
-            (Occasion::Success, 100_000, false), // could not be told
+            (Occasion::Success, 100_000, false), // could not be sent
             (Occasion::Success, 100_100, true),
             (Occasion::Success, 100_200, true),
         ] {

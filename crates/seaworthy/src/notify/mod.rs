@@ -1,12 +1,12 @@
-//! Telling somebody what happened.
+//! Notifications about what happened.
 //!
-//! Whatever a command does becomes a [`Notice`]: that a backup failed, works again, is suspect; that
-//! a certificate is soon to end. The file says who is told of what. A notice is told once: while
-//! something stays wrong, it is repeated after a day at the soonest, and when it is over that is told
-//! too. What was told is remembered in the folder for state.
+//! The result of a command becomes a [`Notice`]: that a backup failed, works again, is suspect;
+//! that a certificate expires soon. The file says who gets which notices. A notice is sent once:
+//! while something stays wrong, it is repeated after a day at the earliest, and the recovery is
+//! sent, too. What was sent is recorded in the state folder.
 //!
-//! Telling never makes anything fail, and takes no longer than the file allows: who cannot be told
-//! becomes a warning. [`Notifier`] is the seam for others.
+//! A notification never makes anything fail, and takes no longer than the file allows: a failed
+//! delivery becomes a warning. Implement [`Notifier`] for other services.
 
 mod deliver;
 mod heard;
@@ -27,12 +27,12 @@ pub(crate) use heard::Heard;
 pub use notice::{Fact, Notice, Occasion, Subject, SubjectKind};
 pub(crate) use occasions::of_backup;
 
-/// Somebody who can be told.
+/// Sends notices.
 ///
-/// A retryable error is tried again, with growing pauses; dropping the future gives the message up.
+/// A retryable error is tried again, with growing pauses; dropping the future cancels the message.
 /// No error may show a secret, such as the address of a webhook.
 #[async_trait]
 pub trait Notifier: Debug + Send + Sync + 'static {
-    /// Tells it, once.
+    /// Sends it, once.
     async fn send(&self, notice: &Notice) -> Result<()>;
 }

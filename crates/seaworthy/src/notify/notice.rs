@@ -1,4 +1,4 @@
-//! What somebody is told.
+//! The content of a notification.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::NotifyOn;
 
-/// What somebody is told. It holds no secret.
+/// The content of a notification. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Notice {
-    /// The version of this form: 1.
+    /// The version of this format: 1.
     pub schema: u32,
     /// What happened.
     pub occasion: Occasion,
-    /// To what.
+    /// To what it happened.
     pub subject: Subject,
     /// The name of the machine.
     pub host: String,
@@ -25,15 +25,15 @@ pub struct Notice {
     pub time: Timestamp,
     /// The same in one line.
     pub title: String,
-    /// What else there is to say, in lines.
+    /// More text, in lines.
     pub text: String,
-    /// What can be done about it.
+    /// What to do about it.
     pub remedy: Option<String>,
     /// Figures, each with its name.
     pub facts: Vec<Fact>,
-    /// What was warned of meanwhile; the last fifty.
+    /// Warnings in the meantime; the last fifty.
     pub warnings: Vec<String>,
-    /// Since when it is wrong, where it was told before.
+    /// Since when it is wrong, if it was sent before.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<Timestamp>,
     /// A UUID that the beginning and the end of one run share.
@@ -46,9 +46,9 @@ pub struct Notice {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Occasion {
-    /// It began; only monitors are told.
+    /// It began; only monitors are notified.
     Started,
-    /// It went well.
+    /// It succeeded.
     Success,
     /// It failed.
     Failure,
@@ -56,26 +56,26 @@ pub enum Occasion {
     Recovery,
     /// It did not run when it should have.
     Overdue,
-    /// It ran, but what it found is doubtful.
+    /// It ran, but its result is suspect.
     Suspect,
-    /// It is soon to end.
+    /// It expires soon.
     Expiring,
-    /// Nothing: somebody asked for a message.
+    /// Nothing: a test message was requested.
     Test,
 }
 
-/// To what something happened.
+/// The subject of a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Subject {
-    /// What kind of thing it is.
+    /// The kind of subject.
     pub kind: SubjectKind,
     /// Its name in the file.
     pub name: Name,
 }
 
-/// What things happen to.
+/// The kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -83,15 +83,15 @@ pub struct Subject {
 pub enum SubjectKind {
     /// A job's run.
     Backup,
-    /// Reading a job's snapshot back.
+    /// Verifying a job's snapshot.
     Verify,
-    /// Trying a job's snapshot out.
+    /// Drilling a job's snapshot.
     Drill,
     /// A job's retention.
     Prune,
     /// A certificate.
     Certificate,
-    /// A notifier itself, when it is tried out.
+    /// A notifier itself, when it is tested.
     Notify,
 }
 
@@ -102,12 +102,12 @@ pub enum SubjectKind {
 pub struct Fact {
     /// What it is.
     pub name: String,
-    /// How much.
+    /// The value.
     pub value: String,
 }
 
 impl Notice {
-    /// That `occasion` came for `subject` on the machine `host`, in one line.
+    /// A notice of `occasion` for `subject` on the machine `host`, in one line.
     pub fn new(
         occasion: Occasion,
         subject: Subject,
@@ -158,14 +158,14 @@ impl Notice {
         self
     }
 
-    /// Adds what was warned of.
+    /// Adds the warnings.
     #[must_use]
     pub fn warned(mut self, warnings: impl IntoIterator<Item = String>) -> Self {
         self.warnings.extend(warnings);
         self
     }
 
-    /// The same on another occasion, and since when it is wrong.
+    /// The same for another occasion, and since when it is wrong.
     #[must_use]
     pub(crate) fn turned_into(mut self, occasion: Occasion, since: Option<Timestamp>) -> Self {
         self.occasion = occasion;
@@ -180,7 +180,7 @@ impl Notice {
             (_, Occasion::Test) => format!("Test message for {name}"),
             (_, Occasion::Started) => format!("{kind} {name} began"),
             (SubjectKind::Certificate, Occasion::Success) => format!("{kind} {name} is new"),
-            (_, Occasion::Success) => format!("{kind} {name} went well"),
+            (_, Occasion::Success) => format!("{kind} {name} succeeded"),
             (_, Occasion::Failure) if self.since.is_some() => {
                 format!("{kind} {name} still fails")
             }
@@ -188,7 +188,7 @@ impl Notice {
             (_, Occasion::Recovery) => format!("{kind} {name} works again"),
             (_, Occasion::Overdue) => format!("{kind} {name} is overdue"),
             (_, Occasion::Suspect) => format!("{kind} {name} is suspect"),
-            (_, Occasion::Expiring) => format!("{kind} {name} is soon to end"),
+            (_, Occasion::Expiring) => format!("{kind} {name} expires soon"),
         };
         self.title = format!("{what} on {}", self.host);
     }
@@ -212,7 +212,7 @@ impl Notice {
 }
 
 impl Occasion {
-    /// The word under which the file asks for it.
+    /// Its name in the file.
     pub(crate) fn word(self) -> Option<NotifyOn> {
         match self {
             Self::Success => Some(NotifyOn::Success),
@@ -225,7 +225,7 @@ impl Occasion {
         }
     }
 
-    /// Whether somebody should look.
+    /// Whether it needs attention.
     pub fn is_bad(self) -> bool {
         matches!(self, Self::Failure | Self::Overdue | Self::Suspect | Self::Expiring)
     }
@@ -248,7 +248,7 @@ impl fmt::Display for Occasion {
 }
 
 impl Subject {
-    /// The `kind` of thing that is called `name`.
+    /// The subject `name` of this `kind`.
     pub fn new(kind: SubjectKind, name: Name) -> Self {
         Self { kind, name }
     }
@@ -289,7 +289,7 @@ impl fmt::Display for SubjectKind {
     }
 }
 
-/// A random UUID; where there are no random numbers, one of zeros: it only joins messages.
+/// A random UUID; without random numbers, one of zeros: it only links messages.
 fn random_uuid() -> String {
     let mut bytes = [0_u8; 16];
     let _ = getrandom::fill(&mut bytes);

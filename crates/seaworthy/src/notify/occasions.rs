@@ -1,4 +1,4 @@
-//! From what commands did to what somebody is told.
+//! Turns results of commands into notices.
 
 use seaworthy_backup::BackupReport;
 use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Event, Name, Timestamp};
@@ -6,11 +6,12 @@ use seaworthy_core::{ByteSize, Context, Error, ErrorKind, Event, Name, Timestamp
 use super::{Delivery, Notice, Occasion, Subject, SubjectKind};
 use crate::{Outcome, Seaworthy, command::SnapshotName, machine};
 
-/// What part of a certificate's life is its end: whoever renews in time never gets there.
+/// Which fraction of a certificate's lifetime counts as its end: with timely renewals this is never
+/// reached.
 const END_OF_LIFE: u64 = 6;
 
 impl Seaworthy {
-    /// That `occasion` comes for the `kind` of thing that is called `name`, now and here.
+    /// A notice of `occasion` for the `kind` `name`, now and on this machine.
     pub fn notice(
         &self,
         kind: SubjectKind,
@@ -22,13 +23,13 @@ impl Seaworthy {
         Notice::new(occasion, Subject::new(kind, name.clone()), host, cx.now())
     }
 
-    /// Says on the stream of events that an operation begins.
+    /// Sends the event that an operation begins.
     pub(crate) fn emit_started(&self, kind: SubjectKind, name: &Name, cx: &Context) {
         let (operation, name) = (kind.word().to_owned(), name.to_string());
         cx.emit(Event::OperationStarted { operation, name });
     }
 
-    /// Says there how it ended.
+    /// Sends the event of how it ended.
     pub(crate) fn emit_ended(
         &self,
         kind: SubjectKind,
@@ -45,7 +46,7 @@ impl Seaworthy {
         });
     }
 
-    /// Tells how something that concerns a job's snapshot went: well, unless there are faults or an
+    /// Notifies about the result for a job's snapshot: success, unless there are faults or an
     /// error.
     pub(crate) async fn tell_of(
         &self,
@@ -73,8 +74,8 @@ impl Seaworthy {
         self.notify(&notice, cx).await
     }
 
-    /// Tells what became of a certificate that was looked at: whether a new one was `issued`, and
-    /// what went wrong.
+    /// Notifies about the result for a certificate: whether a new one was `issued`, and what went
+    /// wrong.
     pub(crate) async fn tell_of_certificate(
         &self,
         name: &Name,
@@ -87,7 +88,7 @@ impl Seaworthy {
         if error.is_some_and(|error| error.kind() == ErrorKind::Cancelled) {
             return Vec::new();
         }
-        // A thousand certificates need not be read for nobody.
+        // Do not read a thousand certificates if no notifier wants to know.
         if self.config.notify.is_empty() {
             return Vec::new();
         }
@@ -118,7 +119,7 @@ impl Seaworthy {
     }
 }
 
-/// What is told of a run that `begun` announced; nothing where a person stopped it.
+/// The notice for a run announced by `begun`; `None` if a person stopped it.
 pub(crate) fn of_backup(
     begun: &Notice,
     done: &seaworthy_core::Result<BackupReport>,
@@ -174,7 +175,7 @@ pub(crate) fn of_backup(
     )
 }
 
-/// Whether only the command line was wrong, or a person stopped it.
+/// Whether only the request was invalid, or a person stopped it.
 fn is_no_news(error: &Error, snapshot: &SnapshotName) -> bool {
     match Outcome::from(error) {
         Outcome::Interrupted => true,

@@ -1,4 +1,4 @@
-//! From the file's words to those who are told.
+//! Builds the notifiers from the configuration.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::{
 use crate::Seaworthy;
 
 impl Seaworthy {
-    /// Fills the notifier `name`, which the file calls `custom`, with `notifier`.
+    /// Registers `notifier` as the implementation of the custom notifier `name`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where the file has no such notifier or calls it something else.
+    /// [`ErrorKind::InvalidInput`] if the file has no such notifier or it has another type.
     pub fn add_notifier(&mut self, name: &Name, notifier: Arc<dyn Notifier>) -> Result<()> {
         let named = self.config.notify.get(name.as_str()).map(|config| &config.notifier);
         if !matches!(named, Some(NotifierConfig::Custom(_))) {
             let message = format!("the file has no custom notifier {:?}", name.as_str());
             return Err(Error::new(ErrorKind::InvalidInput, "notify.add", message)
-                .remedy_is(format!("write [notify.{name}] with type = \"custom\"")));
+                .remedy_is(format!("add [notify.{name}] with type = \"custom\"")));
         }
         self.environment.bring(name, notifier);
         Ok(())

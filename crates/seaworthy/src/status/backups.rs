@@ -1,4 +1,4 @@
-//! What the sinks say of the jobs.
+//! The state of jobs in their sinks.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,20 +18,20 @@ use super::{
 };
 use crate::{ErrorDocument, Seaworthy, keys::Purpose, replicas};
 
-/// A sink that takes longer to say what it holds is not asked any further.
+/// The time limit for listing a sink.
 pub(super) const SINK_LIMIT: Duration = Duration::from_secs(60);
-/// How many backups the history of a sink has.
+/// The length of a sink's history, in backups.
 const HISTORY: usize = 60;
 
 /// A job, and how its local sinks will grow.
 pub(super) struct JobLooked {
     pub(super) status: JobStatus,
-    /// The same of other machines.
+    /// The same for other machines.
     pub(super) others: Vec<JobStatus>,
     pub(super) forecasts: Vec<(Name, Forecast)>,
 }
 
-/// What one sink of a job said.
+/// The result of one sink of a job.
 pub(super) struct SinkLooked {
     name: Name,
     place: String,
@@ -40,7 +40,7 @@ pub(super) struct SinkLooked {
 }
 
 impl Seaworthy {
-    /// How the job `name` does; with `all_hosts`, also on other machines.
+    /// The status of the job `name`; with `all_hosts`, also on other machines.
     pub(super) async fn job_status(
         &self,
         name: &Name,
@@ -98,7 +98,7 @@ impl Seaworthy {
         Ok(JobLooked { status, others, forecasts })
     }
 
-    /// Asks one sink, within its time.
+    /// Asks one sink, within the time limit.
     pub(super) async fn look(
         &self,
         sink: &Name,
@@ -123,7 +123,7 @@ impl Seaworthy {
         SinkLooked { name, place: repository.sink().to_string(), found, infos }
     }
 
-    /// Every snapshot in `repository`. What is read of them is remembered.
+    /// Every snapshot in `repository`. What is read is cached.
     async fn overview(
         &self,
         repository: &Repository,
@@ -138,18 +138,17 @@ impl Seaworthy {
             () = cx.cancel().triggered() => return Err(Error::cancelled("status")),
         };
         if remembered.is_changed() {
-            // Who may only look has no folder for state: then everything is read each time.
+            // Without write access to the state folder everything is read each time.
             let _ = remember::remember(&path, remembered);
         }
         found.unwrap_or_else(|_| {
             let seconds = SINK_LIMIT.as_secs();
-            let message =
-                format!("{} has not said in {seconds} s what it holds", repository.sink());
+            let message = format!("sink {} did not answer within {seconds} s", repository.sink());
             Err(Error::new(ErrorKind::TimedOut, "status", message))
         })
     }
 
-    /// What each replica lacks, and what may not leave the first sink for that.
+    /// What each replica does not have yet, and what must stay in the first sink for that.
     fn behind(
         &self,
         config: &seaworthy_backup::config::JobConfig,
@@ -186,7 +185,7 @@ fn latest_of<'a>(
     summaries.iter().find(|summary| summary.info.id == *id)
 }
 
-/// What `looked` holds of the machine `host`; with `ours` also what cannot be told from ours.
+/// What `looked` has of the machine `host`; with `ours` also snapshots of unknown machines.
 fn sink_status(looked: &SinkLooked, host: &HostId, ours: bool, cx: &Context) -> SinkStatus {
     let now = cx.now();
     let summaries = looked.found.as_ref().map_or(&[][..], Vec::as_slice);
@@ -242,7 +241,7 @@ fn sink_status(looked: &SinkLooked, host: &HostId, ours: bool, cx: &Context) -> 
     }
 }
 
-/// What `policy` would remove of `looked` now.
+/// What `policy` would remove from `looked` now.
 fn plan(
     sink: &mut SinkStatus,
     looked: &SinkLooked,
@@ -277,7 +276,7 @@ pub(super) fn other_hosts(
         }
     }
     let job = |(host, host_name): (HostId, Option<String>)| {
-        // Where else it stores is not known here.
+        // Its other sinks are not known here.
         let sinks = looked.iter().map(|looked| sink_status(looked, &host, false, cx));
         let mut sinks: Vec<_> = sinks.filter(|sink| sink.snapshots > 0).collect();
         sinks.iter_mut().skip(1).for_each(|sink| sink.replica = true);

@@ -1,4 +1,4 @@
-//! What the disk and the servers say of certificates.
+//! The state of certificates on disk and on servers.
 
 use futures_util::{StreamExt, stream};
 use seaworthy_core::{Context, Error, Name, Result};
@@ -7,11 +7,11 @@ use seaworthy_tls::Action;
 use super::{CertificateStatus, Finding, ServerStatus, Severity};
 use crate::Seaworthy;
 
-/// How many certificates are looked at side by side.
+/// How many certificates are checked in parallel.
 const SIDE_BY_SIDE: usize = 256;
 
 impl Seaworthy {
-    /// How the certificates of the file do, in its order.
+    /// The status of the certificates of the file, in its order.
     pub(super) async fn certificate_states(
         &self,
         cx: &Context,
@@ -52,7 +52,7 @@ impl Seaworthy {
         let mut findings = Vec::new();
         for one in &checked {
             let well = one.findings.is_empty();
-            // The first one is what lies on disk.
+            // The first one is the one on disk.
             let is_server = one.target != name.as_str();
             if is_server {
                 status.served = Some(status.served.unwrap_or(true) && well);

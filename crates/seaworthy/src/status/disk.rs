@@ -1,4 +1,4 @@
-//! How full the disks are that hold our folders, and when they will be.
+//! How full the disks with our folders are, and when they will be full.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +17,13 @@ use crate::{
     machine::{Room, nearest_that_exists, room},
 };
 
-/// A disk that is full within so many days wants attention now.
+/// A disk that will be full within this many days is critical.
 const SOON: u64 = 3;
-/// And within so many days, attention.
+/// And within this many days, a warning.
 const LATER: u64 = 14;
-/// With less than this many bytes free nothing works for long, whatever a forecast says: 1 GiB.
+/// Less than this many bytes free is critical, whatever the forecast says: 1 GiB.
 const LITTLE: u64 = 1 << 30;
-/// The day whose growth is told.
+/// The day whose growth is reported.
 const MONTH: u16 = 30;
 
 impl Seaworthy {
@@ -57,7 +57,7 @@ impl Seaworthy {
         (states, findings)
     }
 
-    /// The folders that we fill, with the sinks that they are.
+    /// The folders that we fill, with their sinks.
     fn used_folders(&self) -> Vec<(Option<Name>, PathBuf)> {
         let sinks = self.config.sink_folders();
         let sinks = sinks.map(|(name, folder)| (Some(name.clone()), folder.to_owned()));
@@ -73,9 +73,9 @@ impl Seaworthy {
     }
 }
 
-/// A disk, while it is put together.
+/// A disk, while its data is collected.
 struct Disk {
-    /// A folder on it that exists.
+    /// An existing folder on it.
     there: PathBuf,
     folders: Vec<PathBuf>,
     snapshots: u64,
@@ -87,7 +87,7 @@ impl Disk {
         Self { there, folders: Vec::new(), snapshots: 0, changes: None }
     }
 
-    /// Adds the changes of one more sink: as far as all of them are told.
+    /// Adds the changes of one more sink, as far as all forecasts reach.
     fn add(&mut self, changes: &[i64]) {
         self.changes = Some(match self.changes.take() {
             None => changes.to_vec(),
@@ -110,7 +110,7 @@ impl Disk {
     }
 }
 
-/// The disk that `folder`, or the nearest one above it that exists, lies on.
+/// The disk of `folder`, or of its nearest existing parent.
 fn device_of(folder: &Path) -> Option<(u64, PathBuf)> {
     let there = nearest_that_exists(folder);
     Some((std::fs::metadata(there).ok()?.dev(), there.to_owned()))

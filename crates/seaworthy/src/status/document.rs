@@ -1,4 +1,4 @@
-//! What `status` says: one document for people, programs and pages.
+//! The result of `status`: one document for people, programs and pages.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use serde::Serialize;
 use super::Finding;
 use crate::ErrorDocument;
 
-/// How everything that the file describes does, as the sinks, the disk and the servers themselves
-/// say.
+/// The status of everything in the file, as reported by the sinks, the disk and the servers
+/// themselves.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Status {
-    /// When this was looked at.
+    /// When this was determined.
     pub time: Timestamp,
-    /// This machine, as its snapshots name it.
+    /// The id of this machine in its snapshots.
     pub host: String,
-    /// What this machine is called.
+    /// The host name of this machine.
     pub host_name: Option<String>,
-    /// The version of Seaworthy that looked.
+    /// The version of Seaworthy that made the check.
     pub version: String,
-    /// What is not as it should be, the worst first.
+    /// The findings, the worst first.
     pub findings: Vec<Finding>,
-    /// Jobs: those of the file, then those of other machines where they were asked for.
+    /// Jobs: those of the file, then those of other machines if requested.
     pub jobs: Vec<JobStatus>,
     /// Certificates of the file.
     pub certificates: Vec<CertificateStatus>,
@@ -36,31 +36,30 @@ pub struct Status {
     pub disks: Vec<DiskStatus>,
 }
 
-/// How one job of one machine does.
+/// The status of one job of one machine.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JobStatus {
     /// The job.
     pub job: Name,
-    /// The machine whose snapshots these are.
+    /// The machine of these snapshots.
     pub host: String,
-    /// What that machine is called, where its snapshots say so.
+    /// The host name of that machine, if its snapshots have it.
     pub host_name: Option<String>,
     /// Whether it is a job of this machine and this file.
     pub ours: bool,
-    /// The five cron fields that say when it is due; none where it is never due by itself, or not
-    /// known here.
+    /// The schedule as five cron fields; `None` if it has none, or if it is not known here.
     pub schedule: Option<String>,
-    /// When it was due last: a good snapshot should have begun since then.
+    /// When it was last due: a good snapshot should have begun since then.
     pub due: Option<Timestamp>,
     /// When it is due next.
     pub next: Option<Timestamp>,
-    /// What there is in each of its sinks; the first one takes the stream.
+    /// The state in each of its sinks; the run writes to the first one.
     pub sinks: Vec<SinkStatus>,
 }
 
-/// What one sink holds of a job.
+/// The state of a job in one sink.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -73,33 +72,33 @@ pub struct SinkStatus {
     pub replica: bool,
     /// Why it could not be asked; then nothing else is known.
     pub error: Option<ErrorDocument>,
-    /// How many snapshots there are, those of restores and bad ones included.
+    /// How many snapshots there are, including safety snapshots and bad ones.
     pub snapshots: u64,
     /// How many good backups there are.
     pub good: u64,
-    /// How many are damaged, or not by whom the job trusts.
+    /// How many are damaged or untrusted.
     pub damaged: u64,
-    /// What all of them take, in bytes.
+    /// The size of all of them, in bytes.
     pub stored: u64,
     /// The newest good backup.
     pub last_good: Option<Point>,
-    /// How old that is, in seconds since it began.
+    /// Its age, in seconds since it began.
     pub age: Option<u64>,
-    /// Whether a good backup should have been made since.
+    /// Whether a new backup is overdue.
     pub overdue: bool,
-    /// The newest backup where it is not good.
+    /// The newest backup, if it is not good.
     pub newest_bad: Option<Point>,
     /// The last restore drill of any snapshot there.
     pub last_drill: Option<CheckStatus>,
     /// The last verification of any snapshot there.
     pub last_verify: Option<CheckStatus>,
-    /// What it should hold and lacks, as a copy of the first sink: ids, newest first.
+    /// What it should have as a replica of the first sink, but does not: ids, newest first.
     pub lacks: Vec<String>,
     /// What the retention policy would remove now: ids, newest first.
     pub prune: Vec<String>,
     /// How many bytes that would free.
     pub prune_frees: u64,
-    /// The last backups, oldest first, 60 at most.
+    /// The last backups, oldest first, at most 60.
     pub history: Vec<Point>,
 }
 
@@ -112,135 +111,135 @@ pub struct Point {
     pub id: String,
     /// When it began.
     pub time: Timestamp,
-    /// What it is worth: `good`, `suspect`, `damaged`, `untrusted` or `newer format`.
+    /// Its state: `good`, `suspect`, `damaged`, `untrusted` or `newer format`.
     pub state: String,
     /// Why it is not good.
     pub why: Option<String>,
-    /// How long making it took, in seconds.
+    /// How long the backup took, in seconds.
     pub seconds: f64,
     /// Its data before compression, in bytes.
     pub plain: u64,
-    /// What it takes in the sink, in bytes.
+    /// Its size in the sink, in bytes.
     pub stored: u64,
-    /// How many files, databases or the like it holds.
+    /// How many files, databases or similar it contains.
     pub files: u64,
-    /// How many rows it holds, where rows are counted.
+    /// How many rows it contains, if rows are counted.
     pub rows: Option<u64>,
-    /// Whether it looked suspicious and was taken as right.
+    /// Whether it looked suspicious and was accepted.
     pub accepted: bool,
     /// Whether it is pinned.
     pub pinned: bool,
 }
 
-/// What a drill or a verification found.
+/// The result of a drill or a verification.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CheckStatus {
-    /// The snapshot that it looked at.
+    /// The checked snapshot.
     pub id: String,
     /// When it ended.
     pub time: Timestamp,
-    /// How old that is, in seconds.
+    /// Its age in seconds.
     pub age: u64,
-    /// How it went: `ok`, `failed` or `inconclusive`.
+    /// Its outcome: `ok`, `failed` or `inconclusive`.
     pub outcome: String,
-    /// The first thing that it found.
+    /// The first finding.
     pub finding: Option<String>,
 }
 
-/// How one certificate does.
+/// The status of one certificate.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CertificateStatus {
     /// Its name in the file.
     pub name: Name,
-    /// What it is for.
+    /// The purpose of the key pair.
     pub names: Vec<String>,
     /// Who issued it.
     pub issuer: Option<String>,
-    /// From when it is valid.
+    /// The start of its validity.
     pub not_before: Option<Timestamp>,
-    /// Until when it is valid; none where there is none.
+    /// The end of its validity; `None` if there is no certificate.
     pub not_after: Option<Timestamp>,
-    /// How many whole days that is from now.
+    /// How many full days that is from now.
     pub days_left: Option<u64>,
     /// When its renewal is planned.
     pub renewal: Option<Timestamp>,
-    /// Whether servers show it: none where nobody said where it is served.
+    /// Whether servers present it; `None` if no servers are configured.
     pub served: Option<bool>,
     /// Each server that was asked.
     pub servers: Vec<ServerStatus>,
 }
 
-/// A server that was asked for a certificate.
+/// A server that was checked for a certificate.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ServerStatus {
-    /// The name that it was asked for, with the port.
+    /// The requested name, with the port.
     pub target: String,
     /// Its address.
     pub address: Option<String>,
-    /// Whether it shows the certificate that lies on disk.
+    /// Whether it presents the certificate on disk.
     pub well: bool,
 }
 
-/// How one host of a site does.
+/// The status of one host of a site.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SiteStatus {
     /// The site's name in the file.
     pub site: Name,
-    /// The host that was asked for.
+    /// The requested host.
     pub host: String,
-    /// Where the web server was asked.
+    /// The address at which the web server was asked.
     pub address: String,
     /// Whether it was asked over TLS.
     pub tls: bool,
-    /// Whether the site answers.
+    /// Whether the site responds.
     pub well: bool,
-    /// The status code that it answered with.
+    /// The status code of its response.
     pub code: Option<u16>,
-    /// How long the answer took, in milliseconds.
+    /// The response time in milliseconds.
     pub milliseconds: u64,
-    /// Why it is not well.
+    /// Why it is not healthy.
     pub why: Option<String>,
 }
 
-/// How one service does.
+/// The status of one service.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ServiceState {
     /// The service.
     pub service: Name,
-    /// Whether every instance is active and well.
+    /// Whether every instance is active and healthy.
     pub well: bool,
-    /// Why it could not be looked at.
+    /// Why it could not be checked.
     pub error: Option<ErrorDocument>,
     /// Its processes.
     pub instances: Vec<InstanceState>,
 }
 
-/// How one process of a service does.
+/// The status of one process of a service.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InstanceState {
     /// Its unit.
     pub unit: String,
-    /// systemd's word for it: `active`, `failed`, `inactive`.
+    /// Its state according to systemd: `active`, `failed`, `inactive`.
     pub state: String,
-    /// Whether it is active and answers.
+    /// Whether it is active and responds.
     pub well: bool,
-    /// Why it is not.
+    /// Why it is not healthy.
     pub why: Option<String>,
-    /// Its memory in bytes, where systemd counts it.
+    /// Its memory in bytes, if systemd counts it.
     pub memory: Option<u64>,
-    /// How often systemd has started it again by itself.
+    /// How often systemd has restarted it automatically.
     pub restarts: u64,
 }
 
@@ -249,16 +248,15 @@ pub struct InstanceState {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DiskStatus {
-    /// The folders of ours that lie on it.
+    /// Our folders on it.
     pub folders: Vec<PathBuf>,
     /// Its size in bytes.
     pub total: u64,
-    /// What is free for us, in bytes.
+    /// The free space for us, in bytes.
     pub free: u64,
-    /// What our snapshots take on it, in bytes.
+    /// The size of our snapshots on it, in bytes.
     pub snapshots: u64,
-    /// What they will take more in 30 days, in bytes, retention counted; less than nothing where
-    /// they will take less.
+    /// Their growth in 30 days, in bytes, including retention; negative if they will shrink.
     pub growth: Option<i64>,
     /// In how many days it will be full, if that is within 90 days.
     pub full_in_days: Option<u64>,

@@ -2,15 +2,16 @@
 
 use seaworthy_core::{Schedule, Span, TimeZone, Timestamp};
 
-/// A run that began when it was due may take so long before its snapshot is there, in seconds: half
-/// an hour, which also covers how often the timer looks.
+/// How long a run may take from its scheduled time until its snapshot exists, in seconds: half an
+/// hour, which includes the interval of the timer.
 const GRACE: u64 = 30 * 60;
 /// How far back a schedule is followed, in hours: five years.
 const FARTHEST: u64 = 5 * 366 * 24;
 
-/// The last moment of `schedule` at or before `now`; `None` where there was none in five years.
+/// The last scheduled time of `schedule` at or before `now`; `None` if there was none in five
+/// years.
 pub(super) fn last_due(schedule: &Schedule, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-    // Schedules only tell what comes next: look back ever farther until something does.
+    // Schedules only return the next time: look back farther and farther until there is one.
     let mut hours: u64 = 1;
     loop {
         let from = now.minus(Span::hours(u16::try_from(hours).ok()?), &TimeZone::utc());
@@ -30,8 +31,8 @@ pub(super) fn last_due(schedule: &Schedule, now: Timestamp, zone: &TimeZone) -> 
     }
 }
 
-/// The moment since which a good snapshot should have begun: the last one of `schedule` that lies
-/// far enough back for a run as long as the last one, which took `seconds`.
+/// The time since which a good snapshot should have begun: the last scheduled time of `schedule`
+/// that is long enough ago for a run as long as the last one, which took `seconds`.
 pub(crate) fn expected_since(
     schedule: &Schedule,
     now: Timestamp,

@@ -1,28 +1,28 @@
-//! What is not as it should be.
+//! The findings.
 
 use serde::Serialize;
 
 use super::Status;
 use crate::Outcome;
 
-/// Something that is not as it should be, and what to do about it.
+/// A problem, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Finding {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What it is, in stable words such as `backup.overdue`.
+    /// Its stable id, such as `backup.overdue`.
     pub rule: String,
     /// What it is about, such as `nightly in b2`.
     pub subject: String,
-    /// What it is, for people.
+    /// The message for people.
     pub message: String,
-    /// What can be done about it.
+    /// What to do about it.
     pub remedy: Option<String>,
 }
 
-/// How bad a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -32,7 +32,7 @@ pub enum Severity {
     Error,
     /// They will be.
     Warning,
-    /// Worth knowing. It does not make `status` end with 1.
+    /// Information. It does not make `status` exit with 1.
     Notice,
 }
 
@@ -71,7 +71,7 @@ impl Status {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Findings where anything is worse than a notice.
+    /// [`Outcome::Findings`] if anything is worse than a notice.
     pub fn outcome(&self) -> Outcome {
         let worse = |finding: &Finding| finding.severity < Severity::Notice;
         if self.findings.iter().any(worse) { Outcome::Findings } else { Outcome::Done }

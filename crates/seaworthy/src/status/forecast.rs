@@ -1,4 +1,4 @@
-//! How much more room the snapshots of a job will take in a sink, retention counted. Pure.
+//! Forecast of the space that the snapshots of a job need in a sink, including retention. Pure.
 
 use seaworthy_backup::{
     RetentionPolicy, SnapshotId, SnapshotInfo,
@@ -7,19 +7,19 @@ use seaworthy_backup::{
 };
 use seaworthy_core::{Schedule, Span, TimeZone, Timestamp};
 
-/// The days from now for which it is told.
+/// The days from now for which it is computed.
 pub(super) const DAYS: [u16; 11] = [1, 2, 3, 5, 7, 10, 14, 21, 30, 60, 90];
-/// More runs than these are not looked ahead.
+/// The largest number of future runs that are considered.
 const MOST_RUNS: usize = 3_000;
-/// So many of the last backups tell how much a backup takes, and how that grows.
+/// How many of the last backups are used to estimate the size of a backup, and its growth.
 const SAMPLE: usize = 10;
 
-/// What is taken more (or, below zero, less) than now, in bytes, for the first of [`DAYS`].
+/// The additional space (negative if less) compared with now, in bytes, for the first of [`DAYS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Forecast(pub(super) Vec<i64>);
 
-/// Adds backups to `snapshots` (newest first) as `schedule` says, or, without one, as far apart as
-/// the last ones were, and takes away what `policy` removes. `None` where nothing can be told.
+/// Adds backups to `snapshots` (newest first) according to `schedule`, or, without one, at the
+/// interval of the last ones, and removes what `policy` removes. `None` if no forecast is possible.
 pub(super) fn forecast(
     snapshots: &[SnapshotInfo],
     policy: Option<&dyn RetentionPolicy>,
@@ -73,14 +73,14 @@ pub(super) fn forecast(
     Some(Forecast(changes))
 }
 
-/// In how many days more than `free` bytes are taken, if the forecast sees that far.
+/// In how many days more than `free` bytes are needed, if the forecast reaches that far.
 pub(super) fn full_in(changes: &[i64], free: u64) -> Option<u64> {
     let free = i64::try_from(free).unwrap_or(i64::MAX);
     let (mut day_before, mut change_before) = (0.0, 0.0);
     for (day, change) in DAYS.iter().zip(changes) {
         let (day, now) = (f64::from(*day), *change as f64);
         if *change > free {
-            // Between two days that were looked at it grows evenly.
+            // Between two computed days the growth is linear.
             let part = (free as f64 - change_before) / (now - change_before);
             return Some((day_before + part.max(0.0) * (day - day_before)) as u64);
         }

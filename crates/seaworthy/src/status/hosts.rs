@@ -14,7 +14,7 @@ use crate::Seaworthy;
 
 impl Seaworthy {
     /// The jobs that other machines have in the sinks of the file, and that it does not have
-    /// itself. A sink that cannot be asked has none: its own jobs tell of it.
+    /// itself. A sink that cannot be asked has none: its own jobs report that.
     pub(super) async fn jobs_of_others(&self, cx: &Context) -> Vec<JobStatus> {
         let looks = self.config.sink.names().map(|sink| async move {
             let looked = tokio::time::timeout(SINK_LIMIT, self.foreign_jobs(sink, cx)).await;

@@ -1,17 +1,17 @@
-//! What is not as it should be about jobs. Pure: it reads the document alone.
+//! Findings about jobs. Pure: it only reads the document.
 
 use seaworthy_core::{ByteSize, Timestamp};
 
 use super::{Finding, JobStatus, Point, Severity, SinkStatus, ago};
 
-/// A good backup that holds less than so many hundredths of the one before is worth a look.
+/// A good backup with less than this percentage of the previous one is a finding.
 const SHRUNK_PERCENT: u64 = 80;
-/// How long a drill proves something, in seconds: 90 days.
+/// How long a drill counts, in seconds: 90 days.
 const DRILL_AGE: u64 = 90 * 86_400;
-/// A machine that nobody told us the schedule of is late after so many times its usual gap.
+/// A machine with an unknown schedule is late after this many times its usual interval.
 const HABIT: u64 = 3;
 
-/// What is not as it should be about `job` at `now`.
+/// Findings about `job` at `now`.
 pub(super) fn judge(job: &JobStatus, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (i, sink) in job.sinks.iter().enumerate() {
@@ -59,13 +59,13 @@ impl Judged<'_> {
         self.findings.push(finding);
     }
 
-    /// Advice that only helps on the machine itself.
+    /// Advice that only helps on that machine.
     fn ours(&self, remedy: String) -> Option<String> {
         self.job.ours.then_some(remedy)
     }
 
-    /// Is there a good backup, and is it new enough? A replica whose first sink is no better is
-    /// not told of again, nor is one that is known to lack something.
+    /// Checks that there is a good backup, and that it is recent enough. A replica whose first sink
+    /// has the same problem is not reported again, nor is one that is known to be behind.
     fn presence(&mut self, of_first_too: bool, now: Timestamp) {
         let name = &self.job.job;
         let first = &self.job.sinks[0];
@@ -86,7 +86,7 @@ impl Judged<'_> {
             let told = of_first_too && (first.overdue || !self.sink.lacks.is_empty());
             if let (false, Some(due)) = (told, self.job.due) {
                 let message = format!(
-                    "the last good backup is {} old; one was due {} ago",
+                    "the last good backup is {} old; a new one was due {} ago",
                     ago(age),
                     ago(now.since(due).as_secs())
                 );
@@ -101,7 +101,7 @@ impl Judged<'_> {
             && !of_first_too
         {
             let message = format!(
-                "the last good backup is {} old; they used to come every {}",
+                "the last good backup is {} old; the usual interval is {}",
                 ago(age),
                 ago(gap)
             );
@@ -112,7 +112,7 @@ impl Judged<'_> {
     fn newest_bad(&mut self) {
         let (job, sink) = (&self.job.job, &self.sink.sink);
         let Some(bad) = &self.sink.newest_bad else { return };
-        let why = bad.why.as_deref().unwrap_or("nobody knows why");
+        let why = bad.why.as_deref().unwrap_or("the reason is unknown");
         let message = format!("the newest backup {} is {}: {why}", bad.id, bad.state);
         let (rule, remedy) = match bad.state.as_str() {
             "suspect" => {
@@ -129,7 +129,7 @@ impl Judged<'_> {
         self.add(Severity::Error, rule, message, remedy);
     }
 
-    /// Damaged ones behind the newest.
+    /// Damaged snapshots older than the newest.
     fn damaged(&mut self) {
         let newest = self.sink.newest_bad.as_ref();
         let is_told = newest.is_some_and(|bad| bad.state == "damaged" || bad.state == "untrusted");
@@ -161,7 +161,7 @@ impl Judged<'_> {
             }
             _ => return,
         };
-        let message = format!("the last backup holds {what}");
+        let message = format!("the last backup has {what}");
         let remedy =
             format!("is something missing? `seaworthy show {}` says what it holds", self.job.job);
         let remedy = self.ours(remedy);
@@ -171,9 +171,12 @@ impl Judged<'_> {
     fn behind(&mut self) {
         let message = match self.sink.lacks.as_slice() {
             [] => return,
-            [one] => format!("it lacks {one}"),
+            [one] => format!("it does not have snapshot {one} yet"),
             [newest, ..] => {
-                format!("it lacks {} snapshots, {newest} and older", self.sink.lacks.len())
+                format!(
+                    "it does not have {} snapshots yet, {newest} and older",
+                    self.sink.lacks.len()
+                )
             }
         };
         let remedy = self.ours(format!("`seaworthy sync {}` copies them", self.job.job));
@@ -185,7 +188,7 @@ impl Judged<'_> {
         let (job, id, sink) = (&self.job.job, &drill.id, &self.sink.sink);
         if drill.outcome == "failed" {
             let finding = drill.finding.as_deref().unwrap_or("it could not be restored");
-            let message = format!("the last drill, of {id}, failed: {finding}");
+            let message = format!("the last drill, of snapshot {id}, failed: {finding}");
             let remedy = format!("`seaworthy drill {job}@{id} --sink {sink}` says more");
             let remedy = self.ours(remedy);
             self.add(Severity::Error, "drill.failed", message, remedy);
@@ -193,7 +196,7 @@ impl Judged<'_> {
     }
 }
 
-/// Whether any sink of `job` was drilled lately: a notice, since drills are everybody's own choice.
+/// Whether any sink of `job` was drilled recently: only a notice, since drills are optional.
 fn no_drill(job: &JobStatus, findings: &mut Vec<Finding>) {
     if !job.ours || job.sinks.iter().all(|sink| sink.age.is_none()) {
         return;
@@ -209,7 +212,7 @@ fn no_drill(job: &JobStatus, findings: &mut Vec<Finding>) {
     findings.push(Finding::new(Severity::Notice, "drill.missing", subject, message).remedy(remedy));
 }
 
-/// The gap in seconds that usually lies between the last backups.
+/// The usual interval between the last backups, in seconds.
 fn usual_gap(history: &[Point]) -> Option<u64> {
     let times = history.iter().rev().take(11).map(|point| point.time);
     let times: Vec<_> = times.collect();

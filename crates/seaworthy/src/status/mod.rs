@@ -1,7 +1,7 @@
-//! `status`: one page that tells the truth, as the sinks, the disk and the servers say it.
+//! `status`: the real state, as reported by the sinks, the disk and the servers.
 //!
-//! [`Seaworthy::status`] gathers a [`Status`] document, side by side and within time limits; what is
-//! not as it should be stands in its findings. [`Status::prometheus`] and [`Status::html`] show it.
+//! [`Seaworthy::status`] collects a [`Status`] document, in parallel and within time limits;
+//! problems are in its findings. [`Status::prometheus`] and [`Status::html`] show it.
 
 mod backups;
 mod certificates;
@@ -37,14 +37,14 @@ pub use words::ago;
 
 use crate::{Reply, Seaworthy, command::request, machine};
 
-/// What `status` is asked for.
+/// The request of `status`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct StatusRequest {
-    /// Also the backups of other machines that store in the same sinks.
+    /// Also the backups of other machines in the same sinks.
     #[cfg_attr(feature = "clap", arg(long))]
     pub all_hosts: bool,
 }
@@ -52,8 +52,8 @@ pub struct StatusRequest {
 request!(StatusRequest, "status", status -> Status);
 
 impl Seaworthy {
-    /// How everything does that the file describes. What cannot be asked is a finding: it never
-    /// keeps the rest from being told.
+    /// The status of everything in the file. Something that cannot be asked is a finding: it never
+    /// stops the rest.
     pub async fn status(&self, request: &StatusRequest, cx: &Context) -> Reply<Status> {
         match self.try_status(request, cx).await {
             Ok(status) => {

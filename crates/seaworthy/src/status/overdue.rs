@@ -1,27 +1,27 @@
-//! What of a job is late: the part of `status` that somebody is told of without asking.
+//! Overdue backups of a job: the part of `status` that is sent as a notification.
 
 use seaworthy_core::{Context, Name, Result, Timestamp};
 
 use super::{Finding, judge};
 use crate::Seaworthy;
 
-/// How a job does beside its schedule, as its sinks say.
+/// The status of a job compared with its schedule, according to its sinks.
 #[derive(Debug)]
 pub(crate) struct Lateness {
-    /// The moment since which a good backup should have begun.
+    /// The time since which a good backup should have begun.
     pub(crate) due: Option<Timestamp>,
     /// How long the last good backup took, in seconds.
     pub(crate) seconds: f64,
-    /// What is overdue, a finding for each sink.
+    /// Overdue backups, a finding for each sink.
     pub(crate) overdue: Vec<Finding>,
     /// Whether a sink could not be asked.
     pub(crate) unknown: bool,
-    /// Whether a newest backup is not good, late or not.
+    /// Whether a newest backup is not good, even if it is not late.
     pub(crate) doubtful: bool,
 }
 
 impl Lateness {
-    /// Whether nothing is late, for certain.
+    /// Whether it is certain that nothing is late.
     pub(crate) fn is_well(&self) -> bool {
         self.overdue.is_empty() && !self.unknown
     }

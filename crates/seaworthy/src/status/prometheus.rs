@@ -25,14 +25,14 @@ impl Status {
     fn overall(&self, text: &mut Text) {
         let name = self.host_name.clone().unwrap_or_default();
         let labels = vec![("version", self.version.clone()), ("host_name", name)];
-        text.gauge("seaworthy_info", "Who looked.", [(labels, 1.0)]);
-        let help = "When this was looked at.";
+        text.gauge("seaworthy_info", "The program that made these metrics.", [(labels, 1.0)]);
+        let help = "When this was determined.";
         text.gauge("seaworthy_status_timestamp_seconds", help, [(vec![], unix(self.time))]);
         let severities = [Severity::Error, Severity::Warning, Severity::Notice];
         let counts = severities.map(|severity| {
             (vec![("severity", severity.name().to_owned())], self.count(severity) as f64)
         });
-        text.gauge("seaworthy_findings", "What is not as it should be, counted.", counts);
+        text.gauge("seaworthy_findings", "The number of findings.", counts);
         let mut findings: Vec<Sample> = Vec::new();
         for finding in &self.findings {
             let labels = vec![
@@ -40,13 +40,13 @@ impl Status {
                 ("rule", finding.rule.clone()),
                 ("subject", finding.subject.clone()),
             ];
-            // Two of one kind about one thing are one metric.
+            // Two of the same kind about the same subject are one metric.
             match findings.iter_mut().find(|(known, _)| *known == labels) {
                 Some((_, count)) => *count += 1.0,
                 None => findings.push((labels, 1.0)),
             }
         }
-        text.gauge("seaworthy_finding", "What is not as it should be, one by one.", findings);
+        text.gauge("seaworthy_finding", "Each finding.", findings);
     }
 
     fn backups(&self, text: &mut Text) {
@@ -68,7 +68,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_sink_up",
-            "Whether the sink says what it holds.",
+            "Whether the sink can be listed.",
             self.of_sinks(|sink| Some(flag(sink.error.is_none()))),
         );
         let asked = |value: fn(&SinkStatus) -> Option<f64>| {
@@ -81,7 +81,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_backup_overdue",
-            "Whether a good backup should have been made since.",
+            "Whether a new backup is overdue.",
             asked(|sink| Some(flag(sink.overdue))),
         );
         text.gauge(
@@ -91,22 +91,22 @@ impl Status {
         );
         text.gauge(
             "seaworthy_backup_stored_bytes",
-            "What the newest good backup takes in the sink.",
+            "The size of the newest good backup in the sink.",
             asked(|sink| sink.last_good.as_ref().map(|good| good.stored as f64)),
         );
         text.gauge(
             "seaworthy_backup_rows",
-            "The rows in the newest good backup, where they are counted.",
+            "The rows in the newest good backup, if they are counted.",
             asked(|sink| sink.last_good.as_ref()?.rows.map(|rows| rows as f64)),
         );
         text.gauge(
             "seaworthy_backup_duration_seconds",
-            "How long making the newest good backup took.",
+            "How long the newest good backup took.",
             asked(|sink| sink.last_good.as_ref().map(|good| good.seconds)),
         );
         text.gauge(
             "seaworthy_sink_snapshots",
-            "All snapshots there, bad ones and those of restores included.",
+            "All snapshots there, including bad ones and safety snapshots.",
             asked(|sink| Some(sink.snapshots as f64)),
         );
         text.gauge(
@@ -121,12 +121,12 @@ impl Status {
         );
         text.gauge(
             "seaworthy_sink_stored_bytes",
-            "What all snapshots there take.",
+            "The size of all snapshots there.",
             asked(|sink| Some(sink.stored as f64)),
         );
         text.gauge(
             "seaworthy_replica_lacking_snapshots",
-            "What a replica should hold and lacks.",
+            "Snapshots that a replica should have but does not.",
             asked(|sink| sink.replica.then_some(sink.lacks.len() as f64)),
         );
         text.gauge(
@@ -136,7 +136,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_prune_next_bytes",
-            "What that would free.",
+            "The space that this would free.",
             asked(|sink| Some(sink.prune_frees as f64)),
         );
     }
@@ -149,7 +149,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_drill_ok",
-            "Whether the last restore drill went well.",
+            "Whether the last restore drill succeeded.",
             self.of_sinks(|sink| sink.last_drill.as_ref().map(|d| flag(d.outcome == "ok"))),
         );
         text.gauge(
@@ -159,7 +159,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_verify_ok",
-            "Whether the last verification found everything whole.",
+            "Whether the last verification succeeded.",
             self.of_sinks(|sink| sink.last_verify.as_ref().map(|c| flag(c.outcome == "ok"))),
         );
     }
@@ -169,7 +169,7 @@ impl Status {
         let certificates = &self.certificates;
         text.gauge(
             "seaworthy_certificate_not_after_timestamp_seconds",
-            "Until when the certificate on disk is valid.",
+            "When the certificate on disk expires.",
             certificates.iter().filter_map(|c| Some((labels(c.name.as_str()), unix(c.not_after?)))),
         );
         text.gauge(
@@ -179,7 +179,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_certificate_served",
-            "Whether servers show it.",
+            "Whether servers present it.",
             certificates.iter().filter_map(|c| Some((labels(c.name.as_str()), flag(c.served?)))),
         );
         let sites = |value: fn(&super::SiteStatus) -> f64| {
@@ -190,12 +190,12 @@ impl Status {
         };
         text.gauge(
             "seaworthy_site_up",
-            "Whether the site answers for the host.",
+            "Whether the site responds for the host.",
             sites(|site| flag(site.well)),
         );
         text.gauge(
             "seaworthy_site_answer_seconds",
-            "How long the answer took.",
+            "The response time.",
             sites(|site| site.milliseconds as f64 / 1_000.0),
         );
         let services = |value: fn(&super::ServiceState) -> f64| {
@@ -205,12 +205,12 @@ impl Status {
         };
         text.gauge(
             "seaworthy_service_instances",
-            "The processes that the service has.",
+            "The number of processes of the service.",
             services(|service| service.instances.len() as f64),
         );
         text.gauge(
             "seaworthy_service_well_instances",
-            "Those of them that are active and answer.",
+            "How many of them are active and respond.",
             services(|service| service.instances.iter().filter(|one| one.well).count() as f64),
         );
     }
@@ -224,7 +224,7 @@ impl Status {
         };
         text.gauge(
             "seaworthy_disk_free_bytes",
-            "What is free on the disk of the folder.",
+            "The free space on the disk of the folder.",
             disks(|disk| Some(disk.free as f64)),
         );
         text.gauge(
@@ -234,7 +234,7 @@ impl Status {
         );
         text.gauge(
             "seaworthy_disk_full_in_seconds",
-            "In what time snapshots fill it, where that is within 90 days.",
+            "The time until snapshots fill it, if that is within 90 days.",
             disks(|disk| disk.full_in_days.map(|days| days as f64 * 86_400.0)),
         );
     }

@@ -1,4 +1,4 @@
-//! What was read of manifests before, in the folder for state: a help that may be lost any time.
+//! A cache of manifests in the state folder, which may be deleted at any time.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use seaworthy_backup::{Repository, SnapshotCache, format::Digest256};
 use seaworthy_core::{Result, durable};
 use serde::{Deserialize, Serialize};
 
-/// What of this version is remembered; that of another is read anew.
+/// Only the cache of this version is used; that of another version is rebuilt.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -15,22 +15,22 @@ struct Kept {
     snapshots: SnapshotCache,
 }
 
-/// Where it is remembered what `repository` holds, for those who trust the keys `trust`.
+/// The cache file of `repository`, for the trusted keys `trust`.
 pub(super) fn place(state: &Path, repository: &Repository, trust: &[String]) -> PathBuf {
-    // What was believed with other keys is no longer known.
+    // With other keys the cache is not valid.
     let about = format!("{}\n{}", repository.sink(), trust.join("\n"));
     let digest = Digest256::of(about.as_bytes()).to_string();
     state.join("status").join(&digest[..16]).join(format!("{}.json", repository.job()))
 }
 
-/// What is remembered in `path`; nothing where that cannot be read.
+/// Reads the cache in `path`; empty if it cannot be read.
 pub(super) fn recall(path: &Path) -> SnapshotCache {
     let kept = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let kept = kept.filter(|kept: &Kept| kept.format == FORMAT);
     kept.map(|kept| kept.snapshots).unwrap_or_default()
 }
 
-/// Remembers `snapshots` in `path`.
+/// Writes `snapshots` to the cache in `path`.
 pub(super) fn remember(path: &Path, snapshots: SnapshotCache) -> Result<()> {
     let kept = Kept { format: FORMAT, snapshots };
     let Ok(bytes) = serde_json::to_vec(&kept) else { return Ok(()) };

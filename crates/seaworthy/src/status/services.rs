@@ -1,4 +1,4 @@
-//! What the service manager says of services.
+//! The state of services from the service manager.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use seaworthy_service_config::{ServiceStatus, Services, Systemctl};
 use super::{Finding, InstanceState, ServiceState, Severity};
 use crate::{ErrorDocument, Seaworthy};
 
-/// A service manager that takes longer is not waited for.
+/// The time limit for the service manager.
 const LIMIT: Duration = Duration::from_secs(20);
-/// How many services are looked at side by side.
+/// How many services are checked in parallel.
 const SIDE_BY_SIDE: usize = 8;
 
 impl Seaworthy {
-    /// How the services of the file do, in its order.
+    /// The status of the services of the file, in its order.
     pub(super) async fn service_states(&self, cx: &Context) -> Vec<(ServiceState, Vec<Finding>)> {
         if self.config.service.is_empty() {
             return Vec::new();
@@ -40,7 +40,7 @@ async fn look(services: &Services, name: &Name, cx: &Context) -> Result<ServiceS
     let systemctl = Systemctl::default();
     let control = services.control(name, &systemctl)?;
     tokio::time::timeout(LIMIT, control.status(cx)).await.unwrap_or_else(|_| {
-        let message = format!("systemd has not said in {} s how it does", LIMIT.as_secs());
+        let message = format!("systemd did not answer within {} s", LIMIT.as_secs());
         Err(Error::new(ErrorKind::TimedOut, "service.status", message))
     })
 }
@@ -52,7 +52,7 @@ fn state(name: &Name, looked: Result<ServiceStatus>) -> (ServiceState, Vec<Findi
         Ok(status) => status,
         Err(error) => {
             state.error = Some(ErrorDocument::new(&error));
-            let message = format!("it cannot be looked at: {}", error.chain());
+            let message = format!("it cannot be checked: {}", error.chain());
             let mut finding =
                 Finding::new(Severity::Error, "service.unknown", name.as_str(), message);
             finding.remedy = error.remedy().map(Into::into);
@@ -63,10 +63,10 @@ fn state(name: &Name, looked: Result<ServiceStatus>) -> (ServiceState, Vec<Findi
     let mut findings = Vec::new();
     for instance in status.instances {
         if !instance.well {
-            let why = instance.why.as_deref().unwrap_or("it is not well");
-            let message = format!("{} is not well: {why}", instance.unit);
+            let why = instance.why.as_deref().unwrap_or("it is not healthy");
+            let message = format!("{} is not healthy: {why}", instance.unit);
             let finding = Finding::new(Severity::Error, "service.down", name.as_str(), message);
-            let remedy = format!("`journalctl -u {} -n 50` may say why", instance.unit);
+            let remedy = format!("`journalctl -u {} -n 50` may show why", instance.unit);
             findings.push(finding.remedy(remedy));
         }
         state.instances.push(InstanceState {

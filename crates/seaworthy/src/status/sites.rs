@@ -1,4 +1,4 @@
-//! What the web server answers for each host.
+//! The responses of the web server for each host.
 
 use seaworthy_core::{Context, Error, Result};
 use seaworthy_proxy_config::{NginxInstaller, SiteAnswer};
@@ -7,7 +7,7 @@ use super::{Finding, Severity, SiteStatus};
 use crate::Seaworthy;
 
 impl Seaworthy {
-    /// How every host of every site does.
+    /// The status of every host of every site.
     pub(super) async fn site_states(&self, cx: &Context) -> Vec<(SiteStatus, Vec<Finding>)> {
         if self.config.site.is_empty() {
             return Vec::new();
@@ -21,7 +21,7 @@ impl Seaworthy {
             }
         };
         let answers: Result<Vec<SiteAnswer>> = answers.await;
-        // What could not even be read was refused with the file; what was cancelled says so itself.
+        // Unreadable sites were already refused with the file; a cancellation reports itself.
         answers.unwrap_or_default().into_iter().map(state).collect()
     }
 }
@@ -31,7 +31,7 @@ fn state(answer: SiteAnswer) -> (SiteStatus, Vec<Finding>) {
     let why = answer.why.clone();
     if let Some(why) = &why {
         let subject = format!("{} ({})", answer.site, answer.host);
-        let message = format!("it does not answer as it should: {why}");
+        let message = format!("it does not respond correctly: {why}");
         let remedy = match answer.code {
             Some(_) => "the error log of nginx and that of the service say why",
             None => "is nginx running? `seaworthy proxy diff` says whether it has these sites",

@@ -1,15 +1,15 @@
-//! Lengths of time for people.
+//! Durations for people.
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// `40 s`, `5 min`, `3 h`, `2 days`: `seconds` as people say it.
+/// `40 s`, `5 min`, `3 h`, `2 days`: `seconds` for people.
 pub fn ago(seconds: u64) -> String {
     match seconds {
         0..MINUTE => format!("{seconds} s"),
         MINUTE..HOUR => format!("{} min", seconds / MINUTE),
-        // Up to two days hours still matter.
+        // Up to two days, hours matter.
         HOUR..172_800 => format!("{} h", seconds / HOUR),
         _ => format!("{} days", seconds / DAY),
     }

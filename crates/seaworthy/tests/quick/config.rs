@@ -72,7 +72,10 @@ fn keys_are_read_and_their_files_found() {
     let private = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
     let keys = format!("encryption = {{ recipients = [{private:?}] }}");
     let (error, _) = read(&with("verify_after = \"stat\"", &keys)).unwrap_err();
-    assert!(error.contains("a private key stands where a public one belongs"), "{error}");
+    assert!(
+        error.contains("a private key is given as recipient, where a public one is needed"),
+        "{error}"
+    );
     assert!(!error.contains("1QQQ"), "{error}");
 }
 
@@ -100,8 +103,8 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:1", "[notify.x] has no `url`", "add url = …"),
         (format!("{GOOD}[notify.x]\ntype = \"slak\"\n"), "33:8", r#"unknown type "slak" in [notify.x]"#, r#"did you mean "slack"?"#),
         (format!("{GOOD}[notify.x]\ntype = \"slack\"\nurl = {{ env = \"U\" }}\non = [\"failur\"]\n"), "35:7", r#"unknown on "failur" in [notify.x]"#, r#"did you mean "failure"?"#),
-        (format!("{GOOD}[notify.x]\ntype = \"command\"\ncommand = [\"x\"]\non = []\n"), "35:6", "[notify.x] is told of nothing", "leave `on` out, or the whole section"),
-        (format!("{GOOD}[notify.x]\ntype = \"webhook\"\nurl = {{ env = \"U\" }}\nbody = '{{}}{{{{name}}}}'\n"), "35:8", "the `body` is no JSON", "write JSON with placeholders inside its strings: '{\"text\": \"{{title}}\"}'"),
+        (format!("{GOOD}[notify.x]\ntype = \"command\"\ncommand = [\"x\"]\non = []\n"), "35:6", "[notify.x] is told of nothing", "remove `on`, or the whole section"),
+        (format!("{GOOD}[notify.x]\ntype = \"webhook\"\nurl = {{ env = \"U\" }}\nbody = '{{}}{{{{name}}}}'\n"), "35:8", "the `body` is not JSON", "write JSON with placeholders inside its strings: '{\"text\": \"{{title}}\"}'"),
         (format!("{GOOD}[notify.x]\ntype = \"email\"\nserver = \"s\"\nfrom = \"a@b\"\nto = []\n"), "36:6", "[notify.x] goes to nobody", "write to = [\"ops@example.com\"]"),
         // Wrong types and values.
         (with("workers = 2", "workers = \"2\""), "14:21", "`workers` in [backup.nightly.limit] must be a whole number that is not negative, not a string", ""),
@@ -117,9 +120,9 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("[[\"systemctl\", \"stop\", \"app\"]]", "[[]]"), "30:11", r#"`before` in [backup.nightly.restore]: a command needs a program"#, ""),
         (with("last = 3", "last = 0"), "17:8", "`last` in [backup.nightly.keep_on.local]: a count of 0 would keep nothing", ""),
         // Keys.
-        (with("verify_after = \"stat\"", "encryption = { recipients = [\"age1x\"] }"), "13:30", r#"the recipient "age1x" is malformed"#, "copy it anew; a key of X25519 is age1 and 58 letters and digits"),
+        (with("verify_after = \"stat\"", "encryption = { recipients = [\"age1x\"] }"), "13:30", r#"the recipient "age1x" is malformed"#, "copy it again; a key of X25519 is age1 and 58 letters and digits"),
         (with("verify_after = \"stat\"", &format!("encryption = {{ recipients = [{AGE:?}, \"x\"] }}")), "13:96", r#"the recipient "x" is no public key that age knows"#, "write one line: age1…, ssh-ed25519 … or ssh-rsa …"),
-        (with("verify_after = \"stat\"", &format!("encryption = {{ passphrase = {{ env = \"X\" }}, recipients = [{AGE:?}] }}")), "13:16", "[backup.nightly.encryption] has a passphrase beside recipients: age refuses to mix them", "leave one of the two out"),
+        (with("verify_after = \"stat\"", &format!("encryption = {{ passphrase = {{ env = \"X\" }}, recipients = [{AGE:?}] }}")), "13:16", "[backup.nightly.encryption] has a passphrase beside recipients: age refuses to mix them", "remove one of the two"),
         (with("verify_after = \"stat\"", "encryption = {}"), "13:1", "[backup.nightly.encryption] names nobody to encrypt for", ""),
         (with("verify_after = \"stat\"", "signing = {}"), "13:1", "[backup.nightly.signing] neither signs nor trusts", ""),
         (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is no public key of minisign"#, ""),
@@ -127,21 +130,21 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"local\"\npath", "\"s3\"\npath"), "6:1", r#"unknown key "path" in [sink.local]"#, ""),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:1", "[sink.x] has no `bucket`", "add bucket = …"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" cannot be a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or say allow_http = true"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or set allow_http = true"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "a part cannot have 1.00 MiB", "write a size from 5MiB to 5GiB"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret need each other"),
         (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:1", "[sink.x] has no `application_key`", "add application_key = …"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or leave the keys out"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or remove the keys"),
         (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
         (with("[\"local\"]", "[]"), "9:9", "[backup.nightly] names no sink", r#"name a sink, such as sinks = ["local"]"#),
         (with("[\"local\"]", "[\"locl\"]"), "9:10", r#"[backup.nightly] names the sink "locl", which is not there"#, ""),
-        (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] names the sink "local" twice"#, "name each sink once"),
+        (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] names the sink "local" twice"#, "list each sink once"),
         (with("keep_on.local", "keep_on.locla"), "16:25", r#"[backup.nightly] keeps differently on "locla", which is none of its sinks"#, r#"did you mean "local"?"#),
-        (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "say what to back up"),
-        (with("workers = 2", "workers = 0"), "14:21", "a job cannot have so many workers", "write a number from 1 to 256, or leave it out"),
+        (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "set what to back up"),
+        (with("workers = 2", "workers = 0"), "14:21", "the number of workers is out of range", "write a number from 1 to 256, or remove it"),
         ("backup.\"../x\" = { sinks = [\"a\"], sources = {} }".into(), "1:8", r#""../x" is not a name"#, ""),
         ("[sink]\nlocal = 3\n".into(), "2:9", "`local` in [sink] must be a table such as { type = \"local\", path = … }, not a whole number", ""),
         ("sink = 3\n".into(), "1:8", "`sink` must be a table", "write [sink.NAME]"),

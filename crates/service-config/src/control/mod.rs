@@ -1,4 +1,4 @@
-//! Services that run: started, stopped, restarted instance by instance, looked at.
+//! Running services: start, stop, restart instance by instance, status.
 
 mod health;
 mod systemctl;
@@ -21,9 +21,9 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(100);
-/// Among so many ports behind those of its instances a service is tried out.
+/// How many ports after those of its instances are tried for the trial instance.
 const TRIAL_PORTS: u16 = 100;
-/// So long a service without a port has to stay up after its start.
+/// How long a service without a port must stay up after its start.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// One service of [`Services`], under systemd.
@@ -37,7 +37,7 @@ pub struct Control<'a> {
     others: BTreeSet<u16>,
 }
 
-/// How a service does.
+/// The status of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ServiceStatus {
@@ -48,49 +48,49 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    /// Whether every instance is active and well.
+    /// Whether every instance is active and healthy.
     pub fn is_well(&self) -> bool {
         self.instances.iter().all(|instance| instance.well)
     }
 }
 
-/// How one process of a service does.
+/// The status of one process of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct InstanceStatus {
     /// Its unit.
     pub unit: String,
-    /// systemd's word for it: `active`, `failed`, `inactive`.
+    /// Its state according to systemd: `active`, `failed`, `inactive`.
     pub state: String,
-    /// Whether it is active and answers.
+    /// Whether it is active and responds.
     pub well: bool,
-    /// Why it is not.
+    /// Why it is not healthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Its process.
+    /// Its process id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
-    /// Its memory in bytes, where systemd counts it.
+    /// Its memory in bytes, if systemd counts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// How often systemd has started it again by itself.
+    /// How often systemd has restarted it automatically.
     pub restarts: u64,
-    /// Where it listens.
+    /// The address it listens on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<SocketAddr>,
 }
 
 impl Services {
-    /// The service `name`, to be worked with through `systemctl`.
+    /// The service `name`, controlled through `systemctl`.
     ///
-    /// Fails with [`ErrorKind::NotFound`] where the file has no such service.
+    /// Fails with [`ErrorKind::NotFound`] if the file has no such service.
     pub fn control<'a>(&'a self, name: &Name, systemctl: &'a Systemctl) -> Result<Control<'a>> {
         let found = self.services.iter().find(|(known, _)| *known == name);
         let Some((name, service)) = found else {
             let known: Vec<_> = self.services.names().map(Name::as_str).collect();
             let message = format!("there is no [service.{name}]");
             let remedy = match known.as_slice() {
-                [] => "the file has no services".to_owned(),
+                [] => "there are no services in the file".to_owned(),
                 known => format!("the services are {}", known.join(", ")),
             };
             let error = Error::new(ErrorKind::NotFound, "service.find", message);
@@ -107,7 +107,7 @@ impl Control<'_> {
         Units::of(self.name, self.service, self.processors)
     }
 
-    /// The units of the instances with where they answer.
+    /// The units of the instances with their addresses.
     fn instances(&self) -> Vec<(String, Option<SocketAddr>)> {
         let answers = self.service.answers(self.processors);
         let mut answers = answers.into_iter();
@@ -120,7 +120,7 @@ impl Control<'_> {
         current.is_some_and(|directory| !Path::new(directory.join("current").as_str()).exists())
     }
 
-    /// Starts all instances and waits until they are well.
+    /// Starts all instances and waits until they are healthy.
     pub async fn start(&self, cx: &Context) -> Result<()> {
         if self.lacks_release() {
             let message = format!("service {} has no release yet", self.name);
@@ -133,7 +133,7 @@ impl Control<'_> {
         }
         self.systemctl.run(&["start", "--", units.whole()], cx).await?;
         for (unit, address) in self.instances() {
-            // The target only wants its instances: one that is down by itself is started here.
+            // The target only wants its instances: one that has stopped is started here.
             self.systemctl.run(&["start", "--", &unit], cx).await?;
             self.wait_until_well(&unit, address, cx).await?;
         }
@@ -152,8 +152,8 @@ impl Control<'_> {
         Ok(())
     }
 
-    /// Restarts one instance after the other, each once the one before is well. Where one does not
-    /// become well, the others stay as they are.
+    /// Restarts one instance after the other, each once the one before is healthy. If one does not
+    /// become healthy, the others are not touched.
     pub async fn restart(&self, cx: &Context) -> Result<()> {
         let instances = self.instances();
         let count = instances.len();
@@ -182,9 +182,9 @@ impl Control<'_> {
         Ok(())
     }
 
-    /// Restarts like [`restart`](Self::restart) what has changed, and tries it out before: an
-    /// instance more, on a port that no proxy knows, has to become well first. Where it does not,
-    /// no instance was touched. A service without instances or ports has no such trial.
+    /// Restarts like [`restart`](Self::restart) what has changed, after a trial: an additional
+    /// instance, on a port that no proxy uses, must become healthy first. If it does not, no
+    /// instance is touched. A service without instances or ports has no such trial.
     pub async fn replace(&self, cx: &Context) -> Result<()> {
         if let Some((unit, address)) = self.trial() {
             self.forget_failures(&unit, cx).await;
@@ -206,7 +206,7 @@ impl Control<'_> {
         self.restart(cx).await
     }
 
-    /// The unit of an instance more, and where it answers.
+    /// The unit of the trial instance, and its address.
     fn trial(&self) -> Option<(String, SocketAddr)> {
         self.service.instances?;
         let last = *self.service.answers(self.processors).last()?;
@@ -218,13 +218,13 @@ impl Control<'_> {
         Some((unit, SocketAddr::new(last.ip(), port)))
     }
 
-    /// Starts that were asked for do not count as failures.
+    /// Requested starts do not count as failures.
     async fn forget_failures(&self, unit: &str, cx: &Context) {
-        // It fails for a unit that has none, which is what is wanted.
+        // It fails for a unit without failures, which is fine.
         let _ = self.systemctl.run(&["reset-failed", "--", unit], cx).await;
     }
 
-    /// Waits until all instances are well.
+    /// Waits until all instances are healthy.
     pub async fn wait(&self, cx: &Context) -> Result<()> {
         for (unit, address) in self.instances() {
             self.wait_until_well(&unit, address, cx).await?;
@@ -256,16 +256,16 @@ impl Control<'_> {
                 (state, _) => format!("it is {state}"),
             };
             if state == "failed" || begun.elapsed() > limit {
-                let message = format!("{unit} does not become well: {why}");
+                let message = format!("{unit} does not become healthy: {why}");
                 return Err(Error::new(ErrorKind::Unavailable, "service.wait", message)
                     .at(origin.field("health"))
-                    .remedy_is(format!("`journalctl -u {unit} -n 50` may say why")));
+                    .remedy_is(format!("`journalctl -u {unit} -n 50` may show why")));
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// How it does.
+    /// Its status.
     pub async fn status(&self, cx: &Context) -> Result<ServiceStatus> {
         let mut instances = Vec::new();
         for (unit, address) in self.instances() {

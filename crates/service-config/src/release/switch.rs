@@ -11,7 +11,7 @@ use super::{CURRENT, RELEASES, Release, Releases};
 use crate::control::Control;
 
 impl Releases<'_> {
-    /// Puts `release` into use; on failure `before` again.
+    /// Makes `release` the current one; on failure, `before` again.
     pub(super) async fn switch(
         &self,
         release: &Release,
@@ -29,7 +29,7 @@ impl Releases<'_> {
         let done = go_live(&switch, &staged(release), back, &switch, cx).await;
         done.map_err(|failure| {
             let before = before.map_or("nothing", Release::as_str);
-            let remedy = format!("`seaworthy service status {}` says what runs", self.name);
+            let remedy = format!("check which units of the service {} run", self.name);
             failure.into_error("deploy", before, remedy)
         })
     }
@@ -75,7 +75,7 @@ impl Installer for Switch<'_> {
         let nothing = before.folder == self.link();
         match nothing {
             true => self.control.stop(cx).await,
-            // A trial that failed has touched nobody.
+            // A failed trial has not touched any instance.
             false if failure.context().any(|(name, _)| name == "trial") => Ok(()),
             false => self.control.restart(cx).await,
         }

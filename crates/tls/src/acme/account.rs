@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{authority::Inner, error, poll::NONCE_TRIES};
 use crate::pem;
 
-/// The account as it lies on disk, for its owner alone.
+/// The account as stored on disk, readable by its owner only.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved {
     format: u32,
@@ -28,12 +28,12 @@ impl Saved {
         Self { format: 1, directory, id, key }
     }
 
-    /// What lies at `path`, which must be for `directory`.
+    /// The account at `path`, which must be for `directory`.
     pub(super) fn load(path: &Path, directory: &str) -> Result<Option<Self>> {
         let damaged = |why: &str| {
             let message = format!("the account in {} is {why}", path.display());
             Error::new(ErrorKind::Damaged, "acme.account", message)
-                .remedy_is("restore the file, or move it away: a new account is then made")
+                .remedy_is("restore the file, or move it away: then a new account is registered")
         };
         let fail = |e| Error::io("acme.account", format!("cannot read {}", path.display()), e);
         let bytes = match fs::read(path) {
@@ -53,7 +53,7 @@ impl Saved {
         Ok(Some(saved))
     }
 
-    /// Writes it for its owner alone, durably.
+    /// Writes it durably, readable by its owner only.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|e| Error::new(ErrorKind::Internal, "acme.account", e.to_string()))?;
@@ -62,7 +62,7 @@ impl Saved {
 }
 
 impl Inner {
-    /// The account, which is registered where there is none.
+    /// The account, which is registered if there is none.
     pub(super) async fn account(&self) -> Result<Account> {
         let mut place = self.account.lock().await;
         if let Some(account) = &*place {
@@ -77,8 +77,9 @@ impl Inner {
         Ok(account)
     }
 
-    /// The authority does not know `gone` any more: keeps what is on disk beside, and registers
-    /// anew. Many that notice at once register one.
+    /// The authority does not know the account `gone` any more: renames the file on disk, and
+    /// registers a new account. If several callers notice this at the same time, one account is
+    /// registered.
     pub(super) async fn replace_account(&self, gone: &Account, now: Timestamp) -> Result<Account> {
         let mut place = self.account.lock().await;
         if let Some(account) = place.as_ref().filter(|account| account.id() != gone.id()) {
@@ -96,7 +97,10 @@ impl Inner {
             }
             _ => {}
         }
-        tracing::warn!("{} forgot our account: a new one is made", self.options.directory);
+        tracing::warn!(
+            "{} no longer knows our account: a new one is registered",
+            self.options.directory
+        );
         let account = self.register().await?;
         *place = Some(account.clone());
         Ok(account)
@@ -125,7 +129,7 @@ impl Inner {
 
     async fn register(&self) -> Result<Account> {
         let options = &self.options;
-        // Two processes that begin at once make one account.
+        // Two processes that start at the same time register one account.
         let lock = options.account_folder.join(".lock");
         let _lock = wait_for_lock(&lock).await?;
         if let Some(saved) = self.load()? {
@@ -172,7 +176,7 @@ impl Inner {
     }
 }
 
-/// The lock at `path`, once whoever has it is done.
+/// The lock at `path`, after its current holder has released it.
 pub(super) async fn wait_for_lock(path: &Path) -> Result<FileLock> {
     loop {
         match FileLock::acquire(path, "registering an account") {

@@ -12,7 +12,7 @@ use super::{
 /// How far the clocks may differ, in seconds.
 pub(crate) const MAX_SKEW: i64 = 300;
 
-/// What an ACME authority is to be told.
+/// The settings of an ACME authority.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AcmeOptions {
@@ -20,25 +20,25 @@ pub struct AcmeOptions {
     pub directory: String,
     /// The folder for the account and its key.
     pub account_folder: PathBuf,
-    /// Whether its terms are agreed to. Nothing is asked of it before.
+    /// Whether its terms are agreed to. No request is made before that.
     pub agree_tos: bool,
-    /// How it reaches people: `mailto:` URLs.
+    /// Contact addresses: `mailto:` URLs.
     pub contact: Vec<String>,
-    /// PEM certificates that its HTTPS server is trusted by, beside those of the machine.
+    /// PEM roots for its HTTPS server, in addition to those of the machine.
     pub roots: Option<String>,
-    /// What ties the account to one that it has of us already.
+    /// External account binding: links the ACME account to an existing account at the authority.
     pub external_account: Option<ExternalAccount>,
-    /// The URL of an HTTP proxy on the way to it. It may carry a password.
+    /// The URL of an HTTP proxy for reaching it. It may contain a password.
     pub proxy: Option<Secret>,
     /// How long one request may take.
     pub request_limit: Duration,
-    /// How long the authority may take to look at all names, and to issue.
+    /// How long the authority may take to validate all names, and to issue.
     pub patience: Duration,
-    /// What counts its limits.
+    /// The ledger that counts its rate limits.
     pub ledger: Option<Ledger>,
 }
 
-/// The account at the authority that was made by other means, such as on its web page.
+/// The existing account at the authority, for example one created on its web page.
 #[derive(Clone, Debug)]
 pub struct ExternalAccount {
     /// The key's id.
@@ -72,17 +72,17 @@ pub struct AcmeAuthority(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) options: AcmeOptions,
     pub(super) http: Http,
-    /// Opened or registered once, however many certificates wait for it.
+    /// Opened or registered once, even if many certificates wait for it.
     pub(super) account: tokio::sync::Mutex<Option<instant_acme::Account>>,
-    /// The URL below which it says when a certificate is to be renewed, where it does.
+    /// The base URL of its renewal information, if it has any.
     pub(super) hints: tokio::sync::OnceCell<Option<String>>,
 }
 
 impl AcmeAuthority {
-    /// An authority. Nothing is asked of it yet.
+    /// An authority. No request is made yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] where its terms are not agreed to, or `roots` or `proxy` is wrong.
+    /// [`ErrorKind::Config`] if its terms are not agreed to, or `roots` or `proxy` is wrong.
     pub fn new(options: AcmeOptions) -> Result<Self> {
         if !options.agree_tos {
             let message = format!("the terms of {} are not agreed to", options.directory);
@@ -108,10 +108,9 @@ impl AcmeAuthority {
         self.0.http.requests()
     }
 
-    /// What it calls itself in CAA records.
+    /// Its name in CAA records.
     ///
-    /// # Errors
-    /// Where it cannot be reached.
+    /// # Errors If it cannot be reached.
     pub async fn caa_identities(&self) -> Result<Vec<String>> {
         #[derive(serde::Deserialize)]
         struct Directory {
@@ -133,21 +132,21 @@ impl AcmeAuthority {
         self.0.saved_account_url()
     }
 
-    /// How far its clock is ahead of this machine's, in seconds: asks its directory.
+    /// How far its clock is ahead of this machine's, in seconds: requests its directory.
     ///
     /// # Errors
-    /// Where it cannot be reached, or does not tell the time.
+    /// If it cannot be reached, or does not send the time.
     pub async fn clock_ahead(&self) -> Result<i64> {
         self.0.http.get(self.directory()).await?;
         self.0.http.ahead().ok_or_else(|| {
-            let message = format!("{} does not tell the time", self.directory());
+            let message = format!("{} does not send the time", self.directory());
             Error::new(ErrorKind::Unsupported, "acme.clock", message)
         })
     }
 }
 
 impl Inner {
-    /// Refuses to go on where the clocks differ by more than five minutes.
+    /// Fails if the clocks differ by more than five minutes.
     pub(super) fn check_clock(&self) -> Result<()> {
         match self.http.ahead() {
             Some(ahead) if ahead.abs() > MAX_SKEW => {
@@ -161,7 +160,7 @@ impl Inner {
 pub(crate) fn wrong_clock(directory: &str, ahead: i64) -> Error {
     let (minutes, way) = (ahead.abs() / 60, if ahead > 0 { "slow" } else { "fast" });
     let message =
-        format!("this machine's clock is {minutes} minutes {way}, as {directory} sees it");
+        format!("this machine's clock is {minutes} minutes {way}, compared with {directory}");
     Error::new(ErrorKind::Unsupported, "acme.clock", message)
         .remedy_is("set the clock: `timedatectl set-ntp true`")
 }

@@ -1,4 +1,4 @@
-//! What an authority fails with, in our words.
+//! Errors of an authority, with our messages.
 
 use instant_acme::{Error as AcmeError, Problem};
 use seaworthy_core::{Error, ErrorKind};
@@ -20,7 +20,7 @@ pub(super) fn account_is_gone(error: &AcmeError) -> bool {
         "unauthorized" => {
             problem.detail.as_deref().is_some_and(|d| d.to_ascii_lowercase().contains("account"))
         }
-        // Pebble calls an unknown key so.
+        // Pebble reports an unknown key like this.
         "malformed" => problem.detail.as_deref().is_some_and(|d| {
             let detail = d.to_ascii_lowercase();
             detail.contains("account") && detail.contains("not found")
@@ -29,7 +29,7 @@ pub(super) fn account_is_gone(error: &AcmeError) -> bool {
     }
 }
 
-/// `error`, which the authority at `directory` met, while it did `what`.
+/// `error` from the authority at `directory`, during `what`.
 pub(super) fn explain(error: AcmeError, directory: &str, what: &str) -> Error {
     let operation = "acme.issue";
     match error {
@@ -55,17 +55,17 @@ pub(super) fn explain(error: AcmeError, directory: &str, what: &str) -> Error {
             }
         },
         AcmeError::Unsupported(feature) => {
-            let message = format!("{directory} does not offer {feature}");
+            let message = format!("{directory} does not support {feature}");
             Error::new(ErrorKind::Unsupported, operation, message)
         }
         other => {
-            let message = format!("{directory}: {what}: its answer makes no sense");
+            let message = format!("{directory}: {what}: its response is invalid");
             Error::new(ErrorKind::Unavailable, operation, message).caused_by(other)
         }
     }
 }
 
-/// What a problem says, with what it says of each name.
+/// The text of a problem, with the details for each name.
 pub(super) fn words(problem: &Problem) -> String {
     let mut text = problem.detail.clone().unwrap_or_else(|| kind_of(problem).to_owned());
     for sub in &problem.subproblems {
@@ -77,19 +77,23 @@ pub(super) fn words(problem: &Problem) -> String {
 pub(super) fn remedy(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "connection" => {
-            "the authority reached no server: is port 80 open in the firewall, and does DNS lead to this machine?"
+            "the authority could not connect: is port 80 open in the firewall, and does DNS \
+             point to this machine?"
         }
         "unauthorized" => {
-            "the authority reached a server that did not have the answer: look at each A and AAAA record, and at redirects"
+            "the authority reached a server without the challenge's answer: check each A and \
+             AAAA record, and redirects"
         }
-        "dns" => "the authority found no usable record: look at the name in DNS",
+        "dns" => "the authority found no usable record: check the name in DNS",
         "caa" => "a CAA record forbids this authority: add one that allows it",
         "rejectedIdentifier" => "this authority does not issue for this name",
-        "externalAccountRequired" => "this authority wants `eab` with a key id and an HMAC key",
-        "badCSR" | "badPublicKey" => "this authority does not take such a key: try key = \"p256\"",
+        "externalAccountRequired" => "this authority requires `eab` with a key id and an HMAC key",
+        "badCSR" | "badPublicKey" => {
+            "this authority does not accept such a key: try key = \"p256\""
+        }
         "invalidContact" | "unsupportedContact" => "write contact = [\"mailto:you@example.com\"]",
-        "userActionRequired" => "the authority's terms have changed: look at its web page",
-        "invalidProfile" => "this authority does not know the profile: leave `profile` out",
+        "userActionRequired" => "the authority's terms have changed: see its web page",
+        "invalidProfile" => "this authority does not know the profile: remove `profile`",
         _ => return None,
     })
 }

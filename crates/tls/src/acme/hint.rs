@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{authority::Inner, http};
 use crate::{Certificate, RenewalHint, decide::later};
 
-/// When to ask again: as the authority says, within these bounds.
+/// When to ask again: as the authority says, within these limits.
 const SOONEST: Duration = Duration::from_secs(60);
 const LATEST: Duration = Duration::from_secs(12 * 3600);
 const USUAL: Duration = Duration::from_secs(6 * 3600);
@@ -37,10 +37,10 @@ impl Inner {
     pub(super) async fn hint(&self, certificate: &Certificate) -> Result<Option<RenewalHint>> {
         let Some(id) = certificate.renewal_id() else { return Ok(None) };
         let senseless = |what: &str| {
-            let message = format!("{}: {what} makes no sense", self.options.directory);
+            let message = format!("{}: {what} is invalid", self.options.directory);
             Error::new(ErrorKind::Unavailable, "acme.hint", message)
         };
-        // Where hints are is asked once, for however many certificates.
+        // The URL of the hints is requested once, for any number of certificates.
         let place = self.hints.get_or_try_init(async || {
             let (_, _, body) = self.http.get(&self.options.directory).await?;
             let read = serde_json::from_slice::<Directory>(&body);
@@ -49,7 +49,7 @@ impl Inner {
         let Some(url) = place.await? else { return Ok(None) };
         let (status, headers, body) = self.http.get(&format!("{url}/{id}")).await?;
         if !status.is_success() {
-            // It knows nothing of this certificate.
+            // It has no information about this certificate.
             return Ok(None);
         }
         let info: RenewalInfo =

@@ -1,4 +1,4 @@
-//! The HTTP client below ACME: time limits, Retry-After, Date, and answers that are no JSON.
+//! The HTTP client for ACME: time limits, Retry-After, Date, and responses that are not JSON.
 
 use std::{
     collections::HashMap,
@@ -16,18 +16,18 @@ use webpki::anchor_from_trusted_cert;
 
 use crate::{decide::later, pem, provider::NOT_BEFORE};
 
-/// The largest answer that is read, in bytes.
+/// The largest response that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Speaks HTTP to one authority. Cloning shares what was noticed.
+/// Speaks HTTP to one authority. Clones share what was observed.
 #[derive(Clone)]
 pub(super) struct Http {
     client: Arc<Lazy>,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// The client, made for the first request: where nothing is due there is none, and hundreds of the
-/// machine's roots need not be read.
+/// The client, created for the first request: if nothing is due, hundreds of the machine's roots
+/// are not read.
 struct Lazy {
     roots: Vec<CertificateDer<'static>>,
     proxy: Option<reqwest::Proxy>,
@@ -35,16 +35,16 @@ struct Lazy {
     made: OnceLock<reqwest::Client>,
 }
 
-/// What the library above passes over.
+/// What the ACME library ignores.
 #[derive(Default)]
 struct Seen {
     /// How far the authority's clock is ahead of ours, in seconds.
     ahead: Option<i64>,
-    /// When to look again at what is not ready.
+    /// When to poll again.
     look_again: HashMap<String, SystemTime>,
-    /// Other chains for the certificate at a URL.
+    /// Alternate chains for the certificate at a URL.
     alternates: HashMap<String, Vec<String>>,
-    /// Whole answers of the URLs that are watched.
+    /// Full responses from the URLs that are recorded.
     watched: HashMap<String, Option<String>>,
     requests: u64,
 }
@@ -60,7 +60,7 @@ impl Http {
         let mut roots = Vec::new();
         if let Some(text) = settings.roots {
             let blocks = pem::decode("CERTIFICATE", text).filter(|blocks| !blocks.is_empty());
-            for der in blocks.ok_or_else(|| wrong("`roots` holds no certificate in PEM"))? {
+            for der in blocks.ok_or_else(|| wrong("`roots` contains no certificate in PEM"))? {
                 let der = CertificateDer::from(der);
                 anchor_from_trusted_cert(&der)
                     .map_err(|e| wrong("`roots` cannot be read").caused_by(e))?;
@@ -68,7 +68,8 @@ impl Http {
             }
         }
         let proxy = settings.proxy.map(|proxy| {
-            reqwest::Proxy::all(proxy.expose()).map_err(|_| wrong("`proxy` is no URL of a proxy"))
+            reqwest::Proxy::all(proxy.expose())
+                .map_err(|_| wrong("`proxy` is not the URL of a proxy"))
         });
         let lazy =
             Lazy { roots, proxy: proxy.transpose()?, limit: settings.limit, made: OnceLock::new() };
@@ -83,7 +84,7 @@ impl Http {
         Ok(self.client.made.get_or_init(|| made).clone())
     }
 
-    /// How far the authority's clock is ahead of ours, in seconds, as of its last answer.
+    /// How far the authority's clock is ahead of ours, in seconds, at its last response.
     pub(super) fn ahead(&self) -> Option<i64> {
         self.seen().ahead
     }
@@ -93,22 +94,22 @@ impl Http {
         self.seen().requests
     }
 
-    /// When the authority wants `url` to be looked at again.
+    /// When the authority wants `url` to be polled again.
     pub(super) fn look_again(&self, url: &str) -> Option<SystemTime> {
         self.seen().look_again.remove(url)
     }
 
-    /// The other chains for the certificate at `url`.
+    /// The alternate chains for the certificate at `url`.
     pub(super) fn alternates(&self, url: &str) -> Vec<String> {
         self.seen().alternates.remove(url).unwrap_or_default()
     }
 
-    /// Keeps the next answer from `url`.
+    /// Records the next response from `url`.
     pub(super) fn watch(&self, url: &str) {
         self.seen().watched.insert(url.to_owned(), None);
     }
 
-    /// What came from a watched URL.
+    /// The recorded response of a URL.
     pub(super) fn watched(&self, url: &str) -> Option<String> {
         self.seen().watched.remove(url).flatten()
     }
@@ -145,11 +146,11 @@ impl Http {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let fail = |e: reqwest::Error| {
             let (kind, what) = if e.is_timeout() {
-                (ErrorKind::TimedOut, "does not answer in time")
+                (ErrorKind::TimedOut, "does not respond in time")
             } else {
                 (ErrorKind::Unavailable, "cannot be reached")
             };
-            // The URL of an order is of no use to people, and could be long.
+            // The URL of an order does not help people, and could be long.
             let error = Error::new(kind, "acme.request", format!("{host} {what}"));
             error.with("url", &url).caused_by(e.without_url())
         };
@@ -161,7 +162,7 @@ impl Http {
         while let Some(chunk) = answer.chunk().await.map_err(&fail)? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER {
-                let message = format!("{host} sends more than an answer");
+                let message = format!("{host} sends a response that is too large");
                 return Err(Error::new(ErrorKind::Unavailable, "acme.request", message));
             }
         }
@@ -214,12 +215,12 @@ impl Lazy {
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.clone());
         }
-        builder.build().map_err(|e| wrong("no HTTP client").caused_by(e))
+        builder.build().map_err(|e| wrong("cannot create an HTTP client").caused_by(e))
     }
 }
 
 fn no_url(url: &str, error: ::http::Error) -> Error {
-    Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is no URL"))
+    Error::new(ErrorKind::InvalidInput, "acme.request", format!("{url:?} is not a URL"))
         .caused_by(error)
 }
 
@@ -235,7 +236,7 @@ impl HttpClient for Http {
         let http = self.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            // Ours says who asks.
+            // Our User-Agent names this program.
             parts.headers.remove(header::USER_AGENT);
             let body = reqwest::Body::wrap(body);
             let sent = http.send(Request::from_parts(parts, body)).await;
@@ -248,7 +249,7 @@ impl HttpClient for Http {
     }
 }
 
-/// Failures that are no ACME problem, or that say when to come back, become errors of ours.
+/// Failures that are not ACME problems, or that have a Retry-After, become our errors.
 fn refuse_failures(
     host: &str,
     status: StatusCode,
@@ -269,16 +270,16 @@ fn refuse_failures(
     let detail: String = match word("detail") {
         Some(detail) => detail.chars().filter(|c| !c.is_control()).take(500).collect(),
         None if is_problem => String::new(),
-        None => "the answer is no ACME document".to_owned(),
+        None => "the response is not an ACME document".to_owned(),
     };
-    let mut message = format!("{host} answers {status}");
+    let mut message = format!("{host} responds with {status}");
     if !detail.is_empty() {
         message.push_str(": ");
         message.push_str(&detail);
     }
     let mut error = Error::new(ErrorKind::Unavailable, "acme.request", message);
     if throttled {
-        // Where nothing is said an hour is polite.
+        // Without Retry-After, an hour is polite.
         let until =
             retry_after(headers).map_or(later(now(), Duration::from_secs(3600)), Into::into);
         error = error

@@ -1,4 +1,4 @@
-//! What was asked of an authority lately, so that its limits are not run into.
+//! Recent requests to an authority, so that its rate limits are not exceeded.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::{CertificateRequest, Identifier, decide::later, provider::NOT_BEFORE}
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-/// How often an authority lets things be done.
+/// The rate limits of an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -24,9 +24,9 @@ pub struct Limits {
     pub orders: u32,
     /// Certificates for one registered domain in seven days.
     pub per_domain: u32,
-    /// Certificates for the very same names in seven days.
+    /// Certificates for exactly the same names in seven days.
     pub same_names: u32,
-    /// Failed looks at one name in one hour.
+    /// Failed validations of one name in one hour.
     pub failures: u32,
 }
 
@@ -35,7 +35,7 @@ impl Limits {
     pub const LETS_ENCRYPT: Self = Self { orders: 300, per_domain: 50, same_names: 5, failures: 5 };
 }
 
-/// Counts what this machine asked for, in one file. It knows nothing of other machines.
+/// Counts the requests of this machine, in one file. It does not know about other machines.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     path: PathBuf,
@@ -58,7 +58,7 @@ struct Entries {
     failures: Vec<(Timestamp, Identifier)>,
 }
 
-/// One limit: what it counts, when each was used, how many there may be, and for how long one
+/// One limit: what it counts, when each slot was used, how many there are, and for how long each
 /// counts.
 struct Count {
     what: String,
@@ -73,9 +73,9 @@ impl Ledger {
         Self { path: path.into(), limits, turn: Arc::default() }
     }
 
-    /// Refuses an order that would use the last slot of a limit, unless `request.force`; one for
-    /// which there is no slot at all is refused in any case. Replacing a certificate in time is
-    /// not limited by names.
+    /// Refuses an order that would use the last slot of a limit, unless `request.force` is set;
+    /// without a free slot it is always refused. The limits by name do not apply to the renewal of
+    /// a certificate in time.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`], with how many are used and when the next slot opens.
@@ -94,7 +94,7 @@ impl Ledger {
             let used_up = used.len() >= count.limit as usize;
             let last = used.len() + 1 >= count.limit as usize;
             if used_up || (last && !request.force) {
-                // The slot that opens next leaves more than the last one.
+                // When the next slot opens, more than the last one is free.
                 let opens = used.first().map_or(now, |at| later(*at, count.within));
                 let message = format!(
                     "{} of {} {} are used; the next slot opens {opens}",
@@ -106,9 +106,9 @@ impl Ledger {
                     .retryable_is(false)
                     .with(NOT_BEFORE, opens);
                 return Err(if used_up {
-                    error.remedy_is("wait; another `ca` can issue meanwhile")
+                    error.remedy_is("wait; another `ca` can issue in the meantime")
                 } else {
-                    error.remedy_is("wait, or use the last slot with --force")
+                    error.remedy_is("wait, or use the last slot by setting `force`")
                 });
             }
         }
@@ -127,7 +127,7 @@ impl Ledger {
             counts.push(Count {
                 what: format!("failed attempts for {name} in an hour"),
                 used: of_name.map(|(at, _)| *at).collect(),
-                // A failure is no certificate: the last attempt may be made.
+                // A failed attempt does not count as a certificate: the last attempt is allowed.
                 limit: self.limits.failures + 1,
                 within: HOUR,
             });
@@ -139,7 +139,7 @@ impl Ledger {
         wanted.sort();
         let same = entries.certificates.iter().filter(|(_, names)| *names == wanted);
         counts.push(Count {
-            what: "certificates for these very names in 7 days".to_owned(),
+            what: "certificates for exactly these names in 7 days".to_owned(),
             used: same.map(|(at, _)| *at).collect(),
             limit: self.limits.same_names,
             within: WEEK,
@@ -191,8 +191,8 @@ impl Ledger {
     fn read(&self) -> Result<Book> {
         match fs::read(&self.path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
-                // Counting anew is better than no certificates.
-                tracing::warn!("{} is damaged: counting begins anew", self.path.display());
+                // Starting the count again is better than no certificates.
+                tracing::warn!("{} is damaged: the counts start again from 0", self.path.display());
                 Book::default()
             })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Book::default()),
@@ -222,7 +222,7 @@ impl Ledger {
     }
 }
 
-/// A lock that others hold for the time of one small write only.
+/// A lock that others hold only during one small write.
 fn briefly_locked(path: &Path) -> Result<FileLock> {
     let mut tries = 0;
     loop {
@@ -261,20 +261,23 @@ mod tests {
         }
         let error = ledger.allow(CA, &wanted, at(10)).unwrap_err();
         assert!(
-            error.to_string().starts_with("4 of 5 certificates for these very names"),
+            error.to_string().starts_with("4 of 5 certificates for exactly these names"),
             "{error}"
         );
         let told = error.context().find(|(name, _)| *name == NOT_BEFORE).unwrap().1.to_owned();
         assert_eq!(told.parse::<Timestamp>().unwrap(), at(7 * 86_400));
         assert!(error.remedy().unwrap().contains("--force"));
-        // Other names, other authorities, renewals in time and later days are free.
+        // Other names, other authorities, renewals in time and later days are not limited.
         ledger.allow(CA, &request(&["a.example"]), at(10)).unwrap();
         ledger.allow("https://other", &wanted, at(10)).unwrap();
         ledger.allow(CA, &wanted, at(7 * 86_400)).unwrap();
         wanted.force = true;
         ledger.allow(CA, &wanted, at(10)).unwrap();
         ledger.issued(CA, &wanted.names, at(11)).unwrap();
-        assert!(ledger.allow(CA, &wanted, at(12)).is_err(), "there is no slot, force or not");
+        assert!(
+            ledger.allow(CA, &wanted, at(12)).is_err(),
+            "there is no slot, with or without force"
+        );
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub use provider::AcmeProvider;
 /// Let's Encrypt's directory.
 pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
-/// Let's Encrypt's directory for trying things out: no browser trusts what it issues.
+/// Let's Encrypt's staging directory for tests: browsers do not trust its certificates.
 pub const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";

@@ -1,4 +1,4 @@
-//! What is noted of an order, so that the next run goes on where this one stopped, and takes away
+//! The saved state of an order, so that the next run continues where this one stopped, and removes
 //! what it left.
 
 use seaworthy_core::{Error, ErrorKind, Result};
@@ -12,7 +12,7 @@ pub(super) struct Note {
     directory: String,
     order: String,
     names: Vec<Identifier>,
-    /// What visitors may still see of the answers to challenges.
+    /// Answers to challenges that may still be published.
     #[serde(default)]
     answers: Vec<Answer>,
 }
@@ -25,7 +25,7 @@ struct Answer {
 }
 
 impl Note {
-    /// The order at `order`, for which `answers` are about to be shown.
+    /// The order at `order`, for which `answers` are about to be published.
     pub(super) fn new(
         directory: &str,
         order: &str,
@@ -45,14 +45,13 @@ impl Note {
         }
     }
 
-    /// The note of a run before this one. One that cannot be read is as good as none: a new order
-    /// is then begun.
+    /// The note of an earlier run. If it cannot be read, a new order is started.
     pub(super) fn read(request: &CertificateRequest) -> Result<Option<Self>> {
         let Some(journal) = &request.journal else { return Ok(None) };
         Ok(journal.read()?.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Keeps it, durably, where `request` has a journal.
+    /// Saves it durably, if `request` has a journal.
     pub(super) fn write(&self, request: &CertificateRequest) -> Result<()> {
         let Some(journal) = &request.journal else { return Ok(()) };
         let text = serde_json::to_string(self)
@@ -60,23 +59,23 @@ impl Note {
         journal.write(Some(&text))
     }
 
-    /// Forgets whatever was noted.
+    /// Removes the note.
     pub(super) fn remove(request: &CertificateRequest) -> Result<()> {
         request.journal.as_ref().map_or(Ok(()), |journal| journal.write(None))
     }
 
-    /// The order, where it is one at `directory` for exactly `names`.
+    /// The order, if it is one at `directory` for exactly `names`.
     pub(super) fn order_for(&self, directory: &str, names: &[Identifier]) -> Option<&str> {
         (self.directory == directory && self.names == names).then_some(&*self.order)
     }
 
-    /// Takes away the answers that a run left which was killed, or dropped, while they were shown.
+    /// Removes the answers of a run that was killed or dropped while they were published.
     pub(super) async fn tidy(&self, solver: &dyn ChallengeSolver) {
         for answer in &self.answers {
             let (token, value) = (&answer.token, &answer.key_authorization);
             let Ok(challenge) = Challenge::new(answer.name.clone(), token, value) else { continue };
             if let Err(error) = solver.cleanup(&challenge).await {
-                tracing::warn!("{}: cannot tidy up: {}", answer.name, error.chain());
+                tracing::warn!("{}: cannot clean up: {}", answer.name, error.chain());
             }
         }
     }

@@ -31,8 +31,8 @@ pub(super) struct OrderRun<'a> {
 }
 
 impl OrderRun<'_> {
-    /// Begins a new order. Where the authority does not like what the certificate replaces, once
-    /// more without: nobody's certificate shall expire for that.
+    /// Starts a new order. If the authority rejects `replaces`, the order is tried again without
+    /// it: no certificate should expire because of that.
     pub(super) async fn begin(&self) -> std::result::Result<Order, Failure> {
         if let Some(profile) = &self.request.profile {
             let known: Vec<_> = self.account.profiles().map(|p| p.name.to_owned()).collect();
@@ -59,29 +59,29 @@ impl OrderRun<'_> {
                     return Err(Failure::Acme(e, "a new order"));
                 }
                 Err(AcmeError::Unsupported(_)) => {}
-                Err(e) => tracing::info!("`replaces` was refused, asking without: {e}"),
+                Err(e) => tracing::info!("`replaces` was refused, ordering without it: {e}"),
             }
         }
         let begun = past_nonces!(self.account.new_order(&order));
         begun.map_err(|e| Failure::Acme(e, "a new order"))
     }
 
-    /// Goes on with an order that was begun before.
+    /// Continues an order that was started before.
     pub(super) async fn resume(
         &self,
         url: &str,
         key: &dyn CertificateKey,
     ) -> std::result::Result<IssuedChain, Failure> {
         let order = past_nonces!(self.account.order(url.to_owned()));
-        let mut order = order.map_err(|e| Failure::Acme(e, "the order that was begun"))?;
+        let mut order = order.map_err(|e| Failure::Acme(e, "the order of the last run"))?;
         if order.state().status == OrderStatus::Invalid {
-            let message = "the order that was begun came to nothing";
+            let message = "the order of the last run was not completed";
             return Err(Error::new(ErrorKind::NotFound, "acme.order", message).into());
         }
         Ok(self.complete(&mut order, key).await?)
     }
 
-    /// Brings an order to its end, wherever it stands.
+    /// Completes an order from its current state.
     pub(super) async fn complete(
         &self,
         order: &mut Order,
@@ -93,7 +93,7 @@ impl OrderRun<'_> {
         }
         while order.state().status == OrderStatus::Pending {
             let again = self.inner.http.look_again(order.url());
-            self.pause(&mut pauses, again, "the names are being looked at").await?;
+            self.pause(&mut pauses, again, "the names are being validated").await?;
             self.refresh(order).await?;
         }
         if order.state().status == OrderStatus::Ready {
@@ -110,7 +110,7 @@ impl OrderRun<'_> {
         }
         let chain = self.download(order).await?;
         if chain.leaf().public_key() != key.public_key() {
-            let message = "the certificate is for another key";
+            let message = "the certificate belongs to another key";
             return Err(Error::new(ErrorKind::Damaged, "acme.download", message));
         }
         Ok(chain)
@@ -133,7 +133,7 @@ impl OrderRun<'_> {
             .map_err(|e| self.inner.explain(e, "the order's state"))
     }
 
-    /// Answers what is asked for each name, and waits for the verdict.
+    /// Answers the challenge for each name, and waits for the result.
     async fn authorize(&self, order: &mut Order) -> Result<()> {
         let challenges = self.challenges(order).await?;
         self.note(order, &challenges)?;
@@ -144,7 +144,7 @@ impl OrderRun<'_> {
             let mut pauses = Pauses::new(self.inner.options.patience);
             loop {
                 let again = self.inner.http.look_again(order.url());
-                self.pause(&mut pauses, again, "the names are being looked at").await?;
+                self.pause(&mut pauses, again, "the names are being validated").await?;
                 self.refresh(order).await?;
                 match order.state().status {
                     OrderStatus::Pending => {}
@@ -161,26 +161,26 @@ impl OrderRun<'_> {
             challenges.iter().zip(join_all(challenges.iter().map(|c| self.solver.cleanup(c))).await)
         {
             if let Err(error) = cleaned {
-                // It is litter, not a failure: the certificate is what counts.
-                tracing::warn!("{}: cannot tidy up: {}", challenge.identifier(), error.chain());
+                // Leftovers are not a failure: the certificate is what counts.
+                tracing::warn!("{}: cannot clean up: {}", challenge.identifier(), error.chain());
             }
         }
         if done.is_err()
             && let Err(error) = self.note(order, &[])
         {
-            tracing::warn!("the next run takes the answers away again: {}", error.chain());
+            tracing::warn!("the next run removes the answers: {}", error.chain());
         }
         done
     }
 
-    /// From here on a crash costs nothing: the next run goes on with this order, and takes away
-    /// the answers.
+    /// From here on a crash costs nothing: the next run continues this order, and removes the
+    /// answers.
     pub(super) fn note(&self, order: &Order, answers: &[Challenge]) -> Result<()> {
         let directory = &self.inner.options.directory;
         Note::new(directory, order.url(), &self.request.names, answers).write(self.request)
     }
 
-    /// The challenges of the names that the authority has not yet seen to be ours.
+    /// The challenges of the names that the authority has not validated yet.
     async fn challenges(&self, order: &mut Order) -> Result<Vec<Challenge>> {
         let kind = challenge_type(self.solver.kind());
         let mut tries = 0;
@@ -194,7 +194,7 @@ impl OrderRun<'_> {
                         tries += 1;
                         continue 'again;
                     }
-                    Err(e) => return Err(self.inner.explain(e, "the names to look at")),
+                    Err(e) => return Err(self.inner.explain(e, "the names to validate")),
                     Ok(authorization) => authorization,
                 };
                 if authorization.status != AuthorizationStatus::Pending {
@@ -218,13 +218,13 @@ impl OrderRun<'_> {
         let mut all = order.authorizations();
         while let Some(next) = all.next().await {
             let mut authorization =
-                next.map_err(|e| self.inner.explain(e, "the names to look at"))?;
+                next.map_err(|e| self.inner.explain(e, "the names to validate"))?;
             if authorization.status != AuthorizationStatus::Pending {
                 continue;
             }
             if let Some(mut challenge) = authorization.challenge(kind.clone()) {
                 past_nonces!(challenge.set_ready())
-                    .map_err(|e| self.inner.explain(e, "looking at a name"))?;
+                    .map_err(|e| self.inner.explain(e, "validating a name"))?;
             }
         }
         Ok(())
@@ -240,7 +240,7 @@ impl OrderRun<'_> {
         let finalized = past_nonces!(order.finalize_csr(request.der()));
         match finalized {
             Ok(()) => Ok(()),
-            // Whether the request or only its answer was lost, the order's state tells.
+            // The order's state shows whether the request or only its response was lost.
             Err(AcmeError::Other(_)) => {
                 let lost = self.refresh(order).await;
                 match (&lost, order.state().status) {
@@ -266,8 +266,8 @@ impl OrderRun<'_> {
             return Ok(chain);
         }
         for other in self.inner.http.alternates(&url) {
-            // The library has no word for other chains: it asks as for an order, cannot read the
-            // answer, and we can.
+            // The library does not support alternate chains: we request them like an order and
+            // parse the response ourselves.
             self.inner.http.watch(&other);
             let _ = past_nonces!(async { self.account.order(other.clone()).await.map(drop) });
             let text = self.inner.http.watched(&other).unwrap_or_default();
@@ -277,11 +277,11 @@ impl OrderRun<'_> {
                 return Ok(other);
             }
         }
-        tracing::warn!("no chain leads to {wanted:?}: the usual one is taken");
+        tracing::warn!("no chain leads to {wanted:?}: the default one is used");
         Ok(chain)
     }
 
-    /// Each name's own error, and not only the first.
+    /// The error of each name, and not only the first.
     async fn what_failed(&self, order: &mut Order) -> Error {
         let mut found: Vec<(Identifier, String, String)> = Vec::new();
         let mut names = 0;
@@ -308,7 +308,7 @@ impl OrderRun<'_> {
         let directory = &self.inner.options.directory;
         if found.is_empty() {
             let why = order.state().error.as_ref().map(error::words);
-            let why = why.unwrap_or_else(|| "the order came to nothing".to_owned());
+            let why = why.unwrap_or_else(|| "the order was not completed".to_owned());
             let message = format!("{directory} refuses to issue: {why}");
             return Error::new(ErrorKind::PermissionDenied, "acme.order", message);
         }
@@ -326,7 +326,7 @@ impl OrderRun<'_> {
     }
 }
 
-/// Whether asking again another time may help, so that nothing else is to be tried now.
+/// Whether a later retry may help, so that nothing else should be tried now.
 fn is_passing(error: &AcmeError) -> bool {
     match error {
         AcmeError::Other(inner) => inner.downcast_ref::<Error>().is_some(),
@@ -348,7 +348,7 @@ fn identifier_of(authorized: &instant_acme::AuthorizedIdentifier<'_>) -> Result<
         instant_acme::Identifier::Dns(name) => name.parse(),
         instant_acme::Identifier::Ip(ip) => ip.to_string().parse(),
         other => {
-            let message = format!("the authority asks about {other:?}, which nobody wanted");
+            let message = format!("the authority asks about {other:?}, which was not requested");
             Err(Error::new(ErrorKind::Untrusted, "acme.order", message))
         }
     }
@@ -374,7 +374,7 @@ fn unknown_profile(directory: &str, profile: &str, known: &[String]) -> Error {
     let message = format!("{directory} has no profile {profile:?}");
     let error = Error::new(ErrorKind::Unsupported, "acme.order", message);
     if known.is_empty() {
-        error.remedy_is("it has none at all: leave `profile` out")
+        error.remedy_is("it has no profiles: remove `profile`")
     } else {
         let mut known = known.to_vec();
         known.sort();

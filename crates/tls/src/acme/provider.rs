@@ -1,4 +1,4 @@
-//! The provider: an authority, and what answers its challenges.
+//! The provider: an authority, and the solver for its challenges.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     IssuedChain, RenewalHint, RevocationReason,
 };
 
-/// Certificates from an authority, whose challenges one solver answers.
+/// Certificates from an authority; one solver answers its challenges.
 #[derive(Clone, Debug)]
 pub struct AcmeProvider {
     authority: AcmeAuthority,
@@ -21,7 +21,7 @@ pub struct AcmeProvider {
 }
 
 impl AcmeProvider {
-    /// Asks `authority`; `solver` answers.
+    /// Requests from `authority`; `solver` answers its challenges.
     pub fn new(authority: AcmeAuthority, solver: Arc<dyn ChallengeSolver>) -> Self {
         Self { authority, solver }
     }
@@ -49,7 +49,7 @@ impl AcmeProvider {
         {
             match run.resume(url, key).await {
                 Ok(chain) => return Ok(chain),
-                // What may pass is tried again later; the order is not lost.
+                // Temporary failures are retried later; the order is not lost.
                 Err(Failure::Ours(error)) if error.is_retryable() => return Err(error.into()),
                 Err(Failure::Ours(error)) if error.kind() == ErrorKind::Cancelled => {
                     return Err(error.into());
@@ -69,7 +69,7 @@ impl AcmeProvider {
     }
 }
 
-/// What an order fails with: the authority's words where they matter for what comes next.
+/// The error of an order, with the details that decide the next step.
 pub(super) enum Failure {
     Acme(instant_acme::Error, &'static str),
     Ours(Error),

@@ -1,4 +1,4 @@
-//! Deploying as a transaction: check, swap, tell, prove; else back.
+//! Deployment as a transaction: check, swap, reload, prove; otherwise roll back.
 
 use std::{
     ffi::OsStr,
@@ -18,7 +18,7 @@ use crate::{History, PrivateKey, Version};
 
 /// How long one command may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
-/// How many versions are kept beside the live one.
+/// How many versions are kept in addition to the live one.
 const KEEP: usize = 3;
 
 impl Manager {
@@ -73,12 +73,12 @@ impl Manager {
         let back = before.as_ref().map_or(WayBack::Stay, |(_, files)| WayBack::To(files));
         let failed = go_live(&installer, &new, back, &installer, cx).await.err();
         let Some(failure) = failed else { return Ok(()) };
-        let remedy = "look at the server: it may serve the old or the new certificate";
+        let remedy = "check the server: it may be serving the old or the new certificate";
         let id = before.as_ref().map_or("nothing", |(id, _)| id.as_str());
         let error = failure.into_error("certificate.deploy", id, remedy);
-        // Nothing came before the first one: it stays, for what there is to go back to is nothing.
+        // The first one stays: there is no earlier one to go back to.
         Err(match before {
-            None => error.remedy_or("mend what is named; the next run deploys it again"),
+            None => error.remedy_or("fix the problem; the next run deploys it again"),
             Some(_) => error,
         })
     }
@@ -142,7 +142,7 @@ impl Installer for CertificateInstaller<'_> {
         check_pair(&self.version.chain, &key, &self.certificate.names, cx.now())
     }
 
-    /// Has the servers look at what is live now.
+    /// Makes the servers read the live files.
     async fn activate(&self, _: &StagedFiles, cx: &Context) -> Result<()> {
         let deployment = &self.certificate.deployment;
         let told = async {
@@ -167,7 +167,7 @@ impl Installer for CertificateInstaller<'_> {
     }
 }
 
-/// A remedy where there is none yet.
+/// Adds a remedy if there is none yet.
 trait RemedyOr {
     fn remedy_or(self, remedy: &str) -> Self;
 }

@@ -34,7 +34,7 @@ impl Manager {
                 if !options.dry_run {
                     self.store.probe(&certificate.name)?;
                 }
-                let task = format!("{}: asking for a certificate", certificate.name);
+                let task = format!("{}: requesting a certificate", certificate.name);
                 cx.emit(Event::Started { task, total_bytes: None });
                 match self.ask(certificate, providers, options, report.action, history, cx).await {
                     Ok(issued) => issued,
@@ -52,8 +52,8 @@ impl Manager {
             }
         };
         if let Err(error) = check_pair(&chain, &key, &certificate.names, cx.now()) {
-            // Without a pause the next run would ask for another one like it, and with the same
-            // order it would get the very same.
+            // Without a pause the next run would request another one, and with the same order it
+            // would get exactly the same.
             if !options.dry_run {
                 self.forget_pending(certificate)?;
                 history.failed(cx.now(), &error);
@@ -77,14 +77,14 @@ impl Manager {
         let version = self.store.stage(&certificate.name, &chain, &key.pem(), &about, cx.now())?;
         history.issued(&version.id);
         history.save(&self.history_file(&certificate.name))?;
-        // Only now: until it was safe, a crash resumed the order.
+        // Only now: before it was stored, a crash would resume the order.
         self.forget_pending(certificate)?;
         issued.version = Some(version.id.clone());
         report.issued = Some(issued);
         self.deploy(certificate, Some(version), history, cx, report).await
     }
 
-    /// Asks each authority in order.
+    /// Tries each authority in order.
     async fn ask(
         &self,
         certificate: &ManagedCertificate,
@@ -126,9 +126,9 @@ impl Manager {
             }
         }
         Err(first.unwrap_or_else(|| {
-            let message = format!("nobody issues {}", certificate.name);
+            let message = format!("no authority is configured for {}", certificate.name);
             Error::new(ErrorKind::Config, "certificate.issue", message)
-                .remedy_is("name a `ca`, or say where an `external` one lies")
+                .remedy_is("set `ca`, or set `external` to the files of an existing certificate")
         }))
     }
 
@@ -146,12 +146,12 @@ impl Manager {
         match providers.iter().find(|provider| is_trial(provider.id())) {
             Some(trial) if real => {
                 let message = format!(
-                    "{} has a real certificate, and {} issues only for trying out",
+                    "{} has a real certificate, but {} issues test certificates only",
                     certificate.name,
                     trial.id()
                 );
                 Err(Error::new(ErrorKind::AlreadyExists, "certificate.issue", message)
-                    .remedy_is("use --dry-run, or --force if visitors shall see a warning"))
+                    .remedy_is("use a dry run, or `force` if visitors may see a warning"))
             }
             _ => Ok(()),
         }
@@ -168,11 +168,11 @@ impl Manager {
         let commands = deployment.check.iter().chain(&deployment.deploy);
         let path = std::env::var_os("PATH");
         let mut findings = missing_programs(commands, path.as_deref());
-        // Before the first certificate, what serves it may well wait for its files.
+        // Before the first certificate, the server may still be waiting for its files.
         if findings.is_empty() && self.store.current(&certificate.name)?.is_some() {
             for command in &deployment.check {
                 if let Err(error) = command.run(cx, Some(super::deploy::LIMIT)).await {
-                    let remedy = "mend this first: the new certificate could not be deployed";
+                    let remedy = "fix this first: the new certificate could not be deployed";
                     findings.push(Finding::certain(command.to_string(), error.chain(), remedy));
                 }
             }
@@ -189,7 +189,7 @@ impl Manager {
         }
         report.findings = findings;
         let Some(first) = fatal.first() else { return Ok(()) };
-        let mut message = format!("{} is not asked for, because it would fail", certificate.name);
+        let mut message = format!("{} is not requested, because it would fail", certificate.name);
         for finding in &fatal {
             message.push_str(&format!("\n  {finding}; {}", finding.remedy));
         }
@@ -197,10 +197,10 @@ impl Manager {
             .remedy_is(first.remedy.clone()))
     }
 
-    /// Whether there is room and the right to store a certificate, without leaving anything.
+    /// Checks that there is space and permission to store a certificate, without leaving files.
     fn look_at_store(&self, certificate: &ManagedCertificate) -> Option<Finding> {
         let error = self.store.try_out(&certificate.name).err()?;
-        let remedy = error.remedy().unwrap_or("mend what is named").to_owned();
+        let remedy = error.remedy().unwrap_or("fix the problem").to_owned();
         Some(Finding::certain(self.store.root().display().to_string(), error.chain(), remedy))
     }
 
@@ -256,7 +256,8 @@ impl Manager {
 async fn generate(certificate: &ManagedCertificate) -> Result<PrivateKey> {
     let kind = certificate.key;
     tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await.map_err(|e| {
-        Error::new(ErrorKind::Internal, "key.generate", "making a key stopped").caused_by(e)
+        Error::new(ErrorKind::Internal, "key.generate", "key generation was interrupted")
+            .caused_by(e)
     })?
 }
 

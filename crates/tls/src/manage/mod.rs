@@ -1,7 +1,7 @@
-//! Certificates kept fresh: what is due is issued, stored, deployed, and proved to be served.
+//! Certificate management: what is due is issued, stored, deployed, and proved to be served.
 //!
-//! A [`Manager`] runs [`ManagedCertificate`]s. "Issued" and "deployed" are separate states: where
-//! deploying fails the certificate stays in the store, and the next run deploys it again without
+//! A [`Manager`] runs [`ManagedCertificate`]s. "Issued" and "deployed" are separate states: if
+//! deploying fails, the certificate stays in the store, and the next run deploys it again without
 //! asking an authority.
 
 mod deploy;
@@ -23,13 +23,13 @@ pub use pair::check_pair;
 pub use precheck::{Finding, Precheck, Weight, missing_programs};
 pub use report::{Issued, Report};
 
-/// One certificate to be kept fresh.
+/// One managed certificate.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ManagedCertificate {
-    /// What it is called in the store.
+    /// Its name in the store.
     pub name: Name,
-    /// What it is for.
+    /// Its names and addresses.
     pub names: Vec<Identifier>,
     /// Where it comes from.
     pub origin: Origin,
@@ -37,16 +37,16 @@ pub struct ManagedCertificate {
     pub key: KeyType,
     /// The authority's profile.
     pub profile: Option<String>,
-    /// The common name of an authority that the chain shall lead to.
+    /// The common name of the preferred authority at the end of the chain.
     pub preferred_chain: Option<String>,
-    /// How it gets to the servers.
+    /// How it is deployed.
     pub deployment: Deployment,
-    /// What is looked at before an authority is asked.
+    /// Checks that run before an authority is asked.
     pub prechecks: Vec<Arc<dyn Precheck>>,
 }
 
 impl ManagedCertificate {
-    /// A certificate with a P-256 key that is stored, and deployed nowhere.
+    /// A certificate with a P-256 key that is stored, but not deployed.
     pub fn new(name: Name, names: impl Into<Vec<Identifier>>, origin: Origin) -> Self {
         Self {
             name,
@@ -61,43 +61,42 @@ impl ManagedCertificate {
     }
 }
 
-/// Where a certificate comes from.
+/// The source of a certificate.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Origin {
-    /// These are asked, in order, until one issues.
+    /// These authorities are tried in order, until one issues.
     Managed(Vec<Arc<dyn CertificateProvider>>),
-    /// Somebody else issues: we watch two files, deploy and prove.
+    /// Another program issues: we watch two files, deploy and prove.
     External {
-        /// The certificate and those above it, in PEM.
+        /// The certificate and the intermediate ones, in PEM.
         chain: PathBuf,
         /// The key, in PEM.
         key: PathBuf,
     },
 }
 
-/// How a certificate gets to the servers.
+/// How a certificate is deployed.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// Commands that must succeed before the servers are told, such as `nginx -t`.
+    /// Commands that must succeed before the servers are reloaded, such as `nginx -t`.
     pub check: Vec<CommandLine>,
-    /// Commands that tell the servers, such as `systemctl reload nginx`.
+    /// Commands that reload the servers, such as `systemctl reload nginx`.
     pub deploy: Vec<CommandLine>,
-    /// Where to look whether it is served.
+    /// Where to check that it is served.
     pub prove: Prove,
 }
 
-/// Where to look whether a certificate is served.
+/// Where to check that a certificate is served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Prove {
-    /// On port 443 of this machine, at the addresses that the names lead to: where there are
-    /// commands that deploy.
+    /// On port 443 of this machine, at the addresses of the names, if there are deploy commands.
     #[default]
     Here,
     /// At these addresses.
     At(Vec<SocketAddr>),
-    /// Nowhere: somebody else's business.
+    /// Nowhere: not checked.
     Nowhere,
 }

@@ -1,4 +1,4 @@
-//! What is looked at before an authority is asked.
+//! Checks that run before an authority is asked.
 
 use std::{fmt, path::Path};
 
@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use seaworthy_core::{CommandLine, Context};
 use serde::Serialize;
 
-/// Looks at something that must be right, or should be, before an authority is asked.
+/// Checks a condition for success before an authority is asked.
 #[async_trait]
 pub trait Precheck: fmt::Debug + Send + Sync {
-    /// What is not right. Nothing is good.
+    /// The findings. An empty list is good.
     async fn look(&self, cx: &Context) -> Vec<Finding>;
 }
 
@@ -18,19 +18,19 @@ pub trait Precheck: fmt::Debug + Send + Sync {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Weight {
-    /// It cannot work: nobody is asked.
+    /// It cannot work: the authority is not asked.
     Certain,
-    /// It may not work; behind NAT or a proxy it may all the same. A warning, unless strict.
+    /// It may not work, but behind NAT or a proxy it may still be fine. A warning, unless strict.
     Likely,
 }
 
-/// Something that is not right.
+/// A problem found by a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// How sure it is.
     pub weight: Weight,
-    /// What it is about: a name, a path, a command.
+    /// What it concerns: a name, a path, a command.
     pub about: String,
     /// What is wrong.
     pub message: String,
@@ -39,7 +39,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What cannot work.
+    /// A finding that is certain.
     pub fn certain(
         about: impl Into<String>,
         message: impl Into<String>,
@@ -53,7 +53,7 @@ impl Finding {
         }
     }
 
-    /// What may not work.
+    /// A finding that is likely.
     pub fn likely(
         about: impl Into<String>,
         message: impl Into<String>,
@@ -69,8 +69,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is wrong with commands that will be needed: their programs must be there, in a folder of
-/// `path` (as `PATH` has them) or where they say.
+/// Checks commands that will be needed: their programs must exist, in a folder of `path` (in the
+/// format of `PATH`) or at their own path.
 pub fn missing_programs<'a>(
     commands: impl IntoIterator<Item = &'a CommandLine>,
     path: Option<&std::ffi::OsStr>,
@@ -86,8 +86,8 @@ pub fn missing_programs<'a>(
     let mut findings = Vec::new();
     for command in commands {
         if !there(command.program()) {
-            let message = format!("the program of {command} is not there");
-            let remedy = format!("install {}, or write where it is", command.program());
+            let message = format!("the program of {command} does not exist");
+            let remedy = format!("install {}, or write its full path", command.program());
             findings.push(Finding::certain(command.program(), message, remedy));
         }
     }

@@ -10,14 +10,15 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
 use super::{Deployment, ManagedCertificate, Prove};
 use crate::{Fingerprint, Identifier, served};
 
-/// How long servers may take to show the new certificate after they were told.
+/// How long servers may take to serve the new certificate after the reload.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Old workers of a server may take a connection or two after a reload: so many rounds must be right.
+/// Old workers of a server may accept a connection or two after a reload: this many rounds must be
+/// right.
 const ROUNDS: usize = 3;
 
-/// Looks with a TLS handshake, for each name at each address, whether the certificate with this
+/// Checks with a TLS handshake, for each name at each address, that the certificate with this
 /// fingerprint is served.
 pub(super) async fn prove(
     certificate: &ManagedCertificate,
@@ -43,7 +44,7 @@ pub(super) async fn prove(
             }
             match prove_one(name, *address, wanted, cx).await {
                 Ok(()) => {}
-                // Nobody said that something is to listen there.
+                // The configuration does not say that something listens there.
                 Err(error) if !must_answer && error.kind() == ErrorKind::NotFound => {
                     unproved.push(*address);
                 }
@@ -54,7 +55,7 @@ pub(super) async fn prove(
     if !looks.is_empty() && looks.iter().all(|(_, address)| unproved.contains(address)) {
         let places: Vec<_> = unproved.iter().map(ToString::to_string).collect();
         cx.emit(Event::warning(format!(
-            "{}: nothing listens at {}: not proved to be served",
+            "{}: nothing listens at {}: cannot prove that it is served",
             certificate.name,
             places.join(", ")
         )));
@@ -76,7 +77,9 @@ async fn prove_one(
             Err(_) if begun.elapsed() > Duration::from_secs(2) && is_refused(address).await => {
                 let message = format!("nothing listens at {address}");
                 return Err(Error::new(ErrorKind::NotFound, "certificate.prove", message)
-                    .remedy_is("start the server, or say with `prove` where it listens"));
+                    .remedy_is(
+                        "start the server, or set `prove` to the address where it listens",
+                    ));
             }
             _ => {}
         }
@@ -106,7 +109,7 @@ async fn is_refused(address: SocketAddr) -> bool {
     connected.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
-/// Where `name` is to be looked for.
+/// The addresses at which to check `name`.
 async fn addresses(name: &Identifier, deployment: &Deployment) -> Vec<SocketAddr> {
     match &deployment.prove {
         Prove::At(addresses) => addresses.clone(),
@@ -117,13 +120,14 @@ async fn addresses(name: &Identifier, deployment: &Deployment) -> Vec<SocketAddr
                 Ok(found) => found.filter(|at| is_of_this_machine(at.ip())).collect(),
                 Err(_) => Vec::new(),
             };
-            // Behind NAT or a CDN the name leads elsewhere: the server listens here all the same.
+            // Behind NAT or a CDN the name resolves to another address, but the server listens
+            // here.
             if found.is_empty() { vec![SocketAddr::from(([127, 0, 0, 1], 443))] } else { found }
         }
     }
 }
 
-/// The kernel lets only a machine's own addresses be bound.
+/// The kernel lets a program bind only addresses of the machine.
 fn is_of_this_machine(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }

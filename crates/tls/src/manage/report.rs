@@ -14,11 +14,11 @@ pub struct Report {
     pub name: Name,
     /// What was due.
     pub action: Action,
-    /// The certificate that was issued by this run.
+    /// The certificate that this run issued.
     pub issued: Option<Issued>,
     /// Whether the newest certificate is deployed now.
     pub deployed: bool,
-    /// What was found not to be right before the authority was asked.
+    /// The findings of the checks before the authority was asked.
     pub findings: Vec<Finding>,
     /// What went wrong.
     pub error: Option<Error>,
@@ -36,7 +36,7 @@ impl Report {
         }
     }
 
-    /// Whether a certificate is stored that is not proved to be served.
+    /// Whether a stored certificate is not proved to be served.
     pub fn is_issued_but_not_deployed(&self) -> bool {
         let has_one = self.issued.is_some() || self.action == Action::Deploy;
         has_one && !self.deployed && self.error.is_some()
@@ -52,14 +52,14 @@ impl Report {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Issued {
-    /// Who issued it.
+    /// Its issuer.
     pub provider: String,
-    /// What it is for.
+    /// Its names and addresses.
     pub names: Vec<Identifier>,
-    /// The last second of its life.
+    /// The last second of its validity.
     pub not_after: Timestamp,
-    /// The SHA-256 of it.
+    /// Its SHA-256 fingerprint.
     pub fingerprint: Fingerprint,
-    /// Its version in the store; none after a dry run.
+    /// Its version in the store; `None` after a dry run.
     pub version: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Whether CAA records let an authority issue (RFC 8659, RFC 8657).
+//! Whether CAA records allow an authority to issue (RFC 8659, RFC 8657).
 
 use seaworthy_core::Result;
 
@@ -13,7 +13,7 @@ pub(super) struct Asker<'a> {
     pub(super) kind: ChallengeKind,
 }
 
-/// The records that count for `name`: those of the nearest name above it that has some.
+/// The records that apply to `name`: those of the nearest parent name that has any.
 pub(super) async fn climb(resolver: &Resolver, name: &str) -> Result<Option<(String, Vec<Caa>)>> {
     let mut rest = Some(name);
     while let Some(zone) = rest {
@@ -26,11 +26,11 @@ pub(super) async fn climb(resolver: &Resolver, name: &str) -> Result<Option<(Str
     Ok(None)
 }
 
-/// Why `records` forbid `asker` to issue; `None` where they do not.
+/// Why `records` forbid `asker` to issue; `None` if they do not.
 pub(super) fn forbids(records: &[Caa], wildcard: bool, asker: &Asker<'_>) -> Option<String> {
     let known = ["issue", "issuewild", "iodef", "contactemail", "contactphone", "issuemail"];
     if let Some(odd) = records.iter().find(|r| r.critical && !known.contains(&r.tag.as_str())) {
-        return Some(format!("the critical property {:?} is known to nobody", odd.tag));
+        return Some(format!("the critical property {:?} is unknown", odd.tag));
     }
     let with = |tag: &str| -> Vec<&str> {
         records.iter().filter(|r| r.tag == tag).map(|r| r.value.as_str()).collect()
@@ -40,7 +40,7 @@ pub(super) fn forbids(records: &[Caa], wildcard: bool, asker: &Asker<'_>) -> Opt
     if relevant.is_empty() {
         return None;
     }
-    let mut why = format!("only {} may", relevant.join(", "));
+    let mut why = format!("only {} may issue", relevant.join(", "));
     for value in relevant {
         let mut parts = value.split(';').map(str::trim);
         let domain = parts.next().unwrap_or_default();
@@ -62,13 +62,13 @@ fn refused(parameter: &str, asker: &Asker<'_>) -> Option<String> {
     match name.trim().to_ascii_lowercase().as_str() {
         "validationmethods" => {
             let allowed = value.split(',').any(|method| method.trim() == asker.kind.as_str());
-            (!allowed).then(|| format!("it wants {value}, not {}", asker.kind))
+            (!allowed).then(|| format!("it requires {value}, not {}", asker.kind))
         }
-        // Before there is an account nobody can tell.
+        // Before there is an account this cannot be known.
         "accounturi" => asker
             .account
             .filter(|account| *account != value)
-            .map(|account| format!("it wants the account {value}, not {account}")),
+            .map(|account| format!("it requires the account {value}, not {account}")),
         _ => None,
     }
 }

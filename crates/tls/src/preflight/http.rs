@@ -15,7 +15,7 @@ use crate::{Challenge, ChallengeSolver, Identifier, manage::Finding};
 
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// Puts an answer of our own where those to challenges go, and asks for it as the authority will.
+/// Publishes a probe where challenge answers go, and requests it as the authority will.
 pub(super) async fn probe(
     solver: &dyn ChallengeSolver,
     name: &Identifier,
@@ -23,7 +23,7 @@ pub(super) async fn probe(
     port: u16,
 ) -> Vec<Finding> {
     let mut random = [0; 16];
-    // A token that could be guessed would still be a probe.
+    // Even a predictable token works as a probe.
     getrandom::fill(&mut random).unwrap_or_default();
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let token = format!("seaworthy-probe-{token}");
@@ -31,13 +31,13 @@ pub(super) async fn probe(
         return Vec::new();
     };
     if let Err(error) = solver.present(&challenge).await {
-        let remedy = error.remedy().unwrap_or("mend what is named").to_owned();
+        let remedy = error.remedy().unwrap_or("fix the problem").to_owned();
         return vec![Finding::certain(name.as_str(), error.chain(), remedy)];
     }
     let asked = addresses.iter().map(|ip| ask(SocketAddr::new(*ip, port), name, &challenge));
     let found = join_all(asked).await;
     if let Err(error) = solver.cleanup(&challenge).await {
-        tracing::debug!("the probe for {name} stays: {}", error.chain());
+        tracing::debug!("the probe for {name} could not be removed: {}", error.chain());
     }
     found.into_iter().flatten().collect()
 }
@@ -62,24 +62,25 @@ async fn ask(address: SocketAddr, name: &Identifier, challenge: &Challenge) -> O
         Ok(Ok(answer)) => answer,
         Ok(Err(e)) => {
             return likely(
-                format!("does not answer at {address}: {e}"),
-                "open the port in the firewall, or correct the record; behind NAT this may be all right",
+                format!("does not respond at {address}: {e}"),
+                "open the port in the firewall, or correct the record; behind NAT this may be fine",
             );
         }
         Err(_) => {
             return likely(
-                format!("does not answer at {address} in {} s", LIMIT.as_secs()),
-                "open the port in the firewall, or correct the record; behind NAT this may be all right",
+                format!("does not respond at {address} within {} s", LIMIT.as_secs()),
+                "open the port in the firewall, or correct the record; behind NAT this may be fine",
             );
         }
     };
     let status = answer.split(' ').nth(1).unwrap_or_default();
-    // Authorities follow redirects; where this one leads they will see.
+    // Authorities follow redirects; they will see where this one leads.
     if answer.contains(challenge.key_authorization()) || status.starts_with('3') {
         return None;
     }
     likely(
-        format!("another server answers at {address} ({status}): it does not have our file"),
-        "let this record lead here, or show the webroot at /.well-known/acme-challenge/ there",
+        format!("another server responds at {address} ({status}): it does not have the probe file"),
+        "point this record to this machine, or serve the webroot at \
+         /.well-known/acme-challenge/ there",
     )
 }

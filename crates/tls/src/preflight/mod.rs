@@ -1,8 +1,9 @@
-//! What is looked at before an ACME authority is asked: DNS, CAA, the way to the answer, the clock.
+//! Checks before an ACME authority is asked: DNS, CAA, whether the answer can be reached, the
+//! clock.
 //!
-//! What is certain blocks: a name that is not in DNS, a CAA record that forbids, a webroot that
-//! cannot be written. What is only likely warns: behind NAT a machine may not reach itself by its
-//! own name.
+//! A certain problem blocks: a name that is not in DNS, a CAA record that forbids, a webroot that
+//! cannot be written. A likely problem is a warning: behind NAT a machine may not reach itself by
+//! its own name.
 
 mod caa;
 mod http;
@@ -21,7 +22,7 @@ use crate::{
     solver::Webroot,
 };
 
-/// Looks at everything that an ACME authority will look at.
+/// Checks everything that an ACME authority will check.
 #[derive(Clone, Debug)]
 pub struct AcmePreflight {
     names: Vec<Identifier>,
@@ -34,7 +35,7 @@ pub struct AcmePreflight {
 }
 
 impl AcmePreflight {
-    /// For `names`, which `authority` will look at while `solver` answers.
+    /// For `names`, which `authority` will validate while `solver` answers.
     pub fn new(
         names: impl Into<Vec<Identifier>>,
         authority: AcmeAuthority,
@@ -45,7 +46,7 @@ impl AcmePreflight {
         Self { names, authority, resolver, solver, port: 80, webroot: None, hook: None }
     }
 
-    /// The port on which the authority asks with HTTP-01: 80, but for one of your own.
+    /// The port that the authority uses for HTTP-01: 80, except for a private authority.
     #[must_use]
     pub fn http_port(mut self, port: u16) -> Self {
         self.port = port;
@@ -73,7 +74,7 @@ impl AcmePreflight {
                 let remedy = error.remedy().unwrap_or_default().to_owned();
                 vec![Finding::certain("clock", error.to_string(), remedy)]
             }
-            // That it cannot be reached is said when it is asked.
+            // If it cannot be reached, the request itself reports that.
             _ => Vec::new(),
         }
     }
@@ -103,18 +104,18 @@ impl AcmePreflight {
                 match self.resolver.addresses(name.base()).await {
                     Ok(Answer::Records(addresses)) => addresses,
                     Ok(Answer::NoName) => {
-                        let remedy = "add an A or AAAA record that leads to this machine";
+                        let remedy = "add an A or AAAA record that points to this machine";
                         findings.push(Finding::certain(name.as_str(), "is not in DNS", remedy));
                         return findings;
                     }
                     Ok(Answer::None) => {
-                        let remedy = "add an A or AAAA record that leads to this machine";
+                        let remedy = "add an A or AAAA record that points to this machine";
                         let message = "has neither an A nor an AAAA record";
                         findings.push(Finding::certain(name.as_str(), message, remedy));
                         return findings;
                     }
                     Err(error) => {
-                        let remedy = "look at the zone's name servers";
+                        let remedy = "check the zone's name servers";
                         findings.push(Finding::likely(name.as_str(), error.chain(), remedy));
                         return findings;
                     }
@@ -160,7 +161,7 @@ impl Precheck for AcmePreflight {
         let mut findings = self.look_at_solver();
         findings.extend(self.look_at_clock().await);
         if !findings.is_empty() {
-            // Asking through a solver that does not work would only repeat it.
+            // A request through a solver that does not work would only repeat the error.
             return findings;
         }
         let identities = self.authority.caa_identities().await.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::{Challenge, ChallengeKind, ChallengeSolver};
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs `<program> present NAME VALUE` and `<program> cleanup NAME VALUE`, where `NAME` ends with a
-/// dot: the arguments that lego's hooks take.
+/// dot: the arguments of lego's hooks.
 #[derive(Clone, Debug)]
 pub struct DnsHook {
     command: CommandLine,

@@ -1,7 +1,7 @@
-//! What answers an authority's challenges.
+//! Solvers: they answer an authority's challenges.
 //!
-//! - [`Webroot`]: files below a folder that a web server shows on port 80
-//! - [`Standalone`]: a listener of one's own on port 80, while a challenge is open
+//! - [`Webroot`]: files below a folder that a web server serves on port 80
+//! - [`Standalone`]: our own listener on port 80, while a challenge is open
 //! - [`TlsAlpn`]: one on port 443
 //! - [`DnsHook`]: a program that sets TXT records
 //! - [`DnsUpdate`] (feature `rfc2136`): signed dynamic updates of DNS

@@ -1,4 +1,4 @@
-//! Whether a TXT record can be seen by everybody.
+//! Whether a TXT record is visible everywhere.
 
 use std::{
     net::SocketAddr,
@@ -9,7 +9,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Result};
 
 use crate::Resolver;
 
-/// How to look whether a TXT record has spread, before the authority looks.
+/// How to check that a TXT record has propagated, before the authority checks.
 #[derive(Clone, Debug)]
 pub struct Propagation {
     resolver: Resolver,
@@ -18,8 +18,8 @@ pub struct Propagation {
 }
 
 impl Propagation {
-    /// Asks `resolver` which servers have the zone, and waits until each of them shows the record;
-    /// for five minutes.
+    /// Asks `resolver` which servers have the zone, and waits up to five minutes until each of them
+    /// has the record.
     pub fn new(resolver: Resolver) -> Self {
         Self { resolver, servers: Vec::new(), limit: Duration::from_secs(300) }
     }
@@ -38,12 +38,12 @@ impl Propagation {
         self
     }
 
-    /// Where the record for `name` belongs: at the end of its CNAMEs.
+    /// The name of the record for `name`: at the end of its CNAMEs.
     pub(super) async fn place(&self, name: &str) -> Result<String> {
         self.resolver.follow(name).await
     }
 
-    /// Waits until every server shows `value` at `name`.
+    /// Waits until every server returns `value` for `name`.
     pub(super) async fn wait(&self, name: &str, value: &str, cx: &Context) -> Result<()> {
         let until = Instant::now() + self.limit;
         let mut pause = Duration::from_millis(100);
@@ -52,9 +52,9 @@ impl Propagation {
             if Instant::now() + pause > until {
                 let seconds = self.limit.as_secs();
                 let message =
-                    format!("{lacking} does not show the TXT record {name} after {seconds} s");
+                    format!("{lacking} does not return the TXT record {name} after {seconds} s");
                 return Err(Error::new(ErrorKind::TimedOut, "challenge.ready", message)
-                    .remedy_is("look whether the record is made in the right zone"));
+                    .remedy_is("check whether the record is created in the right zone"));
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -64,7 +64,7 @@ impl Propagation {
         }
     }
 
-    /// A server that does not show it yet.
+    /// A server that does not return it yet.
     async fn lacking(&self, name: &str, value: &str) -> Result<Option<String>> {
         let mut servers = self.servers.clone();
         if servers.is_empty() {
@@ -86,7 +86,7 @@ impl Propagation {
                         lacking = Some(server.to_string());
                     }
                 }
-                // One server that is down must not stop what all the others show.
+                // One server that is down must not block if all the others have the record.
                 Err(_) => tracing::debug!("{server} does not answer"),
             }
         }

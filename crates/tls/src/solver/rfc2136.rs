@@ -41,7 +41,7 @@ pub enum TsigAlgorithm {
     HmacSha512,
 }
 
-/// The key that a name server knows us by.
+/// The TSIG key for a name server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TsigKey {
@@ -60,7 +60,7 @@ impl TsigKey {
     }
 }
 
-/// Sets TXT records by signed updates.
+/// Sets TXT records with signed updates.
 #[derive(Clone)]
 pub struct DnsUpdate {
     server: SocketAddr,
@@ -70,7 +70,7 @@ pub struct DnsUpdate {
 }
 
 impl DnsUpdate {
-    /// Tells `server`, signed with `key`. The zone is found by asking it.
+    /// Sends updates to `server`, signed with `key`. The zone is found by asking it.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a key that cannot be used.
@@ -78,7 +78,7 @@ impl DnsUpdate {
         let wrong = |message: &str| Error::new(ErrorKind::Config, "dns.update", message);
         let secret = BASE64_STANDARD
             .decode(key.secret.expose().trim())
-            .map_err(|_| wrong("the TSIG secret is no base64"))?;
+            .map_err(|_| wrong("the TSIG secret is not base64"))?;
         let name =
             Name::from_ascii(&key.name).map_err(|e| wrong("the TSIG key's name").caused_by(e))?;
         let algorithm = match key.algorithm {
@@ -91,7 +91,7 @@ impl DnsUpdate {
         Ok(Self { server, zone: None, signer, propagation })
     }
 
-    /// Names the zone, where the server does not tell it.
+    /// Sets the zone, if the server does not report it.
     #[must_use]
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = Some(zone.into());
@@ -106,13 +106,14 @@ impl DnsUpdate {
             None => self.find_zone(&name).await?,
         };
         if !zone.zone_of(&name) {
-            let message = format!("{name} does not lie in the zone {zone}");
+            let message = format!("{name} is not in the zone {zone}");
             return Err(Error::new(ErrorKind::Config, "dns.update", message)
-                .remedy_is("name the right `zone`, or none"));
+                .remedy_is("set the right `zone`, or remove it"));
         }
         let data = RData::TXT(TXT::new(vec![challenge.dns_value()]));
         let records: RecordSet = Record::from_rdata(name.clone(), TTL, data).into();
-        // Names of one certificate may share a record set (a wildcard and its base): others stay.
+        // Names of one certificate may share a record set (a wildcard and its base): other records
+        // stay.
         let mut message = if add {
             update_message::append(records, zone, false, false)
         } else {
@@ -124,7 +125,8 @@ impl DnsUpdate {
             .map_err(|e| self.fail("cannot sign an update").caused_by(e))?;
         let bytes = self.exchange(&message).await?;
         let answer = match verifier {
-            // Who does not know the key answers without a signature: that word is taken below.
+            // A server that does not know the key responds without a signature: such an error is
+            // accepted below.
             Some(mut verifier) => match verifier.verify(&bytes) {
                 Ok(answer) => answer.into_message(),
                 Err(e) => {
@@ -132,12 +134,12 @@ impl DnsUpdate {
                         .ok()
                         .filter(|m| m.metadata.response_code != ResponseCode::NoError);
                     let untrusted =
-                        || self.fail("the answer is not signed by the key").caused_by(e);
+                        || self.fail("the response is not signed with the key").caused_by(e);
                     unsigned.ok_or_else(untrusted)?
                 }
             },
             None => Message::from_vec(&bytes)
-                .map_err(|e| self.fail("the answer makes no sense").caused_by(e))?,
+                .map_err(|e| self.fail("the response is invalid").caused_by(e))?,
         };
         match answer.metadata.response_code {
             ResponseCode::NoError => Ok(()),
@@ -149,7 +151,7 @@ impl DnsUpdate {
         }
     }
 
-    /// The zone that holds `name`, as the server sees it.
+    /// The zone that contains `name`, according to the server.
     async fn find_zone(&self, name: &Name) -> Result<Name> {
         let mut zone = name.clone();
         while zone.num_labels() > 0 {
@@ -157,7 +159,7 @@ impl DnsUpdate {
             question.queries.push(Query::query(zone.clone(), RecordType::SOA));
             let bytes = self.exchange(&question).await?;
             let answer = Message::from_vec(&bytes)
-                .map_err(|e| self.fail("the answer makes no sense").caused_by(e))?;
+                .map_err(|e| self.fail("the response is invalid").caused_by(e))?;
             let is_soa = |r: &Record| r.record_type() == RecordType::SOA && r.name == zone;
             if answer.answers.iter().any(is_soa) {
                 return Ok(zone);
@@ -166,12 +168,13 @@ impl DnsUpdate {
         }
         let message = format!("{} has no zone for {name}", self.server);
         Err(Error::new(ErrorKind::NotFound, "dns.update", message)
-            .remedy_is("name the `zone`, or another `server`"))
+            .remedy_is("set `zone`, or another `server`"))
     }
 
-    /// One question and its answer, over TCP.
+    /// One query and its response, over TCP.
     async fn exchange(&self, message: &Message) -> Result<Vec<u8>> {
-        let bytes = message.to_vec().map_err(|e| self.fail("cannot ask").caused_by(e))?;
+        let bytes =
+            message.to_vec().map_err(|e| self.fail("cannot send the query").caused_by(e))?;
         let work = async {
             let mut stream = TcpStream::connect(self.server).await?;
             let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
@@ -185,8 +188,8 @@ impl DnsUpdate {
         };
         match tokio::time::timeout(LIMIT, work).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(e)) => Err(self.fail("no answer").caused_by(e)),
-            Err(_) => Err(self.fail("no answer in time")),
+            Ok(Err(e)) => Err(self.fail("no response").caused_by(e)),
+            Err(_) => Err(self.fail("no response in time")),
         }
     }
 
@@ -198,7 +201,7 @@ impl DnsUpdate {
 
 fn fqdn(name: &str) -> Result<Name> {
     let mut parsed = Name::from_ascii(name).map_err(|e| {
-        let message = format!("{name:?} is no name in DNS");
+        let message = format!("{name:?} is not a DNS name");
         Error::new(ErrorKind::InvalidInput, "dns.update", message).caused_by(e)
     })?;
     parsed.set_fqdn(true);

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Answers = Arc<Mutex<HashMap<String, String>>>;
 
-/// Listens on a port while challenges are open, and answers nothing else.
+/// Listens on a port while challenges are open, and serves nothing else.
 #[derive(Debug)]
 pub struct Standalone {
     address: SocketAddr,
@@ -30,7 +30,7 @@ pub struct Standalone {
     server: tokio::sync::Mutex<Option<Running>>,
 }
 
-/// Ends with its owner.
+/// Ends when its owner is dropped.
 #[derive(Debug)]
 struct Running(JoinHandle<()>);
 
@@ -46,7 +46,7 @@ impl Standalone {
         Self { address, answers: Answers::default(), server: tokio::sync::Mutex::default() }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -85,7 +85,7 @@ impl ChallengeSolver for Standalone {
     }
 }
 
-/// Listens on `address`; for all addresses of a machine without IPv6, on all of IPv4.
+/// Listens on `address`; for "all addresses" on a machine without IPv6, on all IPv4 addresses.
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     let first = match TcpListener::bind(address).await {
         Ok(listener) => return Ok(listener),
@@ -113,7 +113,7 @@ async fn accept(listener: TcpListener, answers: Answers) {
             Ok((stream, _)) => {
                 let answers = answers.clone();
                 tokio::spawn(async move {
-                    // Whoever goes away before the answer misses it.
+                    // A client that disconnects before the response does not get it.
                     let _ = tokio::time::timeout(PATIENCE, answer(stream, &answers)).await;
                 });
             }

@@ -25,7 +25,8 @@ use crate::{Challenge, ChallengeKind, ChallengeSolver, Identifier, remote_key::p
 const PROTOCOL: &[u8] = b"acme-tls/1";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Listens on a port, usually 443, while challenges are open: for machines where nothing else does.
+/// Listens on a port, usually 443, while challenges are open: for machines where nothing else
+/// listens there.
 #[derive(Debug)]
 pub struct TlsAlpn {
     address: SocketAddr,
@@ -33,7 +34,7 @@ pub struct TlsAlpn {
     server: tokio::sync::Mutex<Option<Running>>,
 }
 
-/// The special certificates, by the name that is asked for.
+/// The challenge certificates, by the requested name.
 #[derive(Debug, Default)]
 struct Answers(Mutex<HashMap<String, Arc<CertifiedKey>>>);
 
@@ -52,7 +53,7 @@ impl TlsAlpn {
         Self { address, answers: Arc::default(), server: tokio::sync::Mutex::default() }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -91,7 +92,7 @@ impl ChallengeSolver for TlsAlpn {
                     };
                     let acceptor = acceptor.clone();
                     tokio::spawn(async move {
-                        // The handshake is the whole of it.
+                        // The handshake is all that is needed.
                         let _ = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await;
                     });
                 }
@@ -122,7 +123,7 @@ impl TlsAlpn {
     }
 }
 
-/// The name in the handshake: an address is asked for by its name in reverse DNS (RFC 8738).
+/// The name in the handshake: an address is requested by its name in reverse DNS (RFC 8738).
 fn asked_name(identifier: &Identifier) -> String {
     match identifier.ip() {
         None => identifier.base().to_owned(),
@@ -140,7 +141,7 @@ fn asked_name(identifier: &Identifier) -> String {
 }
 
 fn special_certificate(challenge: &Challenge) -> Result<CertifiedKey> {
-    let failed = |e: rcgen::Error| internal("cannot make the special certificate").caused_by(e);
+    let failed = |e: rcgen::Error| internal("cannot make the challenge certificate").caused_by(e);
     let mut parameters = parameters(std::slice::from_ref(challenge.identifier()))?;
     parameters.custom_extensions =
         vec![rcgen::CustomExtension::new_acme_identifier(&challenge.digest())];
@@ -148,7 +149,7 @@ fn special_certificate(challenge: &Challenge) -> Result<CertifiedKey> {
     let certificate = parameters.self_signed(&key).map_err(failed)?;
     let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let key = aws_lc_rs::sign::any_supported_type(&der)
-        .map_err(|e| internal("cannot use the special certificate").caused_by(e))?;
+        .map_err(|e| internal("cannot use the challenge certificate").caused_by(e))?;
     Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
 

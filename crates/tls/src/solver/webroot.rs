@@ -1,4 +1,4 @@
-//! HTTP-01 through a web server that is there already.
+//! HTTP-01 through an existing web server.
 
 use std::{
     fs::{self, DirBuilder},
@@ -12,7 +12,7 @@ use seaworthy_core::{Context, Error, Result, durable};
 
 use crate::{Challenge, ChallengeKind, ChallengeSolver};
 
-/// Puts answers below a folder that a web server shows on port 80, as
+/// Puts answers below a folder that a web server serves on port 80, as
 /// `.well-known/acme-challenge/<token>`.
 #[derive(Clone, Debug)]
 pub struct Webroot {
@@ -20,7 +20,7 @@ pub struct Webroot {
 }
 
 impl Webroot {
-    /// Answers below `folder`.
+    /// Puts answers below `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
@@ -30,7 +30,7 @@ impl Webroot {
         &self.folder
     }
 
-    /// Whether answers can be written: tried, and taken away again.
+    /// Checks that answers can be written: writes one, and removes it again.
     pub fn probe(&self) -> Result<()> {
         let path = self.place()?.join(".seaworthy-probe");
         durable::write_file(&path, b"", 0o644)?;
@@ -39,7 +39,7 @@ impl Webroot {
         })
     }
 
-    /// The folder for answers, which everybody may read, whatever the umask is.
+    /// The folder for answers, readable by everybody, whatever the umask is.
     fn place(&self) -> Result<PathBuf> {
         let mut place = self.folder.clone();
         for part in [".well-known", "acme-challenge"] {
@@ -69,11 +69,11 @@ impl ChallengeSolver for Webroot {
     }
 
     async fn present(&self, challenge: &Challenge) -> Result<()> {
-        // A token is base64url: it names a file in this folder and nowhere else.
+        // A token is base64url: it can only name a file in this folder.
         let path = self.place()?.join(challenge.token());
         durable::write_file(&path, challenge.key_authorization().as_bytes(), 0o644)?;
         open_to_all(&path, 0o644).map_err(|e| {
-            Error::io("challenge.present", format!("cannot open up {}", path.display()), e)
+            Error::io("challenge.present", format!("cannot make {} readable", path.display()), e)
         })
     }
 

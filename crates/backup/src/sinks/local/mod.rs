@@ -1,4 +1,4 @@
-//! A folder of this machine as a sink.
+//! A folder on this machine as a sink.
 
 mod config;
 mod kind;

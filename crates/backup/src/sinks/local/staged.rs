@@ -1,4 +1,5 @@
-//! Files that are written beside their place (`name#1`) and appear there whole and durable.
+//! Files that are written next to their final path (`name#1`) and appear there complete and
+//! durable.
 
 use std::{
     ffi::OsStr,
@@ -17,18 +18,17 @@ use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 
 use super::walk;
 
-/// How often a file is tried to be created while other uploads remove the folder as empty, or
-/// take its name.
+/// How often creating a file is tried while other uploads remove the empty folder, or use its name.
 const TRIES: u32 = 1000;
 
-/// Whether a file may take another one's place.
+/// Whether a file may replace another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replace {
     Yes,
     Never,
 }
 
-/// A file on its way. It is removed when it is dropped unpublished.
+/// A file that is being written. It is removed if it is dropped before it is published.
 #[derive(Debug)]
 pub(super) struct StagedFile {
     /// `None` once it is discarded. Several parts may be written at once.
@@ -41,14 +41,14 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFile {
-    /// Creates the file that is to become `place`, and the folders that it needs.
+    /// Creates the file that will become `place`, and the folders that it needs.
     pub(super) fn create(root: &Path, place: &Path) -> io::Result<Self> {
         let mut number = 1;
         for _ in 0..TRIES {
             let mut path = place.as_os_str().to_owned();
             path.push(format!("#{number}"));
             let path = PathBuf::from(path);
-            // Created closed to others: there is no moment at which they could open it.
+            // Created without access for others: they can never open it.
             let mut options = OpenOptions::new();
             match options.write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
@@ -63,7 +63,7 @@ impl StagedFile {
                 Err(e) => return Err(e),
             }
         }
-        Err(io::Error::other(format!("no free name beside it after {TRIES} tries")))
+        Err(io::Error::other(format!("no free name next to it after {TRIES} attempts")))
     }
 
     fn with_file<T>(&self, work: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
@@ -81,7 +81,7 @@ impl StagedFile {
         })
     }
 
-    /// Makes the file durable and puts it in its place.
+    /// Makes the file durable and moves it to its place.
     pub(super) fn publish(&self, replace: Replace) -> io::Result<()> {
         let synced = self.with_file(File::sync_all);
         let published = synced.and_then(|()| rename(&self.path, &self.place, replace));
@@ -93,15 +93,15 @@ impl StagedFile {
         published
     }
 
-    /// Removes the file, and folders that this empties, and waits for parts on their way: only
-    /// then is its space free again.
+    /// Removes the file, and folders that become empty, and waits for parts that are being written:
+    /// only then is its space free again.
     pub(super) fn discard(&self) -> io::Result<()> {
         let unlinked = self.unlink();
         self.file.write().unwrap_or_else(PoisonError::into_inner).take();
         unlinked
     }
 
-    /// Removes the file's name, and folders that this empties. Does not wait for anything.
+    /// Removes the file's name, and folders that become empty. Does not wait for anything.
     pub(super) fn unlink(&self) -> io::Result<()> {
         if self.over.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -118,8 +118,8 @@ impl Drop for StagedFile {
     }
 }
 
-/// Whether `name` is one that this module, or an upload that may not replace, gives to a
-/// half-written file: `name#1`, `.name.staged-0123456789abcdef`.
+/// Whether `name` is that of a half-written file of this module, or of an upload that must not
+/// replace: `name#1`, `.name.staged-0123456789abcdef`.
 pub(super) fn is_stage_name(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     let (base, number) = name.split_once('#').unwrap_or((name, "1"));
@@ -140,11 +140,11 @@ pub(super) fn rename(from: &Path, to: &Path, replace: Replace) -> io::Result<()>
     sync_folder(to.parent().unwrap_or(to))
 }
 
-/// Either way is one step for the kernel, so no other process can come between.
+/// Both are one step for the kernel, so no other process can interfere.
 fn rename_if_absent(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Filesystems (NFS) and kernels that do not know the flag.
+        // File systems (NFS) and kernels that do not support the flag.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             fs::hard_link(from, to)?;
             fs::remove_file(from)
@@ -153,10 +153,10 @@ fn rename_if_absent(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a file for good, and folders that this empties.
+/// Removes a file durably, and folders that become empty.
 pub(super) fn remove(root: &Path, file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
-        // No object can be there: the name is a folder's, or lies below a file.
+        // No object can be there: the name is that of a folder, or below a file.
         Err(e)
             if matches!(e.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory) =>
         {
@@ -174,7 +174,7 @@ fn remove_empty_folders(root: &Path, file: &Path) -> PathBuf {
     while folder != root && folder.starts_with(root) {
         match (fs::remove_dir(folder), folder.parent()) {
             (Ok(()), Some(parent)) => folder = parent,
-            // Another upload was quicker.
+            // Another upload was faster.
             (Err(e), Some(parent)) if e.kind() == io::ErrorKind::NotFound => folder = parent,
             _ => break,
         }
@@ -182,7 +182,7 @@ fn remove_empty_folders(root: &Path, file: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-/// Creates the root where it is missing and checks that files can be made in it.
+/// Creates the root if it is missing and checks that files can be created in it.
 pub(super) fn open_root(root: &Path) -> io::Result<()> {
     create_folder(root)?;
     if !fs::metadata(root)?.is_dir() {
@@ -192,7 +192,7 @@ pub(super) fn open_root(root: &Path) -> io::Result<()> {
     Ok(rustix::fs::accessat(CWD, root, wanted, AtFlags::EACCESS)?)
 }
 
-/// Creates `folder` and what is missing above it, for the owner alone and durably.
+/// Creates `folder` and its missing parents durably, readable by the owner only.
 fn create_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<_> = folder.ancestors().take_while(|at| !at.exists()).collect();
     for folder in missing.into_iter().rev() {

@@ -24,8 +24,8 @@ pub(super) fn is_object_name(name: &OsStr) -> bool {
 }
 
 /// Every file below `prefix` of `root` whose own name is `wanted`. What is not ours (`lost+found`,
-/// hidden folders, names that are no text) is never looked into. Links are followed; a folder is
-/// visited once. What vanishes meanwhile is passed over.
+/// hidden folders, names that are not UTF-8) is never read. Links are followed; a folder is visited
+/// once. What disappears in the meantime is skipped.
 pub(super) fn files(
     root: &Path,
     prefix: &str,
@@ -39,7 +39,7 @@ pub(super) fn files(
         let entries = match fs::read_dir(root.join(&folder)) {
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            // The prefix is an object's name; but a root that is a file is a mistake.
+            // The prefix is an object's name; but a root that is a file is an error.
             Err(e) if e.kind() == io::ErrorKind::NotADirectory && root.is_dir() => continue,
             Err(e) => return Err(e),
         };

@@ -1,4 +1,4 @@
-//! What a request asks of the store, and the right that it needs.
+//! The operation of a request, and the permission that it needs.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::Method;
 
 use super::open::Flavour;
 
-/// An operation of the S3 protocol, as its reference calls it.
+/// An operation of the S3 protocol, by its official name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     PutObject,
@@ -25,7 +25,7 @@ pub(super) enum Action {
 }
 
 impl Action {
-    /// What a request with this method and query asks for.
+    /// The operation of a request with this method and query.
     pub(super) fn of(method: &Method, query: &str) -> Self {
         let has = |name: &str| {
             query.split('&').any(|pair| pair.split('=').next().is_some_and(|key| key == name))
@@ -47,22 +47,22 @@ impl Action {
         }
     }
 
-    /// Whether it makes an object.
+    /// Whether it creates an object.
     pub(super) fn creates(self) -> bool {
         matches!(self, Self::PutObject | Self::CreateMultipartUpload)
     }
 
-    /// Whether it handles bytes that a key of the customer encrypts.
+    /// Whether it handles data encrypted with a customer key.
     pub(super) fn needs_customer_key(self) -> bool {
         self.creates() || matches!(self, Self::UploadPart | Self::GetObject | Self::HeadObject)
     }
 
-    /// Whether its answer is small, and has to be there in full before it counts.
+    /// Whether its response is small, and must be complete before it counts.
     pub(super) fn answers_at_once(self) -> bool {
         self != Self::GetObject
     }
 
-    /// The right that the key needs.
+    /// The permission that the key needs.
     pub(super) fn right(self, flavour: Flavour) -> &'static str {
         match (flavour, self) {
             (Flavour::B2, Self::GetObject | Self::HeadObject) => "readFiles",

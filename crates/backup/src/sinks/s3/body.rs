@@ -1,4 +1,5 @@
-//! Bodies on their way: in small steps, at the pace of the limits, watched for a standstill.
+//! Request and response bodies: sent in small steps, with rate limits, and a timeout without
+//! progress.
 
 use std::{
     convert::Infallible,
@@ -15,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::{failure::Failure, pace::Pace};
 
-/// How many bytes go to the connection at once: each step is a sign of life.
+/// How many bytes are written to the connection at once: each step counts as progress.
 const STEP: usize = 64 << 10;
 
 /// When a request last made progress.
@@ -31,13 +32,13 @@ impl Pulse {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// For how long nothing has moved.
+    /// How long there was no progress.
     pub(super) fn idle(&self) -> Duration {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }
 
-/// The pieces of a request's body, which is all there from the beginning.
+/// The pieces of a request's body, which is in memory completely.
 pub(super) fn pieces(mut body: HttpRequestBody) -> Vec<Bytes> {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let mut pieces = Vec::new();
@@ -47,7 +48,7 @@ pub(super) fn pieces(mut body: HttpRequestBody) -> Vec<Bytes> {
     pieces
 }
 
-/// A request's body on its way out.
+/// A request's body while it is sent.
 pub(super) struct Outgoing {
     pieces: std::vec::IntoIter<Bytes>,
     piece: Bytes,
@@ -102,7 +103,7 @@ impl Body for Outgoing {
     }
 }
 
-/// An answer's body on its way in.
+/// A response's body while it is received.
 pub(super) struct Incoming {
     inner: reqwest::Body,
     stall: Duration,

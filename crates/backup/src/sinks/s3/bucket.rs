@@ -1,4 +1,4 @@
-//! What the object store has no call for: versions, locks, unfinished uploads.
+//! What `object_store` does not support: versions, locks, unfinished uploads.
 
 use std::sync::{
     Arc,
@@ -18,20 +18,20 @@ use super::{
 };
 use crate::sinks::ObjectHistory;
 
-/// Speaks to one bucket. Cloning shares it.
+/// A client for one bucket. Clones share it.
 #[derive(Clone, Debug)]
 pub(in crate::sinks) struct Bucket {
     service: Service,
     /// The bucket's URL, without a slash at its end.
     url: Arc<str>,
     flavour: Flavour,
-    /// The store turned out not to know of versions.
+    /// The store does not support versions.
     knows_no_versions: Arc<AtomicBool>,
 }
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// One version of an object, or the mark that hides it.
+/// One version of an object, or a delete marker.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Version {
@@ -68,7 +68,7 @@ struct UploadsPage {
     next_upload_id_marker: String,
 }
 
-/// All that is stored under one key.
+/// Everything that is stored under one key.
 struct Versions {
     stored: Vec<String>,
     hiding: Vec<String>,
@@ -89,7 +89,7 @@ impl Bucket {
         let versions = match self.versions(path).await {
             Ok(Some(versions)) => versions,
             Ok(None) => return self.delete_only(path).await,
-            // Who may not see versions may still delete where there are none.
+            // A key that cannot list versions may still delete if there are none.
             Err(failure)
                 if self.flavour == Flavour::S3 && failure.kind() == ErrorKind::PermissionDenied =>
             {
@@ -100,7 +100,7 @@ impl Bucket {
         if versions.hiding.is_empty() && versions.stored == ["null"] {
             return self.delete_only(path).await;
         }
-        // The newest first: what is left of an interrupted deletion is then hidden or older.
+        // The newest first: then what an interrupted deletion leaves is hidden or older.
         for id in versions.stored.iter().chain(&versions.hiding) {
             match self.call(Method::DELETE, path, &[("versionId", id)]).await {
                 Err(failure) if failure.kind() != ErrorKind::NotFound => {
@@ -112,7 +112,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Deletes where there are no versions; fails where this only hid the object.
+    /// Deletes if there are no versions; fails if this only hid the object.
     async fn delete_only(&self, path: &str) -> Result<()> {
         match self.call(Method::DELETE, path, &[]).await {
             Ok((headers, _)) if header_text(&headers, "x-amz-delete-marker") == Some("true") => {
@@ -123,7 +123,7 @@ impl Bucket {
         }
     }
 
-    /// What the store holds under `path`, also what it no longer shows.
+    /// Everything that the store has under `path`, including what it does not show.
     pub(in crate::sinks) async fn history(&self, path: &str) -> Result<ObjectHistory> {
         let mut history = ObjectHistory::default();
         let versions = self.versions(path).await?;
@@ -145,7 +145,7 @@ impl Bucket {
         Ok(history)
     }
 
-    /// Every version under `path`, newest first; `None` where the store knows of none.
+    /// Every version under `path`, newest first; `None` if the store does not support versions.
     async fn versions(&self, path: &str) -> Result<Option<Versions>> {
         if self.knows_no_versions.load(Ordering::Relaxed) {
             return Ok(None);
@@ -167,7 +167,7 @@ impl Bucket {
             let of_key = |v: Version| (v.key == path).then_some(v.version_id);
             found.stored.extend(page.version.into_iter().filter_map(of_key));
             found.hiding.extend(page.delete_marker.into_iter().filter_map(of_key));
-            // Other keys that begin alike come after all of this one's versions.
+            // Other keys with the same prefix come after all versions of this one.
             if !page.is_truncated || page.next_key_marker.as_str() > path {
                 return Ok(Some(found));
             }
@@ -175,7 +175,7 @@ impl Bucket {
         }
     }
 
-    /// Gives up the unfinished uploads below `prefix` that began before `before`, and says how
+    /// Aborts the unfinished uploads below `prefix` that began before `before`, and returns how
     /// many there were.
     pub(in crate::sinks) async fn discard_uploads(
         &self,
@@ -197,7 +197,7 @@ impl Bucket {
                 Err(failure) if failure.is_not_offered() => return Ok(count),
                 page => page?,
             };
-            // Some stores pass over the prefix.
+            // Some stores ignore the prefix.
             for upload in page.upload.iter().filter(|upload| upload.key.starts_with(&below)) {
                 if before.is_some_and(|before| !upload.began_before(before)) {
                     continue;
@@ -217,7 +217,7 @@ impl Bucket {
         }
     }
 
-    /// What the bucket itself answers to `query`.
+    /// The bucket's own response to `query`.
     pub(super) async fn ask<T: DeserializeOwned>(&self, query: &[(&str, &str)]) -> Result<T> {
         let (_, body) = self.call(Method::GET, "", query).await?;
         quick_xml::de::from_reader(&*body).map_err(|error| Failure::lost(&error))
@@ -250,7 +250,7 @@ impl Bucket {
 }
 
 impl Unfinished {
-    /// Whether it began before `moment`; one that does not say when is taken as new.
+    /// Whether it began before `moment`; one without a time counts as new.
     fn began_before(&self, moment: Timestamp) -> bool {
         let initiated = self.initiated.parse().ok();
         let initiated = initiated.or_else(|| http_date(&self.initiated).map(Timestamp::from_unix));
@@ -258,7 +258,7 @@ impl Unfinished {
     }
 }
 
-/// Adds `text` to `url` as the signature wants it encoded.
+/// Adds `text` to `url` with the encoding that the signature requires.
 fn encode(text: &str, slashes: bool, url: &mut String) {
     use std::fmt::Write;
     for byte in text.bytes() {

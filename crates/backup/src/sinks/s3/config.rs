@@ -9,64 +9,64 @@ use crate::{format::ObjectKey, paths::resolve};
 
 /// A bucket of any store that speaks S3.
 ///
-/// Without keys and without a profile, the environment, the user's own profile and the role of the
-/// machine are tried, in this order.
+/// Without keys and without a profile, the environment, the user's own profile and the machine's
+/// role are tried, in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct S3SinkConfig {
-    /// The bucket. It has to exist.
+    /// The bucket. It must exist.
     pub bucket: String,
-    /// What all keys begin with.
+    /// The prefix of all keys.
     #[serde(default, deserialize_with = "prefix", skip_serializing_if = "is_root")]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub prefix: ObjectKey,
-    /// The region; `us-east-1`, or that of the profile, where nothing is said.
+    /// The region. Default: that of the profile, else `us-east-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The store's address, `https://…`; Amazon's where nothing is said.
+    /// The store's address, `https://…`. Default: Amazon's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Whether `endpoint` may begin with `http://`.
     #[serde(default)]
     pub allow_http: bool,
-    /// Where the bucket stands in the address: `path` (`host/bucket`) or `virtual`
-    /// (`bucket.host`); `path` where there is an `endpoint`.
+    /// How the bucket is addressed: `path` (`host/bucket`) or `virtual` (`bucket.host`). Default:
+    /// `path` if there is an `endpoint`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<AddressStyle>,
-    /// A file with authorities, in PEM, that are trusted besides the machine's.
+    /// A PEM file with authorities to trust in addition to the machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots: Option<PathBuf>,
-    /// Where the access key's id is found.
+    /// The place of the access key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<SecretRef>,
-    /// Where the access key's secret is found.
+    /// The place of the access key's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_access_key: Option<SecretRef>,
-    /// Where the token of a temporary key is found.
+    /// The place of the token of a temporary key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<SecretRef>,
     /// The profile to take keys from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The file with profiles; `~/.aws/credentials` where nothing is said.
+    /// The file with profiles. Default: `~/.aws/credentials`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_file: Option<PathBuf>,
-    /// Whether runs must not delete, so that their key needs no right to. `prune` then takes the
-    /// keys in `prune`, and only the rule `within` is honoured.
+    /// Whether runs must not delete, so that their key does not need the right to. `prune` then
+    /// uses the keys in `prune`, and only the rule `within` applies.
     #[serde(default)]
     pub append_only: bool,
-    /// The keys that `prune` takes.
+    /// The keys that `prune` uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prune: Option<S3Keys>,
-    /// The size of each part of an upload; growing from 8 MiB where nothing is said.
+    /// The size of each part of an upload. Default: 8 MiB, growing with the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
     /// The storage class of new objects, such as `STANDARD_IA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
-    /// How the store encrypts new objects; as the bucket says where nothing is said.
+    /// How the store encrypts new objects. Default: as set for the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_encryption: Option<ServerEncryptionConfig>,
     /// Locks new objects for a time.
@@ -75,10 +75,10 @@ pub struct S3SinkConfig {
     /// How fast this sink may be used.
     #[serde(default, skip_serializing_if = "RateConfig::is_default")]
     pub limit: RateConfig,
-    /// How long a request may stand still; 2 minutes where nothing is said.
+    /// How long a request may make no progress. Default: 2 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How often a request is tried again, with growing pauses; 8 where nothing is said.
+    /// How often a request is tried again, with growing pauses. Default: 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
     pub retries: Option<u8>,
@@ -90,38 +90,38 @@ pub struct S3SinkConfig {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct B2SinkConfig {
-    /// The bucket. It has to exist.
+    /// The bucket. It must exist.
     pub bucket: String,
-    /// What all keys begin with. An application key that is restricted to a prefix needs it here.
+    /// The prefix of all keys. An application key that is restricted to a prefix needs it here.
     #[serde(default, deserialize_with = "prefix", skip_serializing_if = "is_root")]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub prefix: ObjectKey,
     /// The region, such as `eu-central-003`: it is part of the bucket's endpoint.
     pub region: String,
-    /// The store's address, where it is not Backblaze's own.
+    /// The store's address, if it is not Backblaze's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Whether `endpoint` may begin with `http://`.
     #[serde(default)]
     pub allow_http: bool,
-    /// A file with authorities, in PEM, that are trusted besides the machine's.
+    /// A PEM file with authorities to trust in addition to the machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots: Option<PathBuf>,
-    /// Where the application key's id is found.
+    /// The place of the application key's id.
     pub key_id: SecretRef,
-    /// Where the application key is found.
+    /// The place of the application key.
     pub application_key: SecretRef,
-    /// Whether runs must not delete, so that their key needs no capability to. `prune` then takes
-    /// the keys in `prune`, and only the rule `within` is honoured.
+    /// Whether runs must not delete, so that their key does not need the capability to. `prune`
+    /// then uses the key in `prune`, and only the rule `within` applies.
     #[serde(default)]
     pub append_only: bool,
-    /// The key that `prune` takes.
+    /// The key that `prune` uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prune: Option<B2Key>,
-    /// The size of each part of an upload; growing from 8 MiB where nothing is said.
+    /// The size of each part of an upload. Default: 8 MiB, growing with the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_size: Option<ByteSize>,
-    /// How the store encrypts new objects; as the bucket says where nothing is said.
+    /// How the store encrypts new objects. Default: as set for the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_encryption: Option<ServerEncryptionConfig>,
     /// Locks new objects for a time.
@@ -130,10 +130,10 @@ pub struct B2SinkConfig {
     /// How fast this sink may be used.
     #[serde(default, skip_serializing_if = "RateConfig::is_default")]
     pub limit: RateConfig,
-    /// How long a request may stand still; 2 minutes where nothing is said.
+    /// How long a request may make no progress. Default: 2 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How often a request is tried again, with growing pauses; 8 where nothing is said.
+    /// How often a request is tried again, with growing pauses. Default: 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
     pub retries: Option<u8>,
@@ -145,19 +145,19 @@ pub struct B2SinkConfig {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct S3Keys {
-    /// Where the access key's id is found.
+    /// The place of the access key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<SecretRef>,
-    /// Where the access key's secret is found.
+    /// The place of the access key's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_access_key: Option<SecretRef>,
-    /// Where the token of a temporary key is found.
+    /// The place of the token of a temporary key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<SecretRef>,
     /// The profile to take keys from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The file with profiles; `~/.aws/credentials` where nothing is said.
+    /// The file with profiles. Default: `~/.aws/credentials`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_file: Option<PathBuf>,
 }
@@ -168,13 +168,13 @@ pub struct S3Keys {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct B2Key {
-    /// Where the application key's id is found.
+    /// The place of the application key's id.
     pub key_id: SecretRef,
-    /// Where the application key is found.
+    /// The place of the application key.
     pub application_key: SecretRef,
 }
 
-/// Where a bucket stands in the address.
+/// How a bucket is addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -196,7 +196,7 @@ pub enum ServerEncryptionConfig {
     Aes256(StoreKey),
     /// With a key of the store's key management service.
     Kms(KmsKey),
-    /// With a key that comes with each request.
+    /// With a key that is sent with each request.
     Customer(CustomerKey),
 }
 
@@ -206,7 +206,7 @@ seaworthy_core::tagged!(ServerEncryptionConfig, "a table such as { type = \"aes2
     "customer" => Customer(CustomerKey),
 });
 
-/// A key of the store: nothing is to be said about it.
+/// A key of the store: it has no settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -219,18 +219,18 @@ pub struct StoreKey {}
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct KmsKey {
-    /// Its id or ARN; the bucket's where nothing is said.
+    /// Its id or ARN. Default: the bucket's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
-/// A key that comes with each request. Whoever loses it loses the snapshots.
+/// A key that is sent with each request. If it is lost, the snapshots are lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct CustomerKey {
-    /// Where the 32 bytes, in base64, are found.
+    /// The place of the 32 bytes, in base64.
     pub key: SecretRef,
 }
 
@@ -240,13 +240,14 @@ pub struct CustomerKey {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LockMode {
-    /// Somebody with a special right.
+    /// Users with a special right.
     Governance,
-    /// Nobody at all.
+    /// Nobody.
     Compliance,
 }
 
-/// Locks new objects: `{ mode = "compliance", retain = "30d" }`. The bucket must be made for it.
+/// Locks new objects: `{ mode = "compliance", retain = "30d" }`. The bucket must be created with
+/// object lock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
@@ -267,10 +268,10 @@ pub struct ObjectLockConfig {
 #[serde(deny_unknown_fields, expecting = "a table such as { upload = \"20MiB/s\" }")]
 #[non_exhaustive]
 pub struct RateConfig {
-    /// The most bytes that are sent in a second.
+    /// The upload limit in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<ByteRate>,
-    /// The most bytes that are received in a second.
+    /// The download limit in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<ByteRate>,
 }
@@ -340,7 +341,7 @@ fn resolve_secret(secret: &mut SecretRef, base: &Path) {
     }
 }
 
-/// Slashes at either end are what people write, and mean nothing.
+/// People write slashes at either end; they are ignored.
 fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectKey, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.trim_matches('/').parse().map_err(serde::de::Error::custom)

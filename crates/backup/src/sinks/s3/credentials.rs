@@ -1,4 +1,4 @@
-//! Who signs: keys that somebody gives, or the role of the machine.
+//! Credentials: configured keys, or the role of the machine.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -9,20 +9,20 @@ use object_store::{
 };
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
-/// Who a sink is towards its store.
+/// The credentials of a sink.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum S3Credentials {
     /// A key with its secret.
     Key {
-        /// The key's public name.
+        /// The key's id.
         id: String,
         /// Its secret.
         secret: Secret,
-        /// What makes a temporary key valid.
+        /// The token of a temporary key.
         session_token: Option<Secret>,
     },
-    /// What the machine itself is allowed.
+    /// The role of the machine.
     Machine(MachineRole),
 }
 
@@ -32,7 +32,7 @@ impl S3Credentials {
         Self::Key { id: id.into(), secret, session_token: None }
     }
 
-    /// What gives the credentials, for the store that `client` speaks to.
+    /// The credential provider, for the store that `client` uses.
     pub(super) fn provider(
         &self,
         region: &str,
@@ -40,12 +40,12 @@ impl S3Credentials {
     ) -> Result<AwsCredentialProvider> {
         match self {
             Self::Key { id, secret, session_token } => {
-                // Such a key would fail in a header, far away from here.
+                // Such a key would only fail later, in a header.
                 let parts = [id.as_str(), secret.expose()];
                 if parts.iter().any(|part| !part.bytes().all(|byte| byte.is_ascii_graphic())) {
-                    let message = "the key or its secret has a blank or a line break in it";
+                    let message = "the key or its secret contains a space or a line break";
                     return Err(Error::new(ErrorKind::InvalidInput, "sink.open", message)
-                        .remedy_is("look at where they come from: no key has any"));
+                        .remedy_is("check where they come from: a valid key has none"));
                 }
                 Ok(Arc::new(StaticCredentialProvider::new(AwsCredential {
                     key_id: id.clone(),
@@ -58,36 +58,36 @@ impl S3Credentials {
     }
 }
 
-/// Where a machine of a cloud finds what it is allowed: by a token of the platform, by its
-/// container, or by the metadata of its instance where nothing else is said.
+/// Where a cloud machine finds its credentials: with a web identity token, from its container, or
+/// by default from the instance metadata.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct MachineRole {
-    /// The file with a token that stands for `role_arn`.
+    /// The file with a token for `role_arn`.
     pub web_identity_token_file: Option<PathBuf>,
-    /// The role that the token stands for; a token without one is an error.
+    /// The role of the token; a token without one is an error.
     pub role_arn: Option<String>,
-    /// What the store's log calls whoever uses the token.
+    /// The session name in the store's log.
     pub role_session_name: Option<String>,
-    /// The address where the token is changed for keys, where it is not the usual one.
+    /// The address that exchanges the token for keys, if it is not the default.
     pub sts_endpoint: Option<String>,
     /// The path of a container's credentials.
     pub container_relative_uri: Option<String>,
-    /// The whole address of a container's credentials, with the file that holds its token.
+    /// The full address of a container's credentials, with the file of its token.
     pub container_full_uri: Option<(String, PathBuf)>,
-    /// The address of the instance's metadata, where it is not the usual one.
+    /// The address of the instance metadata, if it is not the default.
     pub metadata_endpoint: Option<String>,
 }
 
 impl MachineRole {
     fn provider(&self, region: &str, client: &reqwest::Client) -> Result<AwsCredentialProvider> {
-        // A token is changed for keys out there, as far as the store is; the rest is asked nearby.
+        // A token is exchanged for keys over the internet, like the store; the rest is local.
         let asks = match (&self.web_identity_token_file, &self.role_arn) {
             (Some(_), Some(_)) => Asks(client.clone()),
             (Some(file), None) => {
                 let message = format!("{} does not say for which role it is", file.display());
                 return Err(Error::new(ErrorKind::Config, "sink.open", message)
-                    .remedy_is("name the role that the token stands for (AWS_ROLE_ARN)"));
+                    .remedy_is("set the role of the token (AWS_ROLE_ARN)"));
             }
             (None, _) => Asks(nearby()?),
         };
@@ -127,7 +127,7 @@ impl MachineRole {
     }
 }
 
-/// Whom credentials are asked for with.
+/// The client for credential requests.
 #[derive(Debug)]
 struct Asks(reqwest::Client);
 
@@ -137,8 +137,7 @@ impl HttpConnector for Asks {
     }
 }
 
-/// A client for what this machine is told about itself: no proxy knows that, and what is not there
-/// at once is not there.
+/// A client for the machine's own metadata: without a proxy, and with a short timeout.
 fn nearby() -> Result<reqwest::Client> {
     let client = reqwest::Client::builder()
         .no_proxy()

@@ -1,4 +1,4 @@
-//! Why a store did not do what it was asked, and what can be done about it.
+//! Why a request to a store failed, and what to do about it.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{action::Action, open::Flavour};
 
-/// An answer that is no success, or none at all. Holds no secret.
+/// A failed response, or none at all. Contains no secret.
 #[derive(Clone, Debug)]
 pub(in crate::sinks) struct Failure {
     trouble: Trouble,
@@ -20,30 +20,30 @@ pub(in crate::sinks) struct Failure {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Trouble {
-    /// The store answered: status, its own code and words.
+    /// The store responded: status, its own code and message.
     Answer { status: StatusCode, code: String, words: String, hint: Option<Hint> },
-    /// The name of the store's machine is not known.
+    /// The host name of the store cannot be resolved.
     Name(String),
-    /// No secure connection.
+    /// The TLS connection failed.
     Tls(String),
-    /// The proxy does not let us through.
+    /// The proxy refused the connection.
     Proxy(String),
-    /// No connection, or one that ended too soon.
+    /// No connection, or one that ended too early.
     Connection(String),
-    /// Nothing moved for so long.
+    /// No progress for this long.
     Stalled(Duration),
     /// There are no credentials to sign with.
     Credentials(String),
-    /// A deletion only hid the object: there are versions.
+    /// A deletion only hid the object: the bucket keeps versions.
     Hidden,
 }
 
-/// What else an answer tells.
+/// More facts from a response.
 #[derive(Clone, Debug, PartialEq)]
 enum Hint {
-    /// The bucket lies in this region.
+    /// The bucket is in this region.
     Region(String),
-    /// The store's clock is so many seconds ahead of ours.
+    /// How many seconds the store's clock is ahead of ours.
     Ahead(i64),
 }
 
@@ -56,7 +56,7 @@ struct ErrorBody {
 }
 
 impl Failure {
-    /// The store answered with `status`.
+    /// The store responded with `status`.
     pub(super) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let read: ErrorBody = quick_xml::de::from_str(&text).unwrap_or_default();
@@ -85,12 +85,12 @@ impl Failure {
         Self { trouble, action: None, attempts: 1, retry_after: None }
     }
 
-    /// Nothing moved for `time`.
+    /// No progress for `time`.
     pub(super) fn stalled(time: Duration) -> Self {
         Self::new(Trouble::Stalled(time))
     }
 
-    /// Nobody gives credentials.
+    /// There are no credentials.
     pub(super) fn no_credentials(error: &dyn StdError) -> Self {
         Self::new(Trouble::Credentials(innermost(error)))
     }
@@ -100,12 +100,12 @@ impl Failure {
         Self::new(Trouble::Hidden).at(Action::DeleteObjectVersion, 1)
     }
 
-    /// An answer did not get through to its end.
+    /// A response was not received completely.
     pub(super) fn lost(error: &dyn StdError) -> Self {
         Self::new(Trouble::Connection(innermost(error)))
     }
 
-    /// The request or its answer did not get through.
+    /// The request or its response was lost.
     pub(super) fn transport(error: &reqwest::Error) -> Self {
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
         let words = innermost(error);
@@ -120,21 +120,21 @@ impl Failure {
             if says.starts_with("dns error") {
                 return Self::new(Trouble::Name(words));
             }
-            // What an error of the system wraps is no `source` of it.
+            // What a system error wraps is not its `source`.
             let wrapped = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
             next = wrapped.map(|inner| inner as _).or_else(|| at.source());
         }
         Self::new(Trouble::Connection(words))
     }
 
-    /// The same, met by the last of `attempts` to do `action`.
+    /// The same, from the last of `attempts` at `action`.
     pub(super) fn at(mut self, action: Action, attempts: u32) -> Self {
         self.action = Some(action);
         self.attempts = attempts;
         self
     }
 
-    /// The one at the bottom of `error`.
+    /// The root cause of `error`.
     pub(in crate::sinks) fn of<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Self> {
         let mut next = Some(error);
         while let Some(at) = next {
@@ -152,8 +152,8 @@ impl Failure {
             Trouble::Answer { status, code, .. } => {
                 status.is_server_error() && !matches!(status.as_u16(), 501 | 507)
                     || matches!(status.as_u16(), 408 | 429)
-                    // Some of these come with a status of 200 or 400: bytes that were spoiled on
-                    // their way belong here as well.
+                    // Some of these come with a status of 200 or 400: bytes that were corrupted in
+                    // transit belong here as well.
                     || matches!(
                         code.as_str(),
                         "SlowDown"
@@ -172,8 +172,8 @@ impl Failure {
         }
     }
 
-    /// Whether it may have been done all the same, its answer lost: stores have many words for an
-    /// upload that is complete already.
+    /// Whether it may have succeeded with a lost response: stores report an already completed
+    /// upload in many ways.
     pub(in crate::sinks) fn is_ambiguous(&self) -> bool {
         self.passes() || self.attempts > 1 || self.code() == "NoSuchUpload"
     }
@@ -197,13 +197,13 @@ impl Failure {
         }
     }
 
-    /// Whether the store does not know this operation.
+    /// Whether the store does not support this operation.
     pub(super) fn is_not_offered(&self) -> bool {
         self.status() == Some(StatusCode::NOT_IMPLEMENTED)
             || matches!(self.code(), "NotImplemented" | "MethodNotAllowed")
     }
 
-    /// What kind of error it is.
+    /// The kind of error.
     pub(in crate::sinks) fn kind(&self) -> ErrorKind {
         let Trouble::Answer { status, code, .. } = &self.trouble else {
             return match &self.trouble {
@@ -254,39 +254,42 @@ impl Failure {
                 return Some("are `endpoint` and `region` right, and does DNS work here?".into());
             }
             Trouble::Tls(_) => {
-                let remedy = "if a private authority signs the store's certificate, name its file \
-                              in `roots`; never switch the check off";
+                let remedy = "if a private authority signs the store's certificate, set `roots` to \
+                         its file; never disable the check";
                 return Some(remedy.into());
             }
             Trouble::Proxy(_) => {
-                let remedy = "is HTTPS_PROXY or ALL_PROXY right, and its password? NO_PROXY names \
-                              what is reached without";
+                let remedy = "are HTTPS_PROXY or ALL_PROXY and the password right? NO_PROXY lists \
+                         hosts that are reached without a proxy";
                 return Some(remedy.into());
             }
             Trouble::Credentials(_) => {
                 return Some(
-                    "give the sink its keys, a `profile`, or a role of the machine".into(),
+                    "configure keys, a `profile`, or a role of the machine for the sink".into(),
                 );
             }
             Trouble::Connection(_) => return Some("is the store up, and reachable?".into()),
             Trouble::Hidden => {
                 let remedy = "give the key s3:ListBucketVersions and s3:DeleteObjectVersion: the \
-                              bucket keeps versions, and a hidden one goes on costing money";
+                         bucket keeps versions, and a hidden version still costs money";
                 return Some(remedy.into());
             }
             Trouble::Stalled(_) => {
-                return Some("if the line is only slow, raise `timeout` of the sink".into());
+                return Some("if the connection is only slow, raise `timeout` of the sink".into());
             }
         };
         Some(match (code, hint) {
             ("RequestTimeTooSkewed", Some(Hint::Ahead(seconds))) => {
                 let (way, seconds) =
                     if *seconds < 0 { ("ahead", -seconds) } else { ("behind", *seconds) };
-                format!("this machine's clock is {seconds} seconds {way} of the store's: set it")
+                format!(
+                    "this machine's clock is {seconds} seconds {way} of the store's clock: \
+                         set it"
+                )
             }
             ("RequestTimeTooSkewed", _) => "set this machine's clock".into(),
             ("NoSuchBucket", _) => {
-                "make the bucket first: Seaworthy never does; or correct `bucket`".into()
+                "create the bucket first (Seaworthy never does), or correct `bucket`".into()
             }
             ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "", Some(Hint::Region(r)))
                 if status.is_redirection() || status.as_u16() == 400 =>
@@ -297,10 +300,12 @@ impl Failure {
                 format!("write region = {r:?}")
             }
             ("InvalidAccessKeyId" | "UnrecognizedClientException", _) => {
-                "the store does not know this key: was it deleted, or is it another store's?".into()
+                "the store does not know this key: was it deleted, or does it belong to \
+                 another store?"
+                    .into()
             }
             ("SignatureDoesNotMatch", _) => {
-                "the secret does not fit the key: look at it for a blank or a missing character"
+                "the secret does not match the key: check it for a space or a missing character"
                     .into()
             }
             ("ExpiredToken" | "TokenRefreshRequired", _) => "get a new session token".into(),
@@ -318,7 +323,9 @@ impl Failure {
                 let (right, what) = (action.right(flavour), flavour.right_is_called());
                 format!("give the key the {what} {right}, for this bucket and this prefix")
             }
-            _ if status.is_server_error() => "the store is overloaded or broken: try later".into(),
+            _ if status.is_server_error() => {
+                "the store is overloaded or has a fault: try again later".into()
+            }
             _ => return None,
         })
     }
@@ -328,7 +335,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.trouble {
             Trouble::Answer { status, code, words, .. } => {
-                write!(f, "the store answered {}", status.as_u16())?;
+                write!(f, "the store responded with {}", status.as_u16())?;
                 if !code.is_empty() {
                     write!(f, " {code}")?;
                 }
@@ -336,13 +343,13 @@ impl fmt::Display for Failure {
                     write!(f, " ({words})")?;
                 }
             }
-            Trouble::Name(words) => write!(f, "its name cannot be looked up ({words})")?,
-            Trouble::Tls(words) => write!(f, "no secure connection ({words})")?,
-            Trouble::Proxy(words) => write!(f, "the proxy does not let us through ({words})")?,
+            Trouble::Name(words) => write!(f, "its name cannot be resolved ({words})")?,
+            Trouble::Tls(words) => write!(f, "the TLS connection failed ({words})")?,
+            Trouble::Proxy(words) => write!(f, "the proxy refused the connection ({words})")?,
             Trouble::Connection(words) => write!(f, "the connection failed ({words})")?,
-            Trouble::Stalled(time) => write!(f, "nothing moved for {} s", time.as_secs())?,
+            Trouble::Stalled(time) => write!(f, "no progress for {} s", time.as_secs())?,
             Trouble::Credentials(words) => write!(f, "there are no credentials ({words})")?,
-            Trouble::Hidden => f.write_str("the object is hidden and not gone")?,
+            Trouble::Hidden => f.write_str("the object is hidden but not deleted")?,
         }
         if let Some(action) = self.action {
             write!(f, " to {action}")?;
@@ -356,7 +363,7 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {}
 
-/// The words of the deepest cause.
+/// The message of the root cause.
 fn innermost(error: &dyn StdError) -> String {
     let mut at = error.source();
     let mut words = error.to_string();
@@ -367,7 +374,7 @@ fn innermost(error: &dyn StdError) -> String {
     words
 }
 
-/// How many seconds `date`, as an answer has it, is ahead of our clock.
+/// How many seconds `date`, from a response, is ahead of our clock.
 fn ahead(date: &str) -> Option<i64> {
     let theirs = http_date(date)?;
     let ours = Timestamp::from(std::time::SystemTime::now()).as_unix();

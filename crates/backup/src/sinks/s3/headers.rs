@@ -1,4 +1,4 @@
-//! What every new object of a sink is given: storage class, encryption, a lock.
+//! Headers of every new object of a sink: storage class, encryption, a lock.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -14,20 +14,20 @@ use super::{LockMode, action::Action};
 pub enum ServerEncryption {
     /// With a key of the store: `AES256`.
     Store,
-    /// With this key of its key management service, or with the bucket's.
+    /// With this key of its key management service, or with the bucket's default.
     Kms(Option<String>),
-    /// With a key of 32 bytes, in base64, that comes with each request. Whoever loses it loses
-    /// the objects.
+    /// With a key of 32 bytes, in base64, that is sent with each request. If it is lost, the
+    /// objects are lost.
     Customer(Secret),
 }
 
-/// Nobody can delete an object before its time is over.
+/// An object cannot be deleted before its retention ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectLock {
-    /// Whether somebody with a special right still can.
+    /// Whether users with a special right still can.
     pub mode: LockMode,
-    /// How long after it was written.
+    /// The retention period from the time of writing.
     pub retain: Span,
 }
 
@@ -38,7 +38,7 @@ impl ObjectLock {
     }
 }
 
-/// Adds what new objects are given to the requests that make them.
+/// Adds these headers to the requests that create objects.
 #[derive(Debug, Default)]
 pub(super) struct NewObjects {
     fixed: Vec<(HeaderName, HeaderValue)>,
@@ -76,8 +76,7 @@ impl NewObjects {
         Ok(this)
     }
 
-    /// Whether a request that does `action` needs a digest of its own: stores want one with a
-    /// lock.
+    /// Whether a request for `action` needs a digest of its own: stores require one with a lock.
     pub(super) fn wants_md5(&self, action: Action) -> bool {
         self.lock.is_some() && matches!(action, Action::PutObject | Action::UploadPart)
     }
@@ -106,24 +105,24 @@ impl NewObjects {
     }
 }
 
-/// Whether the object at `path` belongs to a snapshot for good: pins and records of checks come
-/// and go.
+/// Whether the object at `path` is a permanent part of a snapshot: pins and records of checks are
+/// not.
 fn is_lasting(path: &str) -> bool {
     let mut names = path.rsplit('/');
     names.next() != Some("pin.json") && names.next() != Some("checks")
 }
 
-/// A header's value; `what` is named where it cannot be one.
+/// A header value; `what` is named in the error if it is invalid.
 fn value(what: &str, text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|_| {
-        let message = format!("{what} has characters that it cannot have");
+        let message = format!("{what} has invalid characters");
         Error::new(ErrorKind::InvalidInput, "sink.open", message)
     })
 }
 
 fn customer_key(key: &Secret) -> Result<Vec<(HeaderName, HeaderValue)>> {
     let wrong = || {
-        let message = "the customer's key for server-side encryption is no 32 bytes in base64";
+        let message = "the customer's key for server-side encryption is not 32 bytes in base64";
         Error::new(ErrorKind::InvalidInput, "sink.open", message)
             .remedy_is("`openssl rand -base64 32` makes one")
     };
@@ -148,7 +147,7 @@ fn customer_key(key: &Secret) -> Result<Vec<(HeaderName, HeaderValue)>> {
     ])
 }
 
-/// The digest that goes with a body.
+/// The digest of a body.
 pub(super) fn content_md5(pieces: &[Bytes]) -> Option<HeaderValue> {
     let mut md5 = Md5::new();
     pieces.iter().for_each(|piece| md5.update(piece));

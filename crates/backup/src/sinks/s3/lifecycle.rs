@@ -1,23 +1,23 @@
-//! What a bucket does with objects by itself: its lifecycle rules.
+//! Lifecycle rules of a bucket.
 
 use seaworthy_core::ErrorKind;
 use serde::Deserialize;
 
 use super::{bucket::Bucket, failure::Failure};
 
-/// A lifecycle rule of a bucket that is switched on and concerns what a sink stores there.
+/// An enabled lifecycle rule of a bucket that applies to a sink's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LifecycleRule {
     /// Its name, which may be empty.
     pub id: String,
-    /// Whether it concerns all that the sink stores, not only a part.
+    /// Whether it applies to everything that the sink stores, not only to a part.
     pub whole: bool,
-    /// It gives up uploads that are unfinished after so many days.
+    /// It aborts uploads that are unfinished after this many days.
     pub gives_up_uploads: Option<u32>,
     /// It deletes or hides objects: when, such as `30 days old`.
     pub removes: Option<String>,
-    /// It deletes versions that were hidden or replaced so many days ago.
+    /// It deletes versions that were hidden or replaced this many days ago.
     pub removes_hidden: Option<u32>,
     /// It moves objects to this class of storage.
     pub moves_to: Option<String>,
@@ -35,7 +35,7 @@ struct Rule {
     #[serde(rename = "ID")]
     id: String,
     status: String,
-    /// Where older rules have what `Filter` holds now.
+    /// The prefix in the format of older rules, before `Filter`.
     prefix: Option<String>,
     filter: Option<Filter>,
     expiration: Option<Expiration>,
@@ -44,7 +44,7 @@ struct Rule {
     transition: Vec<Transition>,
 }
 
-/// An object is meant where all of it fits.
+/// A rule applies to an object if all conditions match.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Filter {
@@ -55,7 +55,7 @@ struct Filter {
     and: Option<Box<Filter>>,
 }
 
-/// What an object has to be marked with: ours never are.
+/// Required tags: our objects have none.
 #[derive(Debug, Deserialize)]
 struct Tag {}
 
@@ -85,7 +85,7 @@ struct Transition {
 }
 
 impl Bucket {
-    /// The rules that concern what lies below `prefix`.
+    /// The rules that apply to objects below `prefix`.
     pub(in crate::sinks) async fn lifecycle(
         &self,
         prefix: &str,
@@ -102,7 +102,7 @@ impl Bucket {
 }
 
 impl Rule {
-    /// What this says of objects whose names begin with `below`, if anything.
+    /// What this rule does with objects whose names begin with `below`, if anything.
     fn about(self, below: &str) -> Option<LifecycleRule> {
         let Filter { prefix, tag, object_size_greater_than, object_size_less_than, and } =
             self.filter.unwrap_or_default();
@@ -118,7 +118,7 @@ impl Rule {
         let removes = self.expiration.and_then(|expiration| match expiration {
             Expiration { days: Some(days), .. } => Some(format!("{days} days old")),
             Expiration { date: Some(date), .. } => Some(format!("there on {date}")),
-            // Only marks that hide nothing any more.
+            // Only delete markers without versions.
             Expiration { .. } => None,
         });
         Some(LifecycleRule {

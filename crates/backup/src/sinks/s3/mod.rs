@@ -1,7 +1,7 @@
 //! A bucket as a sink: any store that speaks S3, and Backblaze B2.
 //!
-//! `object_store` makes the requests that it has calls for, `bucket` the others. All of them go
-//! through one `service`, which signs them, keeps to the limits and tries again.
+//! `object_store` makes the requests that it supports, `bucket` the others. All of them go through
+//! one `service`, which signs them, applies the limits and retries.
 
 #[cfg(feature = "s3")]
 mod action;

@@ -26,22 +26,22 @@ use crate::{
     },
 };
 
-/// The smallest part that stores take, and the largest.
+/// The smallest and the largest part that stores accept.
 const PART_SIZES: std::ops::RangeInclusive<u64> = 5 << 20..=5 << 30;
 
-/// The size of each part at Cloudflare R2, in bytes: it takes only parts of one size.
+/// The size of each part at Cloudflare R2, in bytes: it accepts only parts of one size.
 const R2_PART: usize = 32 << 20;
 
 /// The most parts that an upload can have.
 pub(crate) const MAX_PARTS: usize = 10_000;
 
-/// Which store it is, in what they differ.
+/// The kind of store, for their differences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flavour {
     /// Any store that speaks S3.
     S3,
-    /// Backblaze B2 through its S3-compatible face.
+    /// Backblaze B2 through its S3-compatible API.
     B2,
 }
 
@@ -54,7 +54,7 @@ impl Flavour {
     }
 }
 
-/// Where a bucket stands in the address: in the path, or before the host's name.
+/// How a bucket is addressed: in the path, or in the host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BucketIn {
@@ -64,52 +64,52 @@ pub enum BucketIn {
     Host,
 }
 
-/// A bucket, and how it is used.
+/// A bucket, and its options.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct S3Options {
-    /// Which store it is.
+    /// The kind of store.
     pub flavour: Flavour,
-    /// The bucket. It has to exist.
+    /// The bucket. It must exist.
     pub bucket: String,
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub prefix: ObjectKey,
     /// The region.
     pub region: String,
-    /// The store's address, `https://…`; that of Amazon or Backblaze where nothing is said.
+    /// The store's address, `https://…`. Default: that of Amazon or Backblaze.
     pub endpoint: Option<String>,
-    /// `http://` is fine in [`endpoint`](Self::endpoint).
+    /// `http://` is allowed in [`endpoint`](Self::endpoint).
     pub allow_http: bool,
-    /// Where the bucket stands in the address; in the path with an endpoint of its own, else in
-    /// the host's name.
+    /// How the bucket is addressed. Default: in the path if there is an endpoint, else in the host
+    /// name.
     pub bucket_in: Option<BucketIn>,
-    /// Authorities, in PEM, that are trusted besides the machine's.
+    /// Authorities in PEM to trust in addition to the machine's.
     pub roots: Option<Vec<u8>>,
-    /// What requests go through; the store is reached without where nothing is said. Metadata of
-    /// this machine is always reached without.
+    /// The proxy for requests. Default: none. The machine's metadata is always requested without a
+    /// proxy.
     pub proxy: Option<S3Proxy>,
-    /// Who we are.
+    /// The credentials.
     pub credentials: S3Credentials,
-    /// The size of each part of an upload. Where nothing is said, 8 MiB for the first thousand
-    /// parts, then 8 MiB more every 500 parts: the largest object has 746 GiB. At Cloudflare R2, which
-    /// takes only parts of one size, 32 MiB: 312 GiB. An object of a known size, such as a copy, goes
-    /// in equal parts that are as large as it needs.
+    /// The size of each part of an upload. Default: 8 MiB for the first thousand parts, then 8 MiB
+    /// more every 500 parts: the largest object has 746 GiB. At Cloudflare R2, which accepts only
+    /// parts of one size, 32 MiB: 312 GiB. An object of a known size, such as a copy, is sent in
+    /// equal parts that are as large as needed.
     pub part_size: Option<ByteSize>,
     /// The storage class of new objects.
     pub storage_class: Option<String>,
-    /// How the store encrypts new objects, where not as the bucket says.
+    /// How the store encrypts new objects, if not as set for the bucket.
     pub encryption: Option<ServerEncryption>,
-    /// Locks new objects. The bucket must be made for it.
+    /// Locks new objects. The bucket must be created with object lock.
     pub object_lock: Option<ObjectLock>,
-    /// The most bytes that are sent in a second.
+    /// The upload limit in bytes per second.
     pub upload_limit: Option<ByteRate>,
-    /// The most bytes that are received in a second.
+    /// The download limit in bytes per second.
     pub download_limit: Option<ByteRate>,
-    /// How long a request may stand still, not how long it may take.
+    /// How long a request may make no progress, not how long it may take.
     pub timeout: Duration,
     /// How often a request is tried again, with growing pauses.
     pub retries: u32,
-    /// Never deletes, so that the key needs no right to.
+    /// Never deletes, so that the key does not need the right to.
     pub append_only: bool,
 }
 
@@ -166,13 +166,13 @@ impl S3Options {
         preset
     }
 
-    /// Whether the store takes only parts of one size.
+    /// Whether the store accepts only parts of one size.
     fn wants_equal_parts(&self) -> bool {
         let host = self.endpoint.as_deref().map(|endpoint| endpoint.trim_end_matches('/'));
         host.is_some_and(|host| host.ends_with(".r2.cloudflarestorage.com"))
     }
 
-    /// Whether parts grow, so that objects fit that could not be foreseen.
+    /// Whether parts grow, so that objects of unknown size fit.
     pub fn parts_grow(&self) -> bool {
         self.preset().parts_grow
     }
@@ -185,12 +185,12 @@ impl S3Options {
         };
         let of_name = |c: u8| c.is_ascii_alphanumeric() || b"-._".contains(&c);
         if self.bucket.is_empty() || !self.bucket.bytes().all(of_name) {
-            let message = format!("{:?} cannot be a bucket", self.bucket);
+            let message = format!("{:?} is not the name of a bucket", self.bucket);
             let remedy = "write the bucket's name alone; a folder in it goes in `prefix`";
             return wrong("bucket", message, remedy);
         }
         if self.region.is_empty() || !self.region.bytes().all(of_name) {
-            let message = format!("{:?} cannot be a region", self.region);
+            let message = format!("{:?} is not a region", self.region);
             return wrong("region", message, "write it like eu-central-1");
         }
         let usual = || match self.flavour {
@@ -203,8 +203,8 @@ impl S3Options {
             (Some(host), _) => host,
             (_, Some(host)) if self.allow_http => host,
             (_, Some(_)) => {
-                let message = format!("{endpoint} would send everything in the clear");
-                return wrong("endpoint", message, "use https://, or say allow_http = true");
+                let message = format!("{endpoint} would send everything unencrypted");
+                return wrong("endpoint", message, "use https://, or set allow_http = true");
             }
             _ => "",
         };
@@ -213,8 +213,8 @@ impl S3Options {
             !host.is_empty() && host.bytes().all(plain)
         };
         if !is_host(host) {
-            // It may hold a password, so it is not shown.
-            let message = "this cannot be an endpoint".to_owned();
+            // It may contain a password, so it is not shown.
+            let message = "the endpoint is not a valid address".to_owned();
             let remedy = "write it like https://s3.example.com, without bucket or path";
             return wrong("endpoint", message, remedy);
         }
@@ -279,13 +279,13 @@ impl S3Options {
         client.build().map_err(|source| fail("cannot make an HTTP client", source))
     }
 
-    /// Whether address, bucket and part size can be. The error's context names the wrong `key`.
+    /// Checks address, bucket and part size. The error's context names the wrong `key`.
     ///
     /// # Errors
     /// [`ErrorKind::Config`].
     pub fn check(&self) -> Result<()> {
         if let Some(size) = self.part_size.filter(|size| !PART_SIZES.contains(&size.bytes())) {
-            let message = format!("a part cannot have {size}");
+            let message = format!("the part size cannot be {size}");
             return Err(Error::new(ErrorKind::Config, "sink.open", message)
                 .remedy_is("write a size from 5MiB to 5GiB")
                 .with("key", "part_size"));
@@ -302,7 +302,7 @@ impl ObjectStoreSink {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an address, a bucket or a part size that cannot be,
+    /// [`ErrorKind::Config`] for an invalid address, bucket or part size,
     /// [`ErrorKind::InvalidInput`] for unusable keys and certificates.
     ///
     /// ```
@@ -349,8 +349,8 @@ impl BucketStore {
             retries: options.retries,
         }));
         let bucket = Bucket::new(service.clone(), &url, options.flavour);
-        // Bodies that break off are fetched on from where they broke; all else is tried again by
-        // the service, which also signs.
+        // Interrupted bodies are continued where they stopped; everything else is retried by the
+        // service, which also signs.
         let resume = object_store::RetryConfig {
             max_retries: options.retries as usize,
             retry_timeout: Duration::from_secs(24 * 3600),
@@ -487,7 +487,7 @@ mod tests {
         assert_eq!(preset.part_size_of(9_999), 152 << 20);
         assert_eq!(growing.largest_object() >> 30, 746);
         assert!(growing.parts_grow());
-        // Where the size is known, equal parts do.
+        // If the size is known, equal parts are enough.
         assert_eq!(preset.part_size_for(0), 8 << 20);
         assert_eq!(preset.part_size_for(70 << 30), 8 << 20);
         let large = preset.part_size_for(2 << 40) as u64;

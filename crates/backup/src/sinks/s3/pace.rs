@@ -1,4 +1,4 @@
-//! A limit of bytes in a second, shared by all requests of a sink.
+//! A limit in bytes per second, shared by all requests of a sink.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 /// How far a sender may fall behind the limit and still catch up.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Hands out moments at which so many bytes may pass.
+/// Hands out times at which bytes may be sent.
 #[derive(Debug)]
 pub(super) struct Pace {
     bytes_per_second: u64,
-    /// When what was handed out so far is through.
+    /// When everything handed out so far has been sent.
     busy_until: Mutex<Option<Instant>>,
 }
 
@@ -29,7 +29,7 @@ impl Pace {
         usize::try_from(self.bytes_per_second / 20).unwrap_or(usize::MAX).clamp(1 << 10, 64 << 10)
     }
 
-    /// Counts `bytes` that pass now, and says when the next ones may.
+    /// Counts `bytes` that are sent now, and returns when the next ones may be sent.
     pub(super) fn passed(&self, bytes: usize) -> Instant {
         let now = Instant::now();
         let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +49,7 @@ mod tests {
         let start = Instant::now();
         let last = (0..10).map(|_| pace.passed(500)).last().unwrap();
         assert!(last - start >= Duration::from_secs(5), "{:?}", last - start);
-        // What is not used is not saved up.
+        // Unused allowance is not saved up.
         let idle = Pace::new(ByteRate::new(1_000_000));
         idle.passed(1);
         std::thread::sleep(SLACK * 2);

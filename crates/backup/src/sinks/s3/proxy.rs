@@ -1,4 +1,4 @@
-//! What a network makes its machines go through.
+//! The HTTP proxy of a network.
 
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
@@ -7,10 +7,10 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret};
 #[non_exhaustive]
 pub struct S3Proxy {
     /// Its address: `http://`, `https://`, `socks5://` or `socks5h://`, then
-    /// `[user:password@]host[:port]`; `http` where nothing is said.
+    /// `[user:password@]host[:port]`; default: `http`.
     pub address: Secret,
-    /// What is reached without it: hosts and what ends with them, addresses and networks, with
-    /// commas between; `*` for everything.
+    /// What is reached without it: hosts and their subdomains, addresses and networks, separated by
+    /// commas; `*` for everything.
     pub except: String,
 }
 
@@ -20,10 +20,10 @@ impl S3Proxy {
         Self { address, except: String::new() }
     }
 
-    /// The same for reqwest. No error shows the address: it may hold a password.
+    /// The same for reqwest. No error shows the address: it may contain a password.
     pub(super) fn for_client(&self) -> Result<reqwest::Proxy> {
         let wrong = || {
-            let message = "the proxy's address cannot be one";
+            let message = "the proxy's address is not valid";
             Error::new(ErrorKind::InvalidInput, "sink.open", message)
                 .remedy_is("write it like http://proxy.example:3128 or socks5h://proxy.example")
         };

@@ -1,4 +1,4 @@
-//! From a request of the object store to an answer that counts: headers, signature, pace, retries.
+//! Sends the requests of the object store: headers, signature, rate limits, retries.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -23,25 +23,25 @@ use super::{
     pace::Pace,
 };
 
-/// The first pause between two tries; each next one is twice as long, up to [`LONGEST_PAUSE`].
+/// The first pause between two attempts; each next one is twice as long, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause between two tries, also where the store asks for a longer one.
+/// The longest pause between two attempts, even if the store asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The largest answer that is not an object, in bytes.
+/// The largest response that is not an object, in bytes.
 const MAX_ANSWER: usize = 32 << 20;
 
-/// Larger bodies are hashed where it may block.
+/// Larger bodies are hashed on a blocking thread.
 const HASHED_AT_ONCE: usize = 256 << 10;
 
-/// Sends the requests of one sink. Each try is signed anew, so that its date is fresh and new
-/// credentials are taken up. Every request may be repeated: those that are not idempotent are
-/// settled by looking at what is there.
+/// Sends the requests of one sink. Each attempt is signed again, so that its date is current and
+/// new credentials are used. Every request may be repeated: for those that are not idempotent, the
+/// stored object is checked.
 #[derive(Clone, Debug)]
 pub(super) struct Service(pub(super) Arc<Wire>);
 
-/// What [`Service`] sends with.
+/// The HTTP client and settings of a [`Service`].
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) client: reqwest::Client,
@@ -50,7 +50,7 @@ pub(super) struct Wire {
     pub(super) new_objects: NewObjects,
     pub(super) upload: Option<Arc<Pace>>,
     pub(super) download: Option<Arc<Pace>>,
-    /// How long a request may stand still.
+    /// How long a request may make no progress.
     pub(super) stall: Duration,
     /// How often a request is tried again.
     pub(super) retries: u32,
@@ -65,15 +65,14 @@ impl HttpConnector for Service {
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        // Our own kind: the object store does not try again what we gave up.
+        // Our own error kind: the object store does not retry what we gave up.
         let failed = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
         self.send(request).await.map_err(failed)
     }
 }
 
 impl Service {
-    /// Sends `request` until it is answered with a success, its failure is final, or it was tried
-    /// often enough.
+    /// Sends `request` until it succeeds, its failure is permanent, or there are no attempts left.
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let (parts, body) = request.into_parts();
         let action = Action::of(&parts.method, parts.uri.query().unwrap_or_default());
@@ -124,7 +123,7 @@ impl Service {
             return Ok(HttpResponse::from_parts(head, body));
         }
         let body = whole(body).await?;
-        // Some answers begin as a success before the store knows better.
+        // Some responses begin with a success status before the store notices an error.
         if !head.status.is_success() || is_error(&body) {
             return Err(Failure::answer(head.status, &head.headers, &body));
         }
@@ -169,7 +168,7 @@ fn into_reqwest(request: HttpRequest, body: Option<Outgoing>) -> Result<reqwest:
     Ok(request)
 }
 
-/// A request's body, and what its headers say of it.
+/// A request's body, and its headers.
 struct Payload {
     pieces: Vec<Bytes>,
     len: u64,
@@ -190,21 +189,21 @@ impl Payload {
         let (sha256, md5) = if len <= HASHED_AT_ONCE {
             hash()
         } else {
-            // It cannot panic, and is not cancelled while the runtime lives.
+            // It cannot panic, and is not cancelled while the runtime is running.
             tokio::task::spawn_blocking(hash).await.unwrap_or_default()
         };
         Self { pieces, len: len as u64, sha256, md5 }
     }
 }
 
-/// Between half of `pause` and the whole of it, so that many clients do not come back at once.
+/// Between half of `pause` and all of it, so that many clients do not retry at the same time.
 fn jittered(pause: Duration) -> Duration {
     let mut random = [0; 2];
     let _ = getrandom::fill(&mut random);
     pause.mul_f64(0.5 + f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX) / 2.0)
 }
 
-/// The whole of a small answer.
+/// The complete body of a small response.
 async fn whole(body: HttpResponseBody) -> Result<Bytes, Failure> {
     use futures_util::TryStreamExt;
     let mut stream = body.bytes_stream();
@@ -220,7 +219,7 @@ async fn whole(body: HttpResponseBody) -> Result<Bytes, Failure> {
     Ok(bytes.freeze())
 }
 
-/// Whether an answer is an error, whatever its status says.
+/// Whether a response is an error, whatever its status.
 fn is_error(body: &[u8]) -> bool {
     let text = &body[..body.len().min(512)];
     let text = String::from_utf8_lossy(text);

@@ -11,25 +11,25 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct CommandConfig {
-    /// The command. It must end with exit code 0 and say something.
+    /// The command. It must exit with 0 and write some output.
     pub command: CommandLine,
     /// What its output is called: the payload of the source `redis` with the name `dump.rdb` is
-    /// `redis.dump.rdb.zst`. It is `output` where nothing is said.
+    /// `redis.dump.rdb.zst`. Default: `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// The folder that it runs in; the program's own where nothing is said.
+    /// The folder that it runs in. Default: that of this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
-    /// More environment variables for it.
+    /// Additional environment variables for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, EnvironmentValue>,
-    /// How long it may take; without it as long as it wants.
+    /// How long it may take. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
 }
 
 impl CommandConfig {
-    /// What its output is called.
+    /// The name of its output.
     pub fn output_name(&self) -> &str {
         self.name.as_ref().map_or("output", Name::as_str)
     }
@@ -43,6 +43,6 @@ impl CommandConfig {
 pub enum EnvironmentValue {
     /// Text that everybody may read.
     Plain(String),
-    /// Where a secret is found.
+    /// The place of a secret.
     Secret(SecretRef),
 }

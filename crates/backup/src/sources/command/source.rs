@@ -19,8 +19,8 @@ use crate::{
 
 /// A command whose standard output is stored as it comes.
 ///
-/// It fails the snapshot unless it ends with exit code 0 and says something. No shell reads the
-/// command, and what it starts is ended with it.
+/// It fails the snapshot unless it exits with 0 and writes some output. The command is not run
+/// through a shell, and its child processes are ended with it.
 #[derive(Clone, Debug)]
 pub struct CommandSource {
     command: CommandLine,
@@ -34,14 +34,14 @@ impl CommandSource {
     /// The output of `command`, stored under the name `name` (`dump.rdb`).
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a name that cannot be part of an object's name or is one of
+    /// [`ErrorKind::InvalidInput`] for a name that cannot be part of an object's name, or is one of
     /// Seaworthy's own kinds of payload.
     pub fn new(command: CommandLine, name: &str) -> Result<Self> {
         let kind = PayloadKind::new(name)?;
         if is_known(&kind) {
             let message = format!("a command's output cannot be called {name:?}");
             return Err(Error::new(ErrorKind::InvalidInput, "command.dump", message)
-                .remedy_is(format!("call it after what it is, such as \"dump.{name}\"")));
+                .remedy_is(format!("choose a descriptive name, such as \"dump.{name}\"")));
         }
         Ok(Self { command, kind, directory: None, environment: Vec::new(), time_limit: None })
     }
@@ -60,7 +60,7 @@ impl CommandSource {
         self
     }
 
-    /// Ends it, and fails, when it takes longer than `limit`.
+    /// Stops it, and fails, if it takes longer than `limit`.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
@@ -86,14 +86,14 @@ impl CommandSource {
         }
         let child = command.spawn().map_err(|e| {
             let program = self.command.program();
-            self.fail("cannot be started")
-                .caused_by(e)
-                .remedy_is(format!("is {program} installed and in PATH, and its folder there?"))
+            self.fail("cannot be started").caused_by(e).remedy_is(format!(
+                "is {program} installed and in PATH, and does its folder exist?"
+            ))
         })?;
         Ok(Running(child))
     }
 
-    /// Sends all that it says, and waits for its good end.
+    /// Sends all of its output, and waits for its successful exit.
     async fn stream(&self, running: &mut Running, out: &SegmentSender) -> Result<u64> {
         let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
         let (sent, errors) = tokio::join!(send(stdout, out), read_tail(stderr));
@@ -105,7 +105,7 @@ impl CommandSource {
             return Err(self.fail(&format!("failed: {status}{errors}")));
         }
         if sent == 0 {
-            return Err(self.fail("said nothing").remedy_is("is it the right command?"));
+            return Err(self.fail("produced no output").remedy_is("is it the right command?"));
         }
         Ok(sent)
     }
@@ -137,12 +137,12 @@ impl BackupSource for CommandSource {
     }
 }
 
-/// A running command. Dropping it ends it together with what it started.
+/// A running command. Dropping it stops it together with its child processes.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has an id until it was waited for: the group cannot be somebody else's by now.
+        // It has an id until it was waited for: the process group cannot have been reused.
         let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
@@ -150,8 +150,8 @@ impl Drop for Running {
     }
 }
 
-/// Sends what comes out of `pipe` and says how many bytes that were. Pieces are compressed while
-/// the next one is read.
+/// Sends everything read from `pipe` and returns how many bytes that were. Pieces are compressed
+/// while the next one is read.
 async fn send(pipe: Option<impl AsyncRead + Unpin>, out: &SegmentSender) -> Result<u64> {
     let Some(mut pipe) = pipe else { return Ok(0) };
     let (mut sent, mut workers) = (0, JoinSet::new());
@@ -160,7 +160,7 @@ async fn send(pipe: Option<impl AsyncRead + Unpin>, out: &SegmentSender) -> Resu
         let mut data = out.buffer();
         while data.len() < SEGMENT_SIZE {
             let mut rest = (&mut pipe).take((SEGMENT_SIZE - data.len()) as u64);
-            // A broken pipe ends the output; the exit status tells whether that was a failure.
+            // A broken pipe ends the output; the exit status says whether that was a failure.
             if rest.read_buf(&mut data).await.unwrap_or(0) == 0 {
                 break;
             }

@@ -13,7 +13,7 @@ pub struct FilesConfig {
     /// Files and folders, archived under their absolute paths without the leading slash.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub paths: Vec<PathBuf>,
-    /// What is left out, in the syntax of gitignore.
+    /// What is excluded, in the syntax of gitignore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
 }

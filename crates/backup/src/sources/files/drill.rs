@@ -46,7 +46,7 @@ impl Drill for FilesDrill {
 /// The restored tree, compared entry by entry with the payload that it came from.
 struct Comparison {
     folders: Folders,
-    /// The file whose contents go on in the next frames.
+    /// The file whose contents continue in the next frames.
     open: Option<Contents>,
     found: Found,
     is_root: bool,
@@ -57,7 +57,7 @@ struct Contents {
     record: FileRecord,
     file: File,
     stored: Stored,
-    /// Where its data begins in the payload.
+    /// The offset of its data in the payload.
     data_at: u64,
 }
 
@@ -110,7 +110,7 @@ impl Comparison {
         let (folder, name) = self.folders.parent(&record.path.0)?;
         let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            // Said by the restore: only root makes devices.
+            // Reported by the restore: only root can create devices.
             Err(_) if is_device(record.file_type) && !is_root => return Ok(()),
             Err(_) => {
                 wrong("it was not restored".to_owned());
@@ -122,7 +122,7 @@ impl Comparison {
             && record.file_type == FileType::Symlink
             && readlinkat(folder, name, Vec::new()).ok().is_none_or(|to| to.as_bytes() != target.0)
         {
-            wrong("it points elsewhere".to_owned());
+            wrong("the link has a different target".to_owned());
         }
         if record.file_type != FileType::File {
             return Ok(());
@@ -144,7 +144,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// Compares what of a file lies in `plain`, and keeps it open where it goes on.
+    /// Compares the part of a file in `plain`, and keeps it open if it continues.
     fn contents(&mut self, contents: Contents, plain: &[u8], start: u64) {
         if !contents.is_same(plain, start) {
             self.found.faults.push(format!("/{}: its contents differ", contents.record.path));
@@ -170,7 +170,7 @@ impl Contents {
         self.data_at + self.stored.len()
     }
 
-    /// Whether the file holds what of it lies in `plain`, which begins at `start` in the payload.
+    /// Whether the file has the same bytes as `plain`, which begins at `start` in the payload.
     fn is_same(&self, plain: &[u8], start: u64) -> bool {
         let end = start + plain.len() as u64;
         let (from, to) = (start.max(self.data_at).min(end), end.min(self.end()));
@@ -198,7 +198,7 @@ fn compare_metadata(meta: &EntryMeta, stat: &Stat, is_root: bool, wrong: &mut im
         FileType::BlockDevice => Kind::BlockDevice,
     };
     let found = Kind::from_raw_mode(stat.st_mode);
-    // A further name may be one of anything but a folder.
+    // A hard link may be one of anything except a folder.
     if found != kind && meta.file_type != FileType::Hardlink {
         return wrong(format!("it is a {found:?}, not a {kind:?}"));
     }
@@ -208,13 +208,13 @@ fn compare_metadata(meta: &EntryMeta, stat: &Stat, is_root: bool, wrong: &mut im
     if meta.file_type == FileType::File && u64::try_from(stat.st_size) != Ok(meta.size) {
         wrong(format!("it has {} bytes instead of {}", stat.st_size, meta.size));
     }
-    // Others than root may lose the bits that give rights to whoever runs it.
+    // If not root, the setuid and setgid bits may be lost.
     let mask = if is_root { 0o7777 } else { 0o777 };
     if meta.file_type != FileType::Symlink && (stat.st_mode ^ meta.mode) & mask != 0 {
         wrong(format!("its mode is {:o} instead of {:o}", stat.st_mode & mask, meta.mode & mask));
     }
     if stat.st_mtime != meta.mtime {
-        wrong("its time is another".to_owned());
+        wrong("its modification time differs".to_owned());
     }
     let owner = (u64::from(stat.st_uid), u64::from(stat.st_gid));
     if is_root && owner != (meta.uid, meta.gid) {
@@ -228,7 +228,7 @@ fn is_device(kind: FileType) -> bool {
 }
 
 fn damaged(record: &FileRecord) -> Error {
-    let message = format!("{} is not where the index says", record.path);
+    let message = format!("{} is not at the offset in the index", record.path);
     Error::new(ErrorKind::Damaged, "drill", message)
 }
 
@@ -301,8 +301,8 @@ mod tests {
             "/large: its contents differ",
             "/gone: it was not restored",
             "/mode: its mode is 777",
-            "/time: its time is another",
-            "/link: it points elsewhere",
+            "/time: its modification time differs",
+            "/link: the link has a different target",
         ] {
             assert!(findings.contains(words), "no {words:?} in {findings}");
         }

@@ -1,4 +1,4 @@
-//! A look at a database before it is backed up: is it reached directly, may everything be read, and
+//! Examines a database before it is backed up: is it reached directly, can everything be read, and
 //! is there a `pg_dump` for it?
 
 use std::{path::PathBuf, time::Duration};
@@ -13,26 +13,26 @@ use super::{
 
 const OPERATION: &str = "postgres.examine";
 
-/// How many sessions are open at once beside the first, as a backup has them.
+/// How many sessions are open in addition to the first, as in a backup.
 const BESIDE: usize = 3;
 
-/// How long a session may take to come.
+/// How long opening a session may take.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// How many relations are named.
 const NAMED: i64 = 20;
 
-/// What a look at a database found.
+/// The result of examining a database.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Examination {
-    /// What lies between us and the server.
+    /// What is between us and the server.
     pub pooling: Pooling,
-    /// The server itself; none behind a pooler that would only show it now and then.
+    /// The server itself; `None` behind a pooler that would only sometimes reach the same session.
     pub server: Option<ServerSeen>,
 }
 
-/// What lies between us and the server.
+/// What is between us and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pooling {
@@ -44,27 +44,27 @@ pub enum Pooling {
     Exhausted,
 }
 
-/// What was seen of a server.
+/// Facts about a server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerSeen {
     /// Its version, such as `15.14`.
     pub version: String,
-    /// Who we are there.
+    /// Our role there.
     pub role: String,
     /// The `pg_dump` that a run would use, or why there is none.
     pub pg_dump: Result<PathBuf>,
-    /// The first twenty tables and sequences that may not be read, in full, by this role.
+    /// The first twenty tables and sequences that this role cannot read in full.
     pub unreadable: Vec<String>,
-    /// Whether the source leaves something out, which may be these.
+    /// Whether the source excludes something, which may be these.
     pub filtered: bool,
 }
 
 impl PostgresSource {
-    /// Looks at the database without changing anything.
+    /// Examines the database without changing anything.
     ///
     /// # Errors
-    /// What connecting can fail with.
+    /// The errors of connecting.
     pub async fn examine(&self) -> Result<Examination> {
         let pooling = pooling(&self.options).await?;
         if pooling != Pooling::None {
@@ -78,7 +78,7 @@ impl PostgresSource {
                 &[],
             )
             .await?;
-        // What belongs to extensions is not dumped.
+        // Objects of extensions are not dumped.
         let unreadable = session
             .rows(
                 "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
@@ -140,13 +140,13 @@ async fn pooling(options: &ConnectOptions) -> Result<Pooling> {
     }
     let again = backend(&first.client, "SELECT pg_catalog.pg_backend_pid()");
     let Ok(after) = tokio::time::timeout(WAIT, again).await else {
-        // Its session was given to somebody else meanwhile.
+        // Its session was given to another client in the meantime.
         return Ok(Pooling::Transaction);
     };
     Ok(if after? == before { Pooling::None } else { Pooling::Transaction })
 }
 
-/// The number of the process that serves `client`.
+/// The process id of the backend that serves `client`.
 async fn backend(client: &Client, sql: &str) -> Result<String> {
     let answers = client.simple_query(sql).await;
     let answers = answers.map_err(|error| failed(OPERATION, "cannot ask the server", error))?;

@@ -21,7 +21,7 @@ use crate::{
     sources::{BackupSource, part_name},
 };
 
-/// What belongs to no database: roles, their memberships and settings, tablespaces. A small
+/// Objects outside of any database: roles, their memberships and settings, tablespaces. A small
 /// payload of its own, for `psql` to read before a database is restored on a new server.
 #[derive(Clone, Debug)]
 pub struct PostgresGlobals {
@@ -30,7 +30,7 @@ pub struct PostgresGlobals {
     read: Option<Arc<Sql>>,
 }
 
-/// What `pg_dumpall` said.
+/// The output of `pg_dumpall`.
 struct Sql {
     chunks: Vec<Bytes>,
     roles: u64,
@@ -49,21 +49,21 @@ impl PostgresGlobals {
         Self { options, pg_dumpall: None, read: None }
     }
 
-    /// What the payload of the globals is called beside that of the database `source`:
-    /// `<source>-globals`. Fails where that is too long for a name.
+    /// The name of the globals' payload for the database `source`:
+    /// `<source>-globals`. Fails if that is too long for a name.
     pub fn name_beside(source: &Name) -> Result<Name> {
         part_name(source, GLOBALS)
     }
 
-    /// Runs this `pg_dumpall` in place of the one that is found.
+    /// Runs this `pg_dumpall` instead of the one that is found.
     #[must_use]
     pub fn pg_dumpall(mut self, program: impl Into<PathBuf>) -> Self {
         self.pg_dumpall = Some(program.into());
         self
     }
 
-    /// Reads them now, for the dump to send: some services do not tell them, and then a backup does
-    /// better without.
+    /// Reads them now, to be sent by the dump: some services do not allow reading them, and then
+    /// the backup continues without them.
     pub async fn read(mut self) -> Result<Self> {
         self.read = Some(Arc::new(self.fetch().await?));
         Ok(self)
@@ -115,7 +115,7 @@ impl PostgresGlobals {
     }
 }
 
-/// `pg_dumpall` reads this as a connection string or a name: as the former, it is never mistaken.
+/// `pg_dumpall` reads this as a connection string or a name: a connection string is unambiguous.
 fn database_argument(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,4 +1,4 @@
-//! What no statement of a dump sets: the database's own properties, read and applied.
+//! Properties of the database itself, which the statements of a dump do not set: read and applied.
 
 use seaworthy_core::Result;
 
@@ -67,7 +67,7 @@ pub(super) async fn read(session: &Session) -> Result<ServerRecord> {
     })
 }
 
-/// The statement that makes a database like `record`, under another name. `version` is that of
+/// The statement that creates a database like `record`, under another name. `version` is that of
 /// the server on which it runs.
 pub(super) fn create(record: &ServerRecord, name: &str, version: u32) -> String {
     let mut sql = format!(
@@ -96,7 +96,7 @@ pub(super) fn create(record: &ServerRecord, name: &str, version: u32) -> String 
     sql
 }
 
-/// The statements that give the database `name` what `record` says, each by itself.
+/// The statements that give the database `name` the properties in `record`, each run separately.
 pub(super) fn properties(record: &ServerRecord, name: &str) -> Vec<String> {
     let name = quote(name);
     let mut sql = Vec::new();
@@ -139,7 +139,7 @@ fn setting_name(name: &str) -> String {
 }
 
 fn setting_value(setting: &Setting) -> String {
-    /// The catalogue has these as lists of identifiers, not as one string.
+    /// The catalogue stores these as lists of identifiers, not as one string.
     const LISTS: [&str; 6] = [
         "local_preload_libraries",
         "search_path",

@@ -80,14 +80,14 @@ impl PostgresSource {
         self
     }
 
-    /// Leaves tables (and views, sequences, …) out that match one of these patterns.
+    /// Excludes tables (and views, sequences, …) that match one of these patterns.
     #[must_use]
     pub fn exclude_tables(mut self, patterns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.wanted.exclude_tables = patterns.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Leaves the rows of tables out that match one of these patterns.
+    /// Excludes the rows of tables that match one of these patterns.
     #[must_use]
     pub fn exclude_table_data(
         mut self,
@@ -97,14 +97,14 @@ impl PostgresSource {
         self
     }
 
-    /// Waits no longer than this for a lock; three tries are made.
+    /// Waits no longer than this for a lock; three attempts are made.
     #[must_use]
     pub fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// Runs this `pg_dump` in place of the one that is found.
+    /// Runs this `pg_dump` instead of the one that is found.
     #[must_use]
     pub fn pg_dump(mut self, program: impl Into<PathBuf>) -> Self {
         self.pg_dump = Some(program.into());
@@ -113,7 +113,7 @@ impl PostgresSource {
     }
 
     /// Checks that the server can be reached and that there is a `pg_dump` for it. A run does the
-    /// same, but only when its turn comes.
+    /// same, but only when it gets to this source.
     pub async fn check(&self) -> Result<()> {
         let session = Session::open(&self.options, "postgres.dump").await?;
         self.program(session.version()).await?;
@@ -148,7 +148,7 @@ impl PostgresSource {
         let Contents { record, tables, tasks, queue, sequences, objects } = contents;
         let leader = Arc::new(leader);
 
-        // psql refuses commands of its own between these lines, whatever the rows hold.
+        // psql refuses its own commands between these lines, whatever the rows contain.
         let restricted = pre_data.started().await?.windows(10).any(|w| w == b"\\restrict ");
         let key = restricted.then(random_key).transpose()?;
         let mut sql = SqlOut::new(&out, SqlSection::PreData);
@@ -178,7 +178,7 @@ impl PostgresSource {
             }
         }
         bytes += send_objects(objects, &sessions, &out).await?;
-        // The locks go as soon as they can; `pg_dump` holds its own.
+        // The locks are released as soon as possible; `pg_dump` holds its own.
         Session::close_all(sessions).await;
 
         let mut sql = SqlOut::new(&out, SqlSection::PostData);
@@ -206,7 +206,7 @@ impl PostgresSource {
             let (source, snapshot) = (self.clone(), snapshot.to_owned());
             let (queue, out, ended) = (queue.clone(), out.clone(), ended.clone());
             workers.spawn_blocking(move || {
-                // So that the connection is looked at on the thread that waits for it.
+                // So that the connection is polled on the thread that waits for it.
                 let runtime = runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime.map_err(|source| {
                     Error::io("postgres.dump", "cannot set up a thread for a connection", source)
@@ -220,7 +220,7 @@ impl PostgresSource {
             });
         }
         finish(workers).await?;
-        // What no worker could lock.
+        // The tables that no worker could lock.
         let (leader, out) = (leader.clone(), out.clone());
         let mut last = JoinSet::new();
         last.spawn_blocking(move || {
@@ -258,7 +258,7 @@ impl BackupSource for PostgresSource {
     }
 }
 
-/// What a person who opens the payload reads first.
+/// The comment at the beginning of the payload, for people who open it.
 fn introduction(record: &ServerRecord) -> String {
     let line = |text: String| text.replace(['\n', '\r'], " ");
     let create = server::create(record, &record.database, record.version);
@@ -276,7 +276,8 @@ async fn send_output(sql: &mut SqlOut, mut output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Notes what each table held, in the order of their names, and sums their bytes and rows up.
+/// Records the contents of each table, in the order of their names, and sums up their bytes and
+/// rows.
 fn note_tables(tasks: &[Arc<Task>], sql: &mut SqlOut) -> (u64, u64) {
     let totals =
         |task: &Arc<Task>| task.totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -309,7 +310,7 @@ async fn send_objects(objects: Vec<u32>, sessions: &[Arc<Session>], out: &Out) -
     Ok(bytes)
 }
 
-/// Does `work`, unless the other end of `ended` goes.
+/// Runs `work`, unless the other end of `ended` is dropped.
 async fn unless_ended(
     mut ended: watch::Receiver<()>,
     work: impl Future<Output = Result<()>>,

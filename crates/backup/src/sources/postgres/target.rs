@@ -1,4 +1,4 @@
-//! A PostgreSQL database as a place to restore to.
+//! A PostgreSQL database as a restore target.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -29,7 +29,7 @@ use crate::{
     snapshot::{PayloadReader, Snapshot},
 };
 
-/// PostgreSQL cuts longer names off, in bytes.
+/// PostgreSQL truncates longer names, in bytes.
 const LONGEST_NAME: usize = 63;
 
 /// Loads a database over several connections: definitions, rows, then indexes and constraints
@@ -40,29 +40,29 @@ pub struct PostgresTarget {
     place: Place,
     connections: usize,
     maintenance: String,
-    /// What `load` made and `abort` must drop.
+    /// What `load` created and `abort` must drop.
     created: Option<String>,
     report: RestoreReport,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// The database itself: empty, or to be made.
+    /// The database itself: empty, or to be created.
     Database,
-    /// A new one, which then takes the name of the one that is there.
+    /// A new one, which then gets the name of the existing one.
     InPlace { stamp: String },
 }
 
 impl PostgresTarget {
-    /// Restores into the database that `options` names. It must be empty; where it does not exist,
-    /// it is made like the one that was backed up. A given empty database keeps its own owner and
+    /// Restores into the database that `options` names. It must be empty; if it does not exist, it
+    /// is created like the one that was backed up. An existing empty database keeps its owner and
     /// settings, and what a failed restore left in it.
     pub fn to_database(options: ConnectOptions) -> Self {
         Self::new(options, Place::Database)
     }
 
-    /// Restores into a new database `<name>_restore_<stamp>`, then gives it the name of the one
-    /// that `options` names, which is kept as `<name>_before_<stamp>`.
+    /// Restores into a new database `<name>_restore_<stamp>`, then gives it the name of the one in
+    /// `options`, which is kept as `<name>_before_<stamp>`.
     pub fn in_place(options: ConnectOptions, stamp: impl Into<String>) -> Self {
         Self::new(options, Place::InPlace { stamp: stamp.into() })
     }
@@ -85,7 +85,7 @@ impl PostgresTarget {
         self
     }
 
-    /// Connects to this database, in place of `postgres`, to create and rename others.
+    /// Connects to this database, instead of `postgres`, to create and rename others.
     #[must_use]
     pub fn maintenance_database(mut self, name: impl Into<String>) -> Self {
         self.maintenance = name.into();
@@ -116,7 +116,7 @@ impl PostgresTarget {
         }
     }
 
-    /// Makes the database, unless it is there, and says whether it did.
+    /// Creates the database, unless it exists, and returns whether it did.
     async fn create(&mut self, record: &ServerRecord) -> Result<bool> {
         let (name, _) = self.names();
         let maintenance = self.maintenance().await?;
@@ -126,7 +126,8 @@ impl PostgresTarget {
         let sql = server::create(record, &name, maintenance.version());
         maintenance.run(&sql).await.map_err(|error| {
             error.remedy_is(format!(
-                "create the database {name} by hand with what this server has, then restore to it"
+                "create the database {name} by hand with the locales and encodings of this \
+                 server, then restore to it"
             ))
         })?;
         self.created = Some(name);
@@ -143,8 +144,8 @@ impl PostgresTarget {
                  SET default_transaction_read_only = off",
             )
             .await?;
-        // An autovacuum gives way to whoever waits for it, but only after this time; a role that may not
-        // set it waits longer.
+        // An autovacuum gives way to a waiting session, but only after this time; a role that
+        // cannot set it waits longer.
         let _ = session.client().batch_execute("SET deadlock_timeout = '20ms'").await;
         if options.is_local() {
             let helpers = machine::index_helpers(self.connections);
@@ -177,7 +178,10 @@ impl PostgresTarget {
             let message =
                 format!("the database {name} has the encoding {encoding}, not {}", record.encoding);
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
-                .remedy_is("name a database that does not exist yet: it is made as it was"));
+                .remedy_is(
+                    "use a database name that does not exist yet: the database is then \
+                         created as it was",
+                ));
         }
         let memory = IndexMemory::of(&sessions[0], sessions.len(), options.is_local()).await?;
         let loaded =
@@ -209,7 +213,7 @@ impl RestoreTarget for PostgresTarget {
             match self.place {
                 Place::Database => return must_be_empty(&self.options).await,
                 Place::InPlace { .. } => {
-                    let message = format!("a database {name} is there already");
+                    let message = format!("the database {name} already exists");
                     return Err(Error::new(ErrorKind::AlreadyExists, "postgres.restore", message)
                         .remedy_is("drop or rename it, or use another stamp"));
                 }
@@ -217,11 +221,9 @@ impl RestoreTarget for PostgresTarget {
         }
         let sql = "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user";
         if !maintenance.row(sql, &[]).await?.get::<_, bool>(0) {
-            let message = "the role may not create databases";
+            let message = "the role is not allowed to create databases";
             return Err(Error::new(ErrorKind::PermissionDenied, "postgres.restore", message)
-                .remedy_is(
-                    "ALTER ROLE … CREATEDB, or restore to an empty database that is there",
-                ));
+                .remedy_is("ALTER ROLE … CREATEDB, or restore to an existing empty database"));
         }
         match aside {
             Some(_) => swap::check(&maintenance, self.options.database()).await,
@@ -236,7 +238,7 @@ impl RestoreTarget for PostgresTarget {
         cx: &Context,
     ) -> Result<()> {
         if !selection.is_all() && matches!(self.place, Place::InPlace { .. }) {
-            let message = "a part of a database cannot take the place of the whole";
+            let message = "a part of a database cannot replace the whole database in place";
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.restore", message)
                 .remedy_with(
                     "restore it `to` another database, then copy the rows over",
@@ -255,7 +257,7 @@ impl RestoreTarget for PostgresTarget {
         if let Some(aside) = aside {
             let maintenance = self.maintenance().await?;
             let (from, to) = (name.clone(), aside.clone());
-            // Not to be left half done when our future is dropped.
+            // It must not be left half done if our future is dropped.
             let swap =
                 tokio::spawn(async move { swap::swap(&maintenance, &from, &to, &loaded).await });
             let swapped = swap.await.map_err(|source| {
@@ -263,7 +265,7 @@ impl RestoreTarget for PostgresTarget {
                     .caused_by(source)
             })?;
             if let Err(error) = swapped {
-                // The reason matters more than what it leaves behind.
+                // The reason matters more than what is left behind.
                 let _ = self.abort().await;
                 return Err(error);
             }
@@ -276,7 +278,7 @@ impl RestoreTarget for PostgresTarget {
     async fn abort(self: Box<Self>) -> Result<()> {
         let Some(name) = &self.created else { return Ok(()) };
         let maintenance = self.maintenance().await?;
-        // A template cannot be dropped; it seldom is one yet.
+        // A template cannot be dropped; it is rarely one yet.
         let _ = maintenance.run(&format!("ALTER DATABASE {} IS_TEMPLATE false", quote(name))).await;
         let force = if maintenance.version() >= 13_00_00 { " WITH (FORCE)" } else { "" };
         maintenance.run(&format!("DROP DATABASE {}{force}", quote(name))).await
@@ -306,10 +308,10 @@ async fn must_be_empty(options: &ConnectOptions) -> Result<()> {
     }
     let message = format!("the database {} is not empty", options.database());
     Err(Error::new(ErrorKind::NotEmpty, "postgres.restore", message)
-        .remedy_is("name a database that does not exist yet, or an empty one"))
+        .remedy_is("use a database that does not exist yet, or an empty one"))
 }
 
-/// Loads what `selection` asks for over `sessions`.
+/// Loads `selection` over `sessions`.
 async fn load(
     payload: &PayloadReader,
     selection: &Selection,
@@ -367,7 +369,7 @@ async fn load(
         statements.retain(|sql| !post_data::is_foreign_key(sql));
         if statements.len() < before {
             warnings.push(format!(
-                "{} foreign keys were left out: the tables that they point to may be empty",
+                "{} foreign keys were skipped: the tables that they refer to may be empty",
                 before - statements.len()
             ));
         }

@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 pub struct SqliteConfig {
     /// The database's file.
     pub path: PathBuf,
-    /// What is done about rows that violate foreign keys.
+    /// What to do about rows that violate foreign keys.
     #[serde(default)]
     pub foreign_keys: ForeignKeys,
 }
 
-/// What becomes of rows that point to rows which do not exist. SQLite itself does not enforce
-/// foreign keys unless it is told to.
+/// What to do about rows that refer to missing rows. SQLite itself does not enforce foreign keys by
+/// default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ForeignKeys {
-    /// They are counted in the index and said once.
+    /// They are counted in the index and reported as one warning.
     #[default]
     Count,
     /// The run fails.

@@ -1,7 +1,7 @@
-//! SQLite databases: copied online while others write, checked, then stored whole.
+//! SQLite databases: copied online while others write, checked, then stored.
 //!
-//! The copy is made with SQLite's online backup API in one step, so writers in WAL mode go on and
-//! the copy is one transaction's view (<https://sqlite.org/backup.html>).
+//! The copy is made with SQLite's online backup API in one step, so writers in WAL mode are not
+//! blocked and the copy is one transaction's view (<https://sqlite.org/backup.html>).
 
 use std::{
     fs::{self, File},
@@ -57,14 +57,14 @@ impl SqliteSource {
         Self { path: path.into(), temp, foreign_keys }
     }
 
-    /// Makes the private copy below the folder `temp`, which needs room for the whole database.
+    /// Makes the private copy below the folder `temp`, which needs space for the whole database.
     #[must_use]
     pub fn temp(mut self, temp: impl Into<PathBuf>) -> Self {
         self.temp = temp.into();
         self
     }
 
-    /// Says what becomes of foreign-key violations.
+    /// Sets what to do about foreign-key violations.
     #[must_use]
     pub fn foreign_keys(mut self, foreign_keys: ForeignKeys) -> Self {
         self.foreign_keys = foreign_keys;
@@ -91,7 +91,7 @@ impl SqliteSource {
         self.fail(kind, why).caused_by(source)
     }
 
-    /// The database's size with what waits in its write-ahead log, in bytes.
+    /// The database's size including its write-ahead log, in bytes.
     fn look(&self) -> Result<fs::Metadata> {
         let fail = |e: std::io::Error| {
             let message = format!("cannot back up the database {}", self.path.display());
@@ -114,20 +114,20 @@ impl SqliteSource {
         let free = room.f_bavail.saturating_mul(room.f_frsize);
         if free < needed {
             let why = format!(
-                "its copy needs {} in {}, where {} are free",
+                "its copy needs {} in {}, but only {} are free",
                 ByteSize::new(needed),
                 self.temp.display(),
                 ByteSize::new(free)
             );
             return Err(self
                 .fail(ErrorKind::NoSpace, &why)
-                .remedy_is("name a folder with more room as `limit.temp`"));
+                .remedy_is("set `limit.temp` to a folder with more space"));
         }
         Ok(metadata)
     }
 
-    /// Fails where the file is shorter than its header says. SQLite itself takes the missing pages
-    /// of a small database for free ones. Format: <https://sqlite.org/fileformat2.html>.
+    /// Fails if the file is shorter than its header says. SQLite itself treats the missing pages of
+    /// a small database as free ones. Format: <https://sqlite.org/fileformat2.html>.
     fn check_length(&self, metadata: &fs::Metadata) -> Result<()> {
         let mut header = [0; 100];
         let read = File::open(&self.path).and_then(|file| file.read_exact_at(&mut header, 0));
@@ -141,26 +141,26 @@ impl SqliteSource {
             1 => 65_536,
             size => size,
         };
-        // The count of pages holds only while both counters of changes agree.
+        // The page count is valid only if both change counters agree.
         let expected = if number(24) == number(92) { number(28) * page } else { 0 };
         if metadata.len() >= expected {
             return Ok(());
         }
-        let why = format!("it is cut off: {} of {expected} bytes", metadata.len());
+        let why = format!("it is truncated: {} of {expected} bytes", metadata.len());
         Err(self.fail(ErrorKind::Source, &why).remedy_is("restore an earlier snapshot of it"))
     }
 
-    /// Makes the checked copy and says how many foreign-key violations it has.
+    /// Makes the checked copy and returns how many foreign-key violations it has.
     fn copy(&self, copy: &Path, interrupt: &Sender<InterruptHandle>, cx: &Context) -> Result<Copy> {
         let source = self.open()?;
-        // Nobody listens once the run was dropped.
+        // There is no receiver once the run was dropped.
         let _ = interrupt.send(source.get_interrupt_handle());
         let mut target = Connection::open(copy).map_err(|e| self.sqlite_failed(e))?;
-        // Private and read only after a checked end: nothing has to survive a crash.
+        // Private, and read only after a successful end: nothing has to survive a crash.
         target.execute_batch("PRAGMA synchronous=OFF").map_err(|e| self.sqlite_failed(e))?;
         {
-            // A read transaction of our own: every step sees the same moment, however many
-            // others write meanwhile, and the run can be interrupted between two steps.
+            // A read transaction of our own: every step sees the same state, however many others
+            // write meanwhile, and the run can be interrupted between two steps.
             let begin = "BEGIN; SELECT count(*) FROM sqlite_schema";
             source.execute_batch(begin).map_err(|e| self.sqlite_failed(e))?;
             let backup = Backup::new(&source, &mut target).map_err(|e| self.sqlite_failed(e))?;
@@ -189,7 +189,7 @@ impl SqliteSource {
         self.check(&copy)
     }
 
-    /// Opens the source to read; to write too only where a crashed writer's journal must be rolled
+    /// Opens the source for reading; for writing only if a crashed writer's journal must be rolled
     /// back first, as any program that opens the database would.
     fn open(&self) -> Result<Connection> {
         let probe = |flags| {
@@ -215,7 +215,7 @@ impl SqliteSource {
         })
         .map_err(failed)?;
         if problems != ["ok"] {
-            let first = problems.first().map_or("no answer", String::as_str);
+            let first = problems.first().map_or("no result", String::as_str);
             let why = format!("its integrity check failed: {first}");
             return Err(self.fail(ErrorKind::Source, &why).remedy_is(
                 "repair it (`sqlite3 … .recover`) or restore an earlier snapshot; the last good \
@@ -229,7 +229,7 @@ impl SqliteSource {
         })
         .map_err(failed)?;
         if violations > 0 && self.foreign_keys == ForeignKeys::Fail {
-            let why = format!("{violations} rows point to rows that do not exist");
+            let why = format!("{violations} rows refer to missing rows");
             return Err(self.fail(ErrorKind::Source, &why).remedy_is(
                 "`PRAGMA foreign_key_check` lists them; `foreign_keys = \"count\"` only counts them",
             ));
@@ -241,10 +241,10 @@ impl SqliteSource {
     }
 }
 
-/// What is known of a checked copy.
+/// Facts about a checked copy.
 struct Copy {
     violations: u64,
-    /// Whether it has no table at all.
+    /// Whether it has no tables.
     is_empty: bool,
 }
 
@@ -257,7 +257,7 @@ impl BackupSource for SqliteSource {
     async fn dump(&self, out: SegmentSender, cx: &Context) -> Result<SourceSummary> {
         let fail = |e| {
             let message = format!("cannot make a copy in {}", self.temp.display());
-            Error::io("sqlite.dump", message, e).remedy_is("name another folder as `limit.temp`")
+            Error::io("sqlite.dump", message, e).remedy_is("set `limit.temp` to another folder")
         };
         let metadata = self.look()?;
         let folder = tempfile::Builder::new()
@@ -268,7 +268,7 @@ impl BackupSource for SqliteSource {
         let copy = self.copy_aside(path.clone(), cx).await?;
         if copy.violations > 0 {
             cx.emit(Event::warning(format!(
-                "{}: {} rows point to rows that do not exist",
+                "{}: {} rows refer to missing rows",
                 self.path.display(),
                 copy.violations
             )));
@@ -296,7 +296,7 @@ impl SqliteSource {
             copied = &mut copying => return copied.map_err(panicked)?,
             () = cx.cancel().triggered() => {}
         }
-        // Whatever SQLite is at ends at once, and so does what it begins until the work stops.
+        // Interrupts the current operation, and every later one until the work stops.
         loop {
             handles.try_iter().for_each(|handle| handle.interrupt());
             if let Ok(copied) = tokio::time::timeout(INTERRUPT_AGAIN, &mut copying).await {
@@ -306,7 +306,7 @@ impl SqliteSource {
     }
 }
 
-/// Sends the copy in pieces, read and compressed side by side.
+/// Sends the copy in pieces, read and compressed in parallel.
 async fn send(file: File, record: DatabaseRecord, out: SegmentSender) -> Result<()> {
     let size = record.size;
     let copy = Arc::new(Pieces { file, next: Mutex::new((0, Some(record))) });
@@ -323,7 +323,7 @@ async fn send(file: File, record: DatabaseRecord, out: SegmentSender) -> Result<
 
 struct Pieces {
     file: File,
-    /// Where the next piece begins, and the record that goes with the first.
+    /// The offset of the next piece, and the record for the first one.
     next: Mutex<(u64, Option<DatabaseRecord>)>,
 }
 
@@ -352,7 +352,7 @@ impl Pieces {
     }
 }
 
-/// Whether reading alone is refused because something must be rolled back or recovered first.
+/// Whether read-only access fails because something must be rolled back or recovered first.
 fn needs_recovery(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
     let code = error.sqlite_error().map(|error| error.extended_code);
@@ -362,7 +362,7 @@ fn needs_recovery(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// The name of the file that SQLite keeps beside the database `path`, such as `-wal`.
+/// The name of the file that SQLite keeps next to the database `path`, such as `-wal`.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -1,4 +1,4 @@
-//! Putting an SQLite database back: loaded beside the old one, then swapped in by rename.
+//! Restores an SQLite database: loaded next to the old one, then swapped in by rename.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -21,7 +21,7 @@ use crate::{
     snapshot::{PayloadReader, Snapshot},
 };
 
-/// A place for an SQLite database.
+/// A target for an SQLite database.
 #[derive(Debug)]
 pub struct SqliteTarget {
     place: Place,
@@ -33,7 +33,7 @@ pub struct SqliteTarget {
 enum Place {
     /// A file of the database's own name in this folder.
     Folder(FreshFolder),
-    /// This path; what is there is moved aside under a name that ends with the stamp.
+    /// This path; an existing file is moved aside to a name that ends with the stamp.
     Path { path: PathBuf, stamp: String },
 }
 
@@ -43,7 +43,7 @@ impl SqliteTarget {
         Self::new(Place::Folder(FreshFolder::new(folder.into())))
     }
 
-    /// Restores to `path`. What is there is moved aside, to `<path>.before-restore-<stamp>`.
+    /// Restores to `path`. An existing database is moved aside, to `<path>.before-restore-<stamp>`.
     pub fn in_place(path: impl Into<PathBuf>, stamp: impl Into<String>) -> Self {
         Self::new(Place::Path { path: path.into(), stamp: stamp.into() })
     }
@@ -52,7 +52,7 @@ impl SqliteTarget {
         Self { place, staged: None, report: RestoreReport::default() }
     }
 
-    /// Where the database is loaded, and where it goes in the end.
+    /// Where the database is loaded, and its final path.
     fn paths(&self, record: &DatabaseRecord) -> Result<(PathBuf, PathBuf)> {
         let (path, stamp) = match &self.place {
             Place::Path { path, stamp } => (path.clone(), stamp.as_str()),
@@ -62,7 +62,7 @@ impl SqliteTarget {
             }
         };
         let name = path.file_name().ok_or_else(|| {
-            let message = format!("{} cannot be a database", path.display());
+            let message = format!("{} cannot be the path of a database", path.display());
             Error::new(ErrorKind::InvalidInput, "sqlite.restore", message)
         })?;
         let mut staged = std::ffi::OsString::from(".");
@@ -73,12 +73,13 @@ impl SqliteTarget {
 }
 
 impl SqliteTarget {
-    /// Moves what is there aside, companions included, and puts the staged database in its place.
+    /// Moves the existing database aside, with its companion files, and puts the staged one in its
+    /// place.
     fn swap(&mut self, staged: &Path, path: &Path, renames: &mut Renames) -> Result<()> {
         if let Place::Path { stamp, .. } = &self.place {
             let aside = with_suffix(path, &format!(".before-restore-{stamp}"));
             for suffix in ["", "-wal", "-shm", "-journal"] {
-                // SQLite finds a log by the database's name, so they move together.
+                // SQLite finds a log by the database's name, so they are moved together.
                 let (from, to) = (with_suffix(path, suffix), with_suffix(&aside, suffix));
                 if from.symlink_metadata().is_ok() {
                     renames.rename(&from, &to)?;
@@ -90,11 +91,11 @@ impl SqliteTarget {
         durable::sync_folder(path.parent().unwrap_or(Path::new("/")))
     }
 
-    /// Gives the database the owner and mode that it had, as far as we may.
+    /// Gives the database its original owner and mode, as far as permitted.
     fn set_owner(&mut self, file: &File, record: &DatabaseRecord) -> io::Result<()> {
         let mut record = record.clone();
         if record.mode == 0 {
-            // A rebuilt index does not know: the file that is replaced does, if there is one.
+            // A rebuilt index does not have them: use those of the replaced file, if there is one.
             let Place::Path { path, .. } = &self.place else { return Ok(()) };
             let Ok(meta) = fs::metadata(path) else { return Ok(()) };
             (record.mode, record.uid, record.gid) = (meta.mode() & 0o7777, meta.uid(), meta.gid());
@@ -114,7 +115,7 @@ impl RestoreTarget for SqliteTarget {
         match &mut self.place {
             Place::Folder(folder) => folder.check()?,
             Place::Path { path, .. } => {
-                // Behind a link lies the file that programs know by its own name.
+                // If the path is a link, replace its target.
                 if let Ok(real) = fs::canonicalize(&*path) {
                     *path = real;
                 }
@@ -136,7 +137,7 @@ impl RestoreTarget for SqliteTarget {
         cx: &Context,
     ) -> Result<()> {
         if !selection.is_all() {
-            let message = "a part of an SQLite database cannot be restored by itself";
+            let message = "an SQLite database cannot be restored in part";
             return Err(Error::new(ErrorKind::InvalidInput, "sqlite.restore", message)
                 .remedy_with(
                     "leave `only` out, or name the `source` whose files you mean",
@@ -169,7 +170,7 @@ impl RestoreTarget for SqliteTarget {
 
         let size = file.metadata().map_err(fail)?.len();
         if size != record.size {
-            let message = format!("the database came to {size} bytes, not {}", record.size);
+            let message = format!("the database has {size} bytes, not {}", record.size);
             return Err(Error::new(ErrorKind::Damaged, "sqlite.restore", message));
         }
         self.report.files = 1;
@@ -191,7 +192,7 @@ impl RestoreTarget for SqliteTarget {
         let mut renames = Renames::default();
         if let Err(error) = self.swap(&staged, &path, &mut renames) {
             let error = renames.undo_after(error);
-            // The error that stopped us matters more than a copy that stays.
+            // The first error matters more than a copy that is left.
             let _ = fs::remove_file(&staged);
             return Err(error);
         }

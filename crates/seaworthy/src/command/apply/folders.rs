@@ -1,4 +1,4 @@
-//! The folders that the file names and that somebody else expects to be there.
+//! Folders in the file that other programs expect to exist.
 
 use std::{
     collections::BTreeMap,
@@ -13,13 +13,13 @@ use seaworthy_core::{CommandLine, Error, ErrorKind, Result};
 use super::{Apply, ApplyStep, StepFile, StepKind, StepState};
 use crate::Seaworthy;
 
-/// How long a program that looks up a user may take.
+/// How long looking up a user may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How a folder is to be.
+/// A folder to create.
 struct Folder {
     mode: u32,
-    /// Whom it belongs to, where that is not us.
+    /// Its owner, if it is not us.
     owner: Option<(String, String)>,
 }
 
@@ -36,7 +36,7 @@ impl Apply<'_> {
     pub(super) async fn make_folders(&mut self) -> Result<()> {
         let mut step = ApplyStep::new(StepKind::Folders, StepState::Unchanged);
         for (path, folder) in self.seaworthy.missing_folders() {
-            // What is above it may be missing too, and goes with it.
+            // Its parents may be missing too, and are removed with it.
             let above = path.ancestors().skip(1).take_while(|above| !above.exists());
             let mut above: Vec<_> = above.map(Path::to_owned).collect();
             above.reverse();
@@ -67,15 +67,15 @@ fn chown(path: &Path, folder: &Folder) -> Option<CommandLine> {
 fn no_such_user(folder: &Folder) -> impl FnOnce(Error) -> Error {
     let user = folder.owner.as_ref().map(|(user, _)| user.clone()).unwrap_or_default();
     move |error| {
-        let message = format!("cannot give a folder to the user {user}");
+        let message = format!("cannot make the user {user} the owner of a folder");
         Error::new(ErrorKind::Config, "apply", message)
             .caused_by(error)
-            .remedy_is(format!("`adduser --system --group {user}` makes that user"))
+            .remedy_is(format!("create that user with `adduser --system --group {user}`"))
     }
 }
 
 impl Seaworthy {
-    /// The folders that are not there yet.
+    /// The folders that do not exist yet.
     fn missing_folders(&self) -> BTreeMap<PathBuf, Folder> {
         let mut wanted: BTreeMap<PathBuf, Folder> = BTreeMap::new();
         let mut want = |path: &Path, mode: u32, owner: Option<(String, String)>| {
@@ -103,7 +103,7 @@ impl Seaworthy {
         for (_, service) in self.config.service.iter() {
             let user = service.user.as_ref().map(ToString::to_string);
             let group = service.group.as_ref().map(ToString::to_string);
-            // A colon without a group means that of the user.
+            // A colon without a group means the user's group.
             let owner = user.map(|user| (user, group.unwrap_or_default()));
             for path in &service.writable {
                 want(Path::new(path.as_str()), 0o750, owner.clone());

@@ -1,4 +1,4 @@
-//! `cert check`: is what lies on disk good, and is it what visitors see?
+//! `cert check`: are the certificates on disk good, and are they what visitors see?
 
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt, str::FromStr, time::Duration};
 
@@ -29,14 +29,14 @@ pub struct CertCheckRequest {
 
 request!(CertCheckRequest, "cert check", cert_check -> CheckResult);
 
-/// What is to be checked: a certificate of the file, or any server.
+/// What to check: a certificate of the file, or any server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A certificate of the file.
     Certificate(Name),
-    /// A server, `host:port`, whether or not it is ours.
+    /// Any server, `host:port`.
     Server {
-        /// The name that it is asked for.
+        /// The requested host name.
         host: Identifier,
         /// Its port.
         port: u16,
@@ -66,39 +66,39 @@ impl FromStr for Target {
     }
 }
 
-/// What `cert check` found.
+/// The result of `cert check`.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct CheckResult {
-    /// Each certificate on disk, and each server that was looked at.
+    /// Each certificate on disk, and each server that was checked.
     pub checked: Vec<Checked>,
 }
 
-/// One certificate that was looked at.
+/// One certificate that was checked.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Checked {
-    /// The certificate's name, or the name that a server was asked for.
+    /// The certificate's name, or the requested host name.
     pub target: String,
-    /// The server's address; none for what lies on disk.
+    /// The server's address; `None` for a certificate on disk.
     pub address: Option<SocketAddr>,
-    /// What it is for.
+    /// The purpose of the key pair.
     pub names: Vec<Identifier>,
-    /// Until when it is valid.
+    /// The end of its validity.
     pub not_after: Option<Timestamp>,
-    /// How many whole days that is from now.
+    /// How many full days that is from now.
     pub days_left: Option<u64>,
     /// Who issued it.
     pub issuer: Option<String>,
     /// The SHA-256 of it.
     pub fingerprint: Option<Fingerprint>,
-    /// What is not as it should be.
+    /// The findings.
     pub findings: Vec<String>,
 }
 
 impl Seaworthy {
-    /// Checks certificates on disk and as they are served, and other servers. Without any target:
-    /// all certificates of the file.
+    /// Checks certificates on disk and as served, and other servers. Without a target: all
+    /// certificates of the file.
     pub async fn cert_check(&self, request: &CertCheckRequest, cx: &Context) -> Reply<CheckResult> {
         let targets = request.targets.as_slice();
         let mut checked = Vec::new();
@@ -154,13 +154,17 @@ impl Seaworthy {
         }
         let file = version.folder().join("privkey.pem");
         if file.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
-            on_disk.findings.push(format!("others may read {}: chmod 600", file.display()));
+            on_disk
+                .findings
+                .push(format!("other users can read {}: run chmod 600", file.display()));
         }
         let state = self.cert_state(&manager, name, cx)?;
         match state.action {
             Some(Action::Renew { .. } | Action::Wait { .. }) if state.failures > 0 => {
                 let why = state.last_error.unwrap_or_default();
-                on_disk.findings.push(format!("renewing failed {} times: {why}", state.failures));
+                on_disk
+                    .findings
+                    .push(format!("the renewal failed {} times: {why}", state.failures));
             }
             _ if !state.deployed => {
                 let why = state.last_error.unwrap_or_default();
@@ -210,15 +214,16 @@ impl Checked {
         self.issuer = Some(leaf.issuer().to_owned());
         self.fingerprint = Some(leaf.fingerprint());
         if now > validity.not_after {
-            self.findings.push(format!("it ended {}", validity.not_after));
+            self.findings.push(format!("it expired {}", validity.not_after));
         } else if now < validity.not_before {
-            self.findings.push(format!("it begins only {}", validity.not_before));
+            self.findings.push(format!("it is valid only from {}", validity.not_before));
         } else {
-            // Whoever renews in time never gets here.
+            // With timely renewals this never happens.
             let left = validity.not_after.since(now).as_secs();
             let life = validity.lifetime().as_secs();
             if left < life / 6 {
-                self.findings.push(format!("it ends {}, and is not renewed", validity.not_after));
+                self.findings
+                    .push(format!("it expires {}, and is not renewed", validity.not_after));
             }
         }
     }
@@ -246,13 +251,13 @@ async fn check_server(
         Ok(found) => check_addresses(host, found.into_iter(), wanted, trust, cx).await,
         Err(e) => {
             let mut checked = Checked::new(format!("{host}:{port}"), None);
-            checked.findings.push(format!("DNS does not know it: {e}"));
+            checked.findings.push(format!("it is not in DNS: {e}"));
             vec![checked]
         }
     }
 }
 
-/// Each of `addresses`, side by side.
+/// Each of `addresses`, in parallel.
 async fn check_addresses(
     host: &Identifier,
     addresses: impl Iterator<Item = SocketAddr>,
@@ -281,11 +286,11 @@ async fn check_address(
             let leaf = seen.chain.leaf();
             checked.shows(leaf, cx.now());
             if !leaf.covers(host) {
-                checked.findings.push(format!("it is not good for {host}"));
+                checked.findings.push(format!("it does not cover {host}"));
             }
             if wanted.is_some_and(|wanted| wanted != leaf.fingerprint()) {
                 let advice =
-                    "another certificate than the one on disk is served: reload the server";
+                    "the served certificate differs from the one on disk: reload the server";
                 checked.findings.push(advice.to_owned());
             }
             if trust && let Err(error) = trusted(&seen.chain, host) {

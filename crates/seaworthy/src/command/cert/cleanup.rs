@@ -1,4 +1,4 @@
-//! `cert cleanup`: what no configuration uses.
+//! `cert cleanup`: removes certificates that no configuration uses.
 
 use std::{
     fs,
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Reply, Seaworthy, command::request};
 
-/// Where a server's configuration may name certificates.
+/// Where a server's configuration may use certificates.
 const USUAL_PLACES: [&str; 5] =
     ["/etc/nginx", "/etc/apache2", "/etc/haproxy", "/etc/postfix", "/etc/dovecot"];
-/// Larger files are no configuration.
+/// Larger files are not configuration.
 const LARGEST: u64 = 4 << 20;
 
-/// What `cert cleanup` is asked.
+/// The request of `cert cleanup`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct CertCleanupRequest {
-    /// Remove nothing and say what would be removed.
+    /// Remove nothing and print what would be removed.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
     /// Look for names of certificates in these folders too, beside /etc/nginx and the like.
@@ -32,7 +32,8 @@ pub struct CertCleanupRequest {
         arg(
             long,
             value_name = "DIR",
-            help = "Look for names of certificates in this folder too, beside /etc/nginx and the like"
+            help = "Also search this folder for certificates that are in use, in addition to \
+                     /etc/nginx and similar folders"
         )
     )]
     pub look_in: Vec<PathBuf>,
@@ -40,20 +41,20 @@ pub struct CertCleanupRequest {
 
 request!(CertCleanupRequest, "cert cleanup", cert_cleanup -> CleanupResult);
 
-/// What `cert cleanup` removed.
+/// The result of `cert cleanup`.
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct CleanupResult {
     /// Certificates that were removed, or would be.
     pub removed: Vec<Name>,
-    /// Certificates that the file does not have, but a server's configuration still names: where.
+    /// Certificates that are not in the file, but still used by a server's configuration: where.
     pub in_use: Vec<(Name, PathBuf)>,
-    /// Whether nothing was removed.
+    /// Whether it was a dry run.
     pub dry_run: bool,
 }
 
 impl Seaworthy {
-    /// Removes certificates that neither the file nor a server's configuration names.
+    /// Removes certificates that neither the file nor a server's configuration uses.
     pub async fn cert_cleanup(
         &self,
         request: &CertCleanupRequest,
@@ -77,11 +78,14 @@ impl Seaworthy {
         }
         for name in unused {
             cx.check("certificate.cleanup")?;
-            // By the path of the store or by another that leads there.
+            // By the path of the store or by another path to it.
             let marks = [format!("live/{name}/"), format!("versions/{name}/")];
             match files.iter().find(|(_, text)| marks.iter().any(|mark| text.contains(mark))) {
                 Some((path, _)) => {
-                    cx.emit(Event::warning(format!("{name} is still named in {}", path.display())));
+                    cx.emit(Event::warning(format!(
+                        "certificate {name} is still used in {}",
+                        path.display()
+                    )));
                     result.in_use.push((name, path.clone()));
                 }
                 None => {
@@ -96,8 +100,8 @@ impl Seaworthy {
     }
 }
 
-/// The text files below `place`, links followed once. What is not there is passed over; what cannot
-/// be read stops: it could name anything.
+/// The text files below `place`, links followed once. A missing file is skipped; an unreadable one
+/// is an error: it could use any certificate.
 fn collect(place: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
     let fail = |path: &Path| {
         let message = format!("cannot read {}", path.display());
@@ -112,7 +116,7 @@ fn collect(place: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
             let entry = entry.map_err(fail(place))?;
             let kind = entry.file_type().map_err(fail(place))?;
             let path = entry.path();
-            // A link to a folder could lead in a circle: its files are elsewhere in the tree.
+            // A link to a folder could form a loop: its files are elsewhere in the tree.
             if kind.is_symlink() && path.is_dir() && !is_current(&path) {
                 continue;
             }
@@ -122,7 +126,7 @@ fn collect(place: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
     Ok(())
 }
 
-/// The link to the generation of rendered files that is in use.
+/// The link to the current generation of rendered files.
 fn is_current(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "current")
 }

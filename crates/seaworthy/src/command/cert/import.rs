@@ -1,4 +1,4 @@
-//! `cert import-certbot`: takes over what certbot has.
+//! `cert import-certbot`: imports certbot's certificates and accounts.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, Reply, Seaworthy, command::request};
 
-/// What `cert import-certbot` is asked.
+/// The request of `cert import-certbot`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct CertImportRequest {
-    /// The certificates: all of them when none is named.
+    /// The certificates; default: all of them.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
     pub names: Vec<Name>,
@@ -28,12 +28,12 @@ pub struct CertImportRequest {
         arg(long, value_name = "DIR", default_value = "/etc/letsencrypt")
     )]
     pub from: PathBuf,
-    /// Change nothing, and say what would be taken over.
+    /// A dry run: change nothing, and report what would be imported.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long, help = "Change nothing"))]
     pub dry_run: bool,
-    /// Give accounts with RSA keys a new key at the authority: they are ours then, and certbot
-    /// cannot use them any more.
+    /// Give accounts with RSA keys a new key at the authority, so that they can be imported;
+    /// certbot cannot use them any more.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub roll_over: bool,
@@ -48,34 +48,34 @@ impl CertImportRequest {
     }
 }
 
-/// What was taken over.
+/// What was imported.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct ImportResult {
     /// Each certificate.
     pub certificates: Vec<Imported>,
-    /// The accounts that are ours now: the URLs of their directories.
+    /// The imported accounts: the URLs of their directories.
     pub accounts: Vec<String>,
-    /// What belongs into the configuration file.
+    /// The sections for the configuration file.
     pub settings: String,
-    /// What could not be taken over.
+    /// What could not be imported.
     pub notes: Vec<String>,
-    /// Whether nothing was changed.
+    /// Whether it was a dry run.
     pub dry_run: bool,
 }
 
-/// One certificate that was taken over.
+/// One imported certificate.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Imported {
     /// Its name.
     pub name: Name,
-    /// Whether the store has a certificate of this name already, which then stays.
+    /// Whether the store already has a certificate of this name, which is then kept.
     pub kept_ours: bool,
 }
 
 impl Seaworthy {
-    /// Takes over certbot's certificates and accounts, and says which settings do the same here.
+    /// Imports certbot's certificates and accounts, and returns the equivalent settings.
     pub async fn cert_import(
         &self,
         request: &CertImportRequest,
@@ -128,7 +128,7 @@ impl Seaworthy {
         Ok(ImportResult { certificates, accounts, settings, notes, dry_run: request.dry_run })
     }
 
-    /// Gives certbot's account a new key, which is ours. Whether it was done.
+    /// Gives certbot's account a new key of ours. Returns whether it was done.
     async fn roll_over(&self, account: &FoundAccount, dry_run: bool, cx: &Context) -> Result<bool> {
         let Some(key) = &account.key else { return Ok(false) };
         let key = PrivateKey::from_pem(key.expose())?;

@@ -32,7 +32,7 @@ pub struct CertShowRequest {
 
 request!(CertShowRequest, "cert show", cert_show -> ListResult);
 
-/// What there is.
+/// The list.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct ListResult {
@@ -40,7 +40,7 @@ pub struct ListResult {
     pub certificates: Vec<CertState>,
 }
 
-/// One certificate as it stands.
+/// The current state of one certificate.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct CertState {
@@ -48,15 +48,15 @@ pub struct CertState {
     pub name: Name,
     /// Whether the file still has it.
     pub configured: bool,
-    /// What it is for: as it was issued, else as the file wants it.
+    /// Its names: as issued, else as in the file.
     pub names: Vec<Identifier>,
     /// Who issued it.
     pub issuer: Option<String>,
     /// The provider's id, such as the URL of an ACME directory.
     pub provider: Option<String>,
-    /// From when it is valid.
+    /// The start of its validity.
     pub not_before: Option<Timestamp>,
-    /// Until when it is valid.
+    /// The end of its validity.
     pub not_after: Option<Timestamp>,
     /// The SHA-256 of it.
     pub fingerprint: Option<Fingerprint>,
@@ -64,23 +64,23 @@ pub struct CertState {
     pub serial: Option<String>,
     /// The folder with its four files.
     pub live: PathBuf,
-    /// Whether it is proved to be served, or needs no deploying.
+    /// Whether it is proved to be served, or does not need to be deployed.
     pub deployed: bool,
     /// What is due.
     pub action: Option<Action>,
     /// How often issuing failed in a row.
     pub failures: u32,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
 }
 
 impl Seaworthy {
-    /// Lists the certificates. Asks nobody.
+    /// Lists the certificates. Makes no requests.
     pub async fn cert_list(&self, _: &CertListRequest, cx: &Context) -> Reply<ListResult> {
         self.try_list(cx).into()
     }
 
-    /// Shows these certificates; all where none is named. Asks nobody.
+    /// Shows these certificates; empty for all. Makes no requests.
     pub async fn cert_show(&self, request: &CertShowRequest, cx: &Context) -> Reply<ListResult> {
         let names = request.names.as_slice();
         let shown = || {

@@ -33,19 +33,19 @@ requests! {
     #[serde(tag = "command", rename_all = "kebab-case")]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     CertCommand {
-        /// Get certificates that are missing or due: all of them when none is named
+        /// Get certificates that are missing or due; default: all of them
         Issue(CertIssueRequest),
         /// The same for timers: after a failure it waits before it tries again
         Renew(CertRenewRequest),
         /// List the certificates
         List(CertListRequest),
-        /// Show certificates: all of them when none is named
+        /// Show certificates; default: all of them
         Show(CertShowRequest),
-        /// Are certificates good, and are they what visitors see?
+        /// Check whether certificates are good, and whether they are what visitors see
         Check(CertCheckRequest),
-        /// Make certificates invalid for ever
+        /// Revoke certificates; this cannot be undone
         Revoke(CertRevokeRequest),
-        /// Take over certbot's certificates and accounts, and print the settings that do the same
+        /// Import certbot's certificates and accounts, and print the equivalent settings
         ImportCertbot(CertImportRequest),
         /// Remove certificates that nothing uses
         Cleanup(CertCleanupRequest),
@@ -92,37 +92,37 @@ pub struct CertOptions {
     /// The certificates.
     #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
     pub names: Vec<Name>,
-    /// Do everything against the directories for trying out, and store nothing.
+    /// Do everything with the staging directories, and store nothing.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Use the directories for trying out: no browser trusts what they issue.
+    /// Use the staging directories: browsers do not trust their certificates.
     #[cfg_attr(feature = "clap", arg(long))]
     pub staging: bool,
-    /// Whether or not one is due; use the last slot of a limit.
+    /// Get a new certificate even if none is due; use the last slot of a limit.
     #[cfg_attr(feature = "clap", arg(long))]
     pub force: bool,
-    /// Take what is only likely to fail as certain.
+    /// Treat likely findings as errors.
     #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Ask at once, without looking first whether it can work.
+    /// Ask the authority immediately, without checking first whether it can work.
     #[cfg_attr(feature = "clap", arg(long, conflicts_with = "strict"))]
     pub skip_checks: bool,
 }
 
-/// What `cert issue` and `cert renew` did.
+/// The result of `cert issue` and `cert renew`.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct CertResult {
     /// Each certificate, in the order of the file.
     pub certificates: Vec<CertRun>,
-    /// Whether nothing was stored.
+    /// Whether it was a dry run.
     pub dry_run: bool,
-    /// Who was told.
+    /// The notifications that were sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<Delivery>,
 }
 
-/// What was done about one certificate.
+/// The result for one certificate.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct CertRun {
@@ -134,19 +134,19 @@ pub struct CertRun {
     pub issued: Option<Issued>,
     /// Whether the newest certificate is deployed.
     pub deployed: bool,
-    /// What was found not to be right before an authority was asked.
+    /// The findings of the checks before an authority was asked.
     pub findings: Vec<Finding>,
     /// What went wrong.
     pub error: Option<ErrorDocument>,
 }
 
 impl Seaworthy {
-    /// Issues what is missing or due, without waiting after failures: somebody asks for it.
+    /// Issues what is missing or due, without waiting after failures: for a request by a person.
     pub async fn cert_issue(&self, request: &CertIssueRequest, cx: &Context) -> Reply<CertResult> {
         self.cert_run(&request.options, true, cx).await
     }
 
-    /// Issues what is missing or due; after a failure it waits, as the file on disk says.
+    /// Issues what is missing or due; after a failure it waits, according to the stored history.
     pub async fn cert_renew(&self, request: &CertRenewRequest, cx: &Context) -> Reply<CertResult> {
         self.cert_run(&request.options, false, cx).await
     }
@@ -169,7 +169,7 @@ impl Seaworthy {
         for name in &names {
             match self.managed_certificate(name, &opener, cx).await {
                 Ok(certificate) => certificates.push(certificate),
-                // One that cannot be begun does not stop the others.
+                // One that cannot be started does not stop the others.
                 Err(error) => unready.push((name.clone(), error)),
             }
         }
@@ -233,14 +233,14 @@ fn outcome_of(report: &Report) -> Outcome {
         Some(error) if error.kind() == seaworthy_core::ErrorKind::Cancelled => Outcome::Interrupted,
         Some(_) if report.is_issued_but_not_deployed() => Outcome::NotDeployed,
         Some(error) => match Outcome::from(error) {
-            // The command line was right: it is the certificate that failed.
+            // The request was valid: it is the certificate that failed.
             Outcome::Wrong => Outcome::Failed,
             other => other,
         },
     }
 }
 
-/// The text of the first error of many, in its own words.
+/// The first error of several.
 fn first<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }

@@ -45,7 +45,7 @@ impl CertRevokeRequest {
     }
 }
 
-/// What was revoked.
+/// The result of `cert revoke`.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct RevokeResult {
@@ -54,8 +54,8 @@ pub struct RevokeResult {
 }
 
 impl Seaworthy {
-    /// Makes the live certificates of these names invalid for ever. The next `cert renew` gets new
-    /// ones, with new keys.
+    /// Revokes the live certificates of these names; this cannot be undone. The next `cert renew`
+    /// gets new ones, with new keys.
     pub async fn cert_revoke(
         &self,
         request: &CertRevokeRequest,
@@ -71,7 +71,7 @@ impl Seaworthy {
         cx: &Context,
     ) -> Result<RevokeResult> {
         if names.is_empty() {
-            let message = "say which certificate is to be revoked";
+            let message = "no certificate to revoke was given";
             return Err(Error::new(ErrorKind::InvalidInput, "certificate.revoke", message));
         }
         let manager = self.certificate_manager();
@@ -79,7 +79,7 @@ impl Seaworthy {
         let mut revoked = Vec::new();
         for name in self.certificate_names(names)? {
             let Some(version) = manager.store().current(&name)? else {
-                let message = format!("{name} has no certificate");
+                let message = format!("there is no certificate {name}");
                 return Err(Error::new(ErrorKind::NotFound, "certificate.revoke", message));
             };
             let issuer = &version.about.provider;
@@ -92,7 +92,7 @@ impl Seaworthy {
             }
             let provider = provider.ok_or_else(|| {
                 let message =
-                    format!("{name} was issued by {issuer}, which the file does not name");
+                    format!("certificate {name} was issued by {issuer}, which is not in the file");
                 Error::new(ErrorKind::Unsupported, "certificate.revoke", message)
                     .remedy_is("add that `ca` to the certificate")
             })?;

@@ -1,4 +1,4 @@
-//! `proxy apply`: the sites installed and proved, or the old ones back.
+//! `proxy apply`: installs the sites and proves that they are served, or rolls back.
 
 use std::path::PathBuf;
 
@@ -8,47 +8,47 @@ use serde::{Deserialize, Serialize};
 use super::{ChosenPool, FileChange, LintFinding, Prepared, diff};
 use crate::{ErrorDocument, Outcome, Reply, Seaworthy, command::request};
 
-/// What `proxy apply` is asked for.
+/// The request of `proxy apply`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ProxyApplyRequest {
-    /// Check, and say what would change.
+    /// Only check, and print what would change.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Leave sites out that nginx refuses, instead of changing nothing.
+    /// Leave out sites that nginx rejects, instead of changing nothing.
     #[cfg_attr(feature = "clap", arg(long))]
     pub keep_going: bool,
 }
 
 request!(ProxyApplyRequest, "proxy apply", proxy_apply -> ProxyApplyResult);
 
-/// What `proxy apply` did.
+/// The result of `proxy apply`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProxyApplyResult {
-    /// What became of the files.
+    /// The result for the files.
     pub state: ApplyState,
-    /// The files that changed, or would.
+    /// The files that changed, or would change.
     pub changes: Vec<FileChange>,
     /// The folder of the files that are live now.
     pub live: Option<PathBuf>,
-    /// Sites that nginx refuses, which are not served now.
+    /// Sites that nginx rejects, which are not served now.
     pub left_out: Vec<LeftOut>,
-    /// The pools that are in use because they were switched to.
+    /// The pools that are active because they were switched to.
     pub chosen: Vec<ChosenPool>,
-    /// What is probably not meant.
+    /// Likely mistakes.
     pub findings: Vec<LintFinding>,
 }
 
-/// What became of rendered files.
+/// The result for rendered files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ApplyState {
-    /// They were live already.
+    /// They were already live.
     Unchanged,
     /// They are live now, and proved.
     Changed,
@@ -56,7 +56,7 @@ pub enum ApplyState {
     WouldChange,
 }
 
-/// A site that nginx refuses.
+/// A site that nginx rejects.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct LeftOut {
@@ -67,8 +67,8 @@ pub struct LeftOut {
 }
 
 impl Seaworthy {
-    /// Installs the sites in the nginx of `[proxy]`: checked in its real tree, read by it, proved
-    /// to be served, and taken back otherwise.
+    /// Installs the sites in the nginx of `[proxy]`: checks them in its real tree, reloads it,
+    /// proves that they are served, and rolls back otherwise.
     pub async fn proxy_apply(
         &self,
         request: &ProxyApplyRequest,
@@ -87,7 +87,7 @@ impl Seaworthy {
         }
     }
 
-    /// Does it; `start` starts nginx where it does not run.
+    /// Does it; with `start`, starts nginx if it is not running.
     pub(in crate::command) async fn install_proxy(
         &self,
         request: &ProxyApplyRequest,
@@ -127,12 +127,12 @@ impl Seaworthy {
         Ok(ProxyApplyResult { state, changes, live, left_out, chosen: prepared.chosen, findings })
     }
 
-    /// Takes the sites out of the model that nginx refuses alone.
+    /// Removes the sites from the model that nginx rejects even alone.
     async fn leave_out(&self, prepared: &mut Prepared, cx: &Context) -> Result<Vec<LeftOut>> {
         let (refused, error) = self.try_files(prepared, cx).await?;
         let Some(error) = error else { return Ok(Vec::new()) };
         if refused.is_empty() || refused.len() == prepared.web.sites.len() {
-            // Nothing would be left, or no site is to blame.
+            // Nothing would be left, or no single site is the cause.
             return Err(error);
         }
         let mut left_out: Vec<LeftOut> = Vec::new();

@@ -1,4 +1,4 @@
-//! `proxy check`: would nginx take it, and is it meant?
+//! `proxy check`: would nginx accept it, and are there likely mistakes?
 
 use seaworthy_core::{Context, Error, Installer, Result};
 use serde::{Deserialize, Serialize};
@@ -16,27 +16,27 @@ pub struct ProxyCheckRequest {}
 
 request!(ProxyCheckRequest, "proxy check", proxy_check -> ProxyCheckResult);
 
-/// What `proxy check` found.
+/// The result of `proxy check`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProxyCheckResult {
     /// The version of nginx that was asked.
     pub nginx: String,
-    /// What the files do without because this version does not know it.
+    /// Features that the files leave out because this version does not support them.
     pub lacks: Vec<String>,
     /// How many sites there are.
     pub sites: usize,
-    /// Whether nginx takes all of them together.
+    /// Whether nginx accepts all of them together.
     pub accepted: bool,
-    /// Sites that nginx refuses even alone.
+    /// Sites that nginx rejects even alone.
     pub refused: Vec<LeftOut>,
-    /// What is probably not meant.
+    /// Likely mistakes.
     pub findings: Vec<LintFinding>,
 }
 
 impl Seaworthy {
-    /// Whether nginx takes the files in its real tree, each site alone and all together; and what
-    /// is probably not meant. Nothing becomes live.
+    /// Checks whether nginx accepts the files in its real tree, each site alone and all together,
+    /// and looks for likely mistakes. Nothing becomes live.
     pub async fn proxy_check(
         &self,
         _: &ProxyCheckRequest,
@@ -64,8 +64,8 @@ impl Seaworthy {
         Reply::new(result, outcome).with_error(error)
     }
 
-    /// Lets nginx check the files of `prepared` without making them live: which sites it refuses
-    /// alone, and what it says to all together.
+    /// Lets nginx check the files of `prepared` without making them live: which sites it rejects
+    /// alone, and its result for all together.
     pub(super) async fn try_files(
         &self,
         prepared: &Prepared,

@@ -1,4 +1,4 @@
-//! Which pools are in use, where `proxy switch` chose others than the file names.
+//! Which pools are active, if `proxy switch` chose others than those in the file.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,7 +6,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result, Timestamp, 
 use seaworthy_proxy_config::Web;
 use serde::{Deserialize, Serialize};
 
-/// Where it is kept, in the folder for state.
+/// Its file in the state folder.
 const FILE: &str = "proxy/pools.json";
 
 /// A pool that was switched to.
@@ -15,15 +15,15 @@ const FILE: &str = "proxy/pools.json";
 pub struct ChosenPool {
     /// The upstream.
     pub upstream: Name,
-    /// The pool that the file names.
+    /// The pool in the file.
     pub in_file: Name,
-    /// The pool that is in use.
+    /// The active pool.
     pub in_use: Name,
     /// When it was switched to.
     pub since: Timestamp,
 }
 
-/// What was chosen, by upstream.
+/// The chosen pools, by upstream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Choices {
     format: u32,
@@ -32,7 +32,7 @@ pub(super) struct Choices {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Choice {
-    /// What the file named then. Once it names another pool, the file is the newer word.
+    /// The pool in the file at that time. Once the file names another pool, the file wins.
     in_file: Name,
     in_use: Name,
     since: Timestamp,
@@ -45,7 +45,7 @@ impl Default for Choices {
 }
 
 impl Choices {
-    /// What is kept in the folder `state`.
+    /// Reads it from the folder `state`.
     pub(super) fn read(state: &Path) -> Result<Self> {
         let path = state.join(FILE);
         let bytes = match std::fs::read(&path) {
@@ -57,15 +57,15 @@ impl Choices {
             }
         };
         let damaged = || {
-            let message = format!("{} cannot be understood", path.display());
+            let message = format!("{} cannot be parsed", path.display());
             Error::new(ErrorKind::Damaged, "proxy.state", message)
-                .remedy_is("remove it: then the pools that the file names are in use")
+                .remedy_is("remove it: then the pools in the file are used")
         };
         let choices: Self = serde_json::from_slice(&bytes).map_err(|e| damaged().caused_by(e))?;
         if choices.format == 1 { Ok(choices) } else { Err(damaged()) }
     }
 
-    /// Keeps it in the folder `state`.
+    /// Stores it in the folder `state`.
     pub(super) fn write(&self, state: &Path) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(self)
             .map_err(|e| Error::new(ErrorKind::Internal, "proxy.state", e.to_string()))?;
@@ -73,7 +73,7 @@ impl Choices {
         durable::write_file(&state.join(FILE), &bytes, 0o600)
     }
 
-    /// Puts the pools in use that were chosen, unless the file has been changed since.
+    /// Activates the chosen pools, unless the file has been changed since.
     pub(super) fn put_into(&self, web: &mut Web, cx: &Context) -> Vec<ChosenPool> {
         let mut chosen = Vec::new();
         for (name, choice) in &self.upstreams {
@@ -99,7 +99,7 @@ impl Choices {
         chosen
     }
 
-    /// Remembers that `in_use` was chosen where the file names `in_file`.
+    /// Records that `in_use` was chosen while the file has `in_file`.
     pub(super) fn choose(&mut self, upstream: Name, in_file: Name, in_use: Name, now: Timestamp) {
         if in_file == in_use {
             self.upstreams.remove(&upstream);

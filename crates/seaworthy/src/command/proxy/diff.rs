@@ -1,4 +1,4 @@
-//! `proxy diff`: the file against what lies on disk, hand edits included.
+//! `proxy diff`: compares the file with what is on disk, including hand edits.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct ProxyDiffRequest {}
 
 request!(ProxyDiffRequest, "proxy diff", proxy_diff -> ProxyDiffResult);
 
-/// What `proxy diff` found.
+/// The result of `proxy diff`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProxyDiffResult {
@@ -27,11 +27,11 @@ pub struct ProxyDiffResult {
     pub changes: Vec<FileChange>,
     /// What keeps nginx from reading our files, such as a missing include line.
     pub obstacle: Option<ErrorDocument>,
-    /// The pools that are in use because they were switched to.
+    /// The pools that are active because they were switched to.
     pub chosen: Vec<ChosenPool>,
 }
 
-/// A file that differs from what the file of Seaworthy says.
+/// A file that differs from the configuration.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct FileChange {
@@ -41,7 +41,7 @@ pub struct FileChange {
     pub change: HowChanged,
     /// Whether it is no longer as Seaworthy wrote it.
     pub edited_by_hand: bool,
-    /// The lines, from what is there to what would be there.
+    /// The changed lines, as a diff from the current to the new content.
     pub diff: String,
 }
 
@@ -52,16 +52,16 @@ pub struct FileChange {
 pub enum HowChanged {
     /// It would be new.
     Added,
-    /// It would go.
+    /// It would be removed.
     Removed,
     /// It would change.
     Changed,
-    /// Nothing: it was edited by hand into what it should be.
+    /// Nothing: it was edited by hand to the right content.
     Kept,
 }
 
 impl Seaworthy {
-    /// How the sites differ from what lies on disk. Touches nothing.
+    /// How the sites differ from what is on disk. Changes nothing.
     pub async fn proxy_diff(&self, _: &ProxyDiffRequest, cx: &Context) -> Reply<ProxyDiffResult> {
         let compared = async {
             let prepared = self.prepare(cx).await?;

@@ -34,20 +34,21 @@ requests! {
     #[serde(tag = "command", rename_all = "kebab-case")]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     ProxyCommand {
-        /// Print the files of the sites, or write them into a folder; touches nothing else
+        /// Print the files of the sites, or write them into a folder; changes nothing else
         Render(ProxyRenderRequest),
-        /// Would nginx take the sites, and are they meant? Nothing becomes live
+        /// Check whether nginx would accept the sites, and look for likely mistakes. Nothing
+        /// becomes live
         Check(ProxyCheckRequest),
-        /// Compare the sites with what lies on disk, hand edits included
+        /// Compare the sites with what is on disk, including hand edits
         Diff(ProxyDiffRequest),
-        /// Install the sites: checked, served and proved, or the old ones back
+        /// Install the sites: check them, reload nginx and prove that they are served, or roll back
         Apply(ProxyApplyRequest),
         /// Use another pool for a site, such as blue or green, without losing a request
         Switch(ProxySwitchRequest),
     }
 }
 
-/// Something in the sites that is probably not meant.
+/// A likely mistake in the sites.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct LintFinding {
@@ -80,7 +81,7 @@ impl Prepared {
         lint(&self.web).into_iter().map(LintFinding::from).collect()
     }
 
-    /// Renders anew, after the model changed.
+    /// Renders again, after the model changed.
     fn render(&mut self) -> Result<()> {
         self.files = NginxRenderer::new(self.target.clone()).render(&self.web)?;
         Ok(())
@@ -91,22 +92,22 @@ impl Prepared {
 pub(super) struct ProxyPlan {
     /// The files that would change.
     pub(super) changes: Vec<FileChange>,
-    /// What would be run.
+    /// The commands that would run.
     pub(super) commands: Vec<String>,
     /// The folder that the live files are in.
     pub(super) live: PathBuf,
-    /// Why nginx has not looked at the files.
+    /// Why nginx has not checked the files.
     pub(super) unchecked: Option<String>,
 }
 
-/// Files in a folder that is gone when this is.
+/// Files in a temporary folder, removed when this is dropped.
 struct Tried {
     staged: StagedFiles,
     _folder: tempfile::TempDir,
 }
 
 impl Tried {
-    /// Writes the files of `prepared` where nginx can check them, and nobody serves them.
+    /// Writes the files of `prepared` where nginx can check them, but does not serve them.
     fn new(prepared: &Prepared) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("seaworthy-proxy-")
@@ -132,7 +133,7 @@ impl Seaworthy {
         Ok((web, chosen))
     }
 
-    /// Asks nginx what it is, and renders for it.
+    /// Asks nginx for its version, and renders for it.
     async fn prepare(&self, cx: &Context) -> Result<Prepared> {
         let choices = Choices::read(self.state.path())?;
         let (web, chosen) = self.chosen_web(&choices, cx)?;
@@ -152,8 +153,8 @@ impl Seaworthy {
         Ok(prepared)
     }
 
-    /// What installing the sites would do, where the certificates `lacking` will be there by then;
-    /// fails where nginx would not take them.
+    /// What installing the sites would do, if the certificates `lacking` exist by then; fails if
+    /// nginx would not accept them.
     pub(super) async fn plan_proxy(
         &self,
         lacking: &[(Name, Vec<Identifier>)],
@@ -176,10 +177,10 @@ impl Seaworthy {
         let proxy = &prepared.web.proxy;
         let folders = [proxy.root.as_str(), proxy.logs.as_str()];
         if let Some(missing) = folders.into_iter().find(|folder| !Path::new(folder).exists()) {
-            plan.unchecked = Some(format!("nginx looks at them once {missing} is there"));
+            plan.unchecked = Some(format!("nginx checks them when {missing} exists"));
             return Ok(plan);
         }
-        // In place of those that are not there yet.
+        // Placeholders for those that do not exist yet.
         let folder = tempfile::tempdir()
             .map_err(|e| Error::io("proxy.check", "cannot create a temporary folder", e))?;
         for (name, names) in lacking {
@@ -201,7 +202,7 @@ impl Seaworthy {
         NginxInstaller::new(&self.config.web()?)
     }
 
-    /// One at a time changes what nginx serves.
+    /// Only one process at a time changes what nginx serves.
     fn lock_proxy(&self, purpose: &str) -> Result<seaworthy_core::FileLock> {
         let folder: PathBuf = self.state.path().join("proxy");
         seaworthy_core::durable::create_private_folder(&folder)?;

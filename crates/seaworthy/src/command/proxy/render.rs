@@ -1,4 +1,4 @@
-//! `proxy render`: the files, printed or in a folder.
+//! `proxy render`: prints the files, or writes them to a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use crate::{Reply, Seaworthy, command::request, out};
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ProxyRenderRequest {
-    /// Write them into this folder, which holds nothing but rendered files.
+    /// Write them into this folder, which contains only rendered files.
     #[cfg_attr(feature = "clap", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
 }
 
 request!(ProxyRenderRequest, "proxy render", proxy_render -> ProxyRenderResult);
 
-/// What `proxy render` gives.
+/// The result of `proxy render`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProxyRenderResult {
@@ -30,11 +30,11 @@ pub struct ProxyRenderResult {
     pub nginx: String,
     /// The files, by path.
     pub files: Vec<RenderedText>,
-    /// The folder that they were written to, where one was named.
+    /// The folder that they were written to, if one was given.
     pub out: Option<PathBuf>,
-    /// The pools that are in use because they were switched to.
+    /// The pools that are active because they were switched to.
     pub chosen: Vec<ChosenPool>,
-    /// What is probably not meant.
+    /// Likely mistakes.
     pub findings: Vec<LintFinding>,
 }
 
@@ -46,7 +46,7 @@ pub struct RenderedText {
     pub path: String,
     /// Its permission bits, in octal.
     pub mode: String,
-    /// What is in it.
+    /// Its content.
     pub content: String,
 }
 

@@ -10,7 +10,7 @@ use super::Choices;
 use crate::command::request;
 use crate::{Reply, Seaworthy};
 
-/// What `proxy switch` is asked for.
+/// The request of `proxy switch`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -19,7 +19,7 @@ use crate::{Reply, Seaworthy};
 pub struct ProxySwitchRequest {
     /// The site.
     pub site: Name,
-    /// The pool of its upstream that is to be used.
+    /// The pool of its upstream to activate.
     #[cfg_attr(feature = "clap", arg(help = "The pool"))]
     pub to: Name,
     /// How long the servers of that pool may take to be well: a minute, unless a Rust program says
@@ -46,26 +46,26 @@ fn minute() -> Duration {
     Duration::from_secs(60)
 }
 
-/// What `proxy switch` did.
+/// The result of `proxy switch`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProxySwitchResult {
-    /// The site that was asked for; others that use the upstream switched with it.
+    /// The requested site; others that use the upstream switch with it.
     pub site: Name,
     /// Its upstream.
     pub upstream: Name,
-    /// The pool that was in use.
+    /// The previous pool.
     pub from: Name,
-    /// The pool that is in use now.
+    /// The active pool.
     pub to: Name,
-    /// Whether nobody uses the servers of before any more. Otherwise a long request or a WebSocket
-    /// still does.
+    /// Whether the previous servers are no longer used. Otherwise a long request or a WebSocket
+    /// still uses them.
     pub drained: bool,
 }
 
 impl Seaworthy {
-    /// Waits until the servers of another pool are well, makes nginx use them, and waits until the
-    /// workers of before have ended. The choice is kept, until the file names another pool.
+    /// Waits until the servers of another pool are healthy, makes nginx use them, and waits until
+    /// the previous workers have ended. The choice is stored, until the file names another pool.
     pub async fn proxy_switch(
         &self,
         request: &ProxySwitchRequest,
@@ -85,7 +85,7 @@ impl Seaworthy {
         let actives = web.upstreams.clone();
         let upstream = web.switch(&request.site, &request.to)?;
         let nameless = || {
-            let message = format!("[upstream.{upstream}] has no pool in use");
+            let message = format!("[upstream.{upstream}] has no active pool");
             Error::new(ErrorKind::Internal, "proxy.switch", message)
         };
         let from = actives.get(&upstream).and_then(|u| u.active.clone()).ok_or_else(nameless)?;
@@ -93,7 +93,7 @@ impl Seaworthy {
         let pool = web.upstreams.get(&upstream).ok_or_else(nameless)?;
         NginxInstaller::wait_until_well(&web, pool, request.patience, cx).await?;
 
-        // The choice is kept first: after a crash the next `apply` finishes what was begun.
+        // The choice is stored first: after a crash the next `apply` completes the switch.
         let mut after = before.clone();
         after.choose(upstream.clone(), in_file.ok_or_else(nameless)?, request.to.clone(), cx.now());
         let prepared = self.prepare_web(web, Vec::new(), cx).await?;
@@ -105,7 +105,8 @@ impl Seaworthy {
         }
         let drained = prepared.installer.wait_until_drained(request.drain, cx).await?;
         if !drained {
-            let message = format!("requests to {from} are still at work: keep its servers running");
+            let message =
+                format!("requests to pool {from} are still running: keep its servers running");
             cx.emit(Event::warning(message));
         }
         let (site, to) = (request.site.clone(), request.to.clone());

@@ -1,4 +1,4 @@
-//! The other sinks of a job: where a restore goes on when its own turns out damaged.
+//! The other sinks of a job: where a restore continues if its own is damaged.
 
 use std::{
     collections::VecDeque,
@@ -11,13 +11,13 @@ use seaworthy_core::{Context, Error, ErrorKind, Event, Name, Result};
 
 use crate::{Seaworthy, keys::Purpose};
 
-/// The sinks that were not asked yet, in the order of the file.
+/// The sinks that were not tried yet, in the order of the file.
 #[derive(Debug)]
 pub(super) struct OtherSinks {
     seaworthy: Seaworthy,
     job: Name,
     id: SnapshotId,
-    /// Also where it is not signed by whom the job trusts.
+    /// Also if it is not signed by a key that the job trusts.
     force: bool,
     waiting: tokio::sync::Mutex<VecDeque<Name>>,
     helped: Mutex<Vec<String>>,
@@ -25,7 +25,7 @@ pub(super) struct OtherSinks {
 }
 
 impl OtherSinks {
-    /// Those of `job` besides `sink`, for its snapshot `id`.
+    /// Those of `job` other than `sink`, for its snapshot `id`.
     pub(super) fn new(
         seaworthy: &Seaworthy,
         (job, id): (&Name, &SnapshotId),
@@ -45,7 +45,7 @@ impl OtherSinks {
         })
     }
 
-    /// The sinks that something was taken from.
+    /// The sinks that were used.
     pub(super) fn helped(&self) -> Vec<Name> {
         let helped = self.helped.lock().unwrap_or_else(PoisonError::into_inner);
         helped.iter().filter_map(|name| Name::new(name).ok()).collect()
@@ -72,7 +72,7 @@ impl FallbackCopies for OtherSinks {
                 Ok(snapshot) => return Some((sink.to_string(), snapshot)),
                 Err(error) => {
                     let why = error.chain();
-                    let message = format!("{sink} cannot stand in for a damaged sink: {why}");
+                    let message = format!("sink {sink} cannot replace a damaged sink: {why}");
                     self.cx.emit(Event::warning(message));
                 }
             }
@@ -82,7 +82,7 @@ impl FallbackCopies for OtherSinks {
 
     fn taken(&self, _: &str, place: &str, error: &Error) {
         let why = error.chain();
-        self.cx.emit(Event::warning(format!("{why}: going on from {place}")));
+        self.cx.emit(Event::warning(format!("{why}: continuing from {place}")));
         let mut helped = self.helped.lock().unwrap_or_else(PoisonError::into_inner);
         if !helped.iter().any(|name| name == place) {
             helped.push(place.to_owned());

@@ -1,4 +1,4 @@
-//! `run`: everything that is due now, which is what one timer calls.
+//! `run`: everything that is due now, called by the timer.
 
 mod stages;
 mod watch;
@@ -14,21 +14,21 @@ use crate::{
     due::{Memory, Reason, When},
 };
 
-/// What `run` is asked for.
+/// The request of `run`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct RunRequest {
-    /// Do nothing and say what is due, and what is next.
+    /// Do nothing and print what is due, and what is next.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
 }
 
 request!(RunRequest, "run", run -> RunResult);
 
-/// What `run` did.
+/// The result of `run`.
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct RunResult {
@@ -36,12 +36,12 @@ pub struct RunResult {
     pub tasks: Vec<Task>,
     /// What is due next.
     pub next: Option<Next>,
-    /// Jobs that lack a backup which should be there, as far as that was looked at: the sinks are
-    /// asked once for each backup, and hourly while it is late.
+    /// Jobs with an overdue backup, if this was checked: the sinks are asked once for each backup,
+    /// and hourly while it is late.
     pub overdue: Vec<Overdue>,
-    /// Who is at it already: then nothing was done.
+    /// Another run that is already active: then nothing was done.
     pub other: Option<String>,
-    /// Whether nothing was done.
+    /// Whether it was a dry run.
     pub dry_run: bool,
 }
 
@@ -53,22 +53,22 @@ pub struct Task {
     pub kind: TaskKind,
     /// The job or the certificate.
     pub name: Name,
-    /// The sink, where it is about one.
+    /// The sink, if it concerns one.
     pub sink: Option<Name>,
     /// Why it was due.
     #[serde(flatten)]
     pub reason: Reason,
-    /// How it ended; none where it was not done.
+    /// How it ended; `None` if it was not done.
     pub outcome: Option<Outcome>,
-    /// Why it was left to somebody who is at it already.
+    /// Why it was left to another process that is already doing it.
     pub skipped: Option<String>,
     /// What went wrong.
     pub error: Option<ErrorDocument>,
-    /// What it did.
+    /// Its result.
     pub report: Option<TaskReport>,
 }
 
-/// What can be due, in the order in which it is done: what takes seconds before what takes hours.
+/// What can be due, in the order in which it is done: short tasks before long ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,11 +77,11 @@ pub enum TaskKind {
     Certificate,
     /// A job runs.
     Backup,
-    /// What other sinks of a job still lack is copied.
+    /// Snapshots that are missing in other sinks of a job are copied.
     Copies,
-    /// Retention is applied to a sink that runs only add to.
+    /// Retention is applied to an append-only sink.
     Prune,
-    /// A snapshot is tried out.
+    /// A snapshot is drilled.
     Drill,
 }
 
@@ -98,20 +98,20 @@ impl TaskKind {
     }
 }
 
-/// What a task did.
+/// The result of a task.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum TaskReport {
     /// What was done about a certificate.
     Certificate(Box<CertRun>),
-    /// What a job did.
+    /// The result of a job.
     Backup(Box<JobResult>),
-    /// What was copied, for each sink.
+    /// The copies, for each sink.
     Copies(Vec<Synced>),
-    /// What retention did.
+    /// The result of retention.
     Prune(Vec<Pruned>),
-    /// What was found.
+    /// The findings.
     Drill(Vec<Drilled>),
 }
 
@@ -128,19 +128,19 @@ pub struct Next {
 }
 
 impl Seaworthy {
-    /// Does everything that is due now, one after another: certificates, backups, copies that other
-    /// sinks lack, retention where runs only add, drills. What fails does not stop the rest. What
-    /// was due while the machine was off is made up for once.
+    /// Does everything that is due now, one after another: certificates, backups, copies to other
+    /// sinks, retention of append-only sinks, drills. A failure does not stop the rest. What was
+    /// due while the machine was off is done once.
     ///
-    /// Where another one is at it already, nothing is done and nothing is wrong. At the end those
-    /// who want to know are told which backups are overdue.
+    /// If another run is already active, nothing is done, which is not an error. At the end
+    /// notifications are sent for overdue backups.
     pub async fn run(&self, request: &RunRequest, cx: &Context) -> Reply<RunResult> {
         let (mut run, _lock) = match self.begin_run(request, cx) {
             Ok(Begun::Ours(run, lock)) => (run, lock),
             Ok(Begun::Theirs(other)) => {
                 let mut result = RunResult { other: Some(other), ..RunResult::default() };
                 if !request.dry_run {
-                    // It may be the one that hangs.
+                    // The other run may be hanging.
                     self.watch(&mut result, cx).await;
                 }
                 return Reply::new(result, Outcome::NothingToDo);
@@ -187,7 +187,7 @@ enum Begun<'a> {
     Theirs(String),
 }
 
-/// One run on its way.
+/// One run in progress.
 struct Run<'a> {
     seaworthy: &'a Seaworthy,
     cx: &'a Context,
@@ -198,7 +198,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Why this is due now; where it is not, when it will be is kept.
+    /// Why this is due now; if it is not, the time when it will be is recorded.
     fn due(&mut self, when: When, kind: TaskKind, name: &Name) -> Option<Reason> {
         match when {
             When::Now(reason) => Some(reason),
@@ -226,7 +226,7 @@ impl Run<'_> {
         });
     }
 
-    /// The newest task ended like this.
+    /// Sets how the newest task ended.
     fn ended(&mut self, outcome: Outcome, error: Option<Error>, report: Option<TaskReport>) {
         let Some(task) = self.result.tasks.last_mut() else { return };
         task.report = report;

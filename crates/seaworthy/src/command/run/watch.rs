@@ -1,9 +1,9 @@
-//! The end of a run: what did not happen is told, since nothing else notices it.
+//! The end of a run: notifies about what did not happen, since nothing else notices that.
 //!
-//! The sinks of a job are asked when its schedule says that there should be a new backup by now,
-//! which is once for each backup, and from then on once an hour while it is late. What was found is
-//! kept in the folder for state, apart from the run's own memory: it is looked at also where another
-//! run is at work, which may be the one that hangs.
+//! The sinks of a job are asked when its schedule says that there should be a new backup, once for
+//! each backup, and then once an hour while it is late. The results are stored in the state folder,
+//! separate from the run's own memory: the check is made even if another run is active, since that
+//! one may be hanging.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -21,38 +21,38 @@ use crate::{
     status::{Lateness, expected_since},
 };
 
-/// Where it is kept, in the folder for state.
+/// Its file in the state folder.
 const FILE: &str = "run/overdue.json";
-/// How long a job that is late is left before its sinks are asked again, in seconds.
+/// The time before the sinks of a late job are asked again, in seconds.
 const ASK_AGAIN: u64 = 3600;
-/// How long looking at one job may take.
+/// How long checking one job may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A job that lacks a backup which should be there.
+/// A job with an overdue backup.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Overdue {
     /// The job.
     pub name: Name,
-    /// Since when a good backup should have begun.
+    /// The time at which a good backup should have begun.
     pub due: Option<Timestamp>,
-    /// What is lacking, a line for each sink.
+    /// What is missing, one line for each sink.
     pub findings: Vec<String>,
-    /// Who was told.
+    /// The notifications that were sent.
     pub notified: Vec<Delivery>,
 }
 
-/// What was found before, by job.
+/// The previous results, by job.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Found {
     #[serde(default)]
     jobs: BTreeMap<Name, Before>,
 }
 
-/// What was found of one job.
+/// The result for one job.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Before {
-    /// The moment of the schedule up to which its backups were looked for.
+    /// The scheduled time up to which its backups were checked.
     due: Option<Timestamp>,
     /// When that was.
     at: Option<Timestamp>,
@@ -65,8 +65,8 @@ struct Before {
 }
 
 impl Before {
-    /// Whether the sinks are asked now: `due` is the last moment of the schedule, and something was
-    /// `done` for the job in this run.
+    /// Whether the sinks are asked now: `due` is the last scheduled time, and `done` whether
+    /// something was done for the job in this run.
     fn is_to_ask(&self, due: Timestamp, now: Timestamp, done: bool) -> bool {
         if self.due.is_none_or(|before| before < due || now < before) {
             return true;
@@ -77,15 +77,15 @@ impl Before {
 }
 
 impl Seaworthy {
-    /// Looks whether backups are late and tells of those that are, after the run `result`. Nothing
-    /// here fails a run: what goes wrong is a warning.
+    /// Checks for late backups and notifies about them, after the run `result`. This never fails a
+    /// run: errors become warnings.
     pub(super) async fn watch(&self, result: &mut RunResult, cx: &Context) {
         if cx.cancel().is_triggered() || !self.has_schedules() {
             return;
         }
         if let Err(error) = self.try_watch(result, cx).await {
             let why = error.chain();
-            cx.emit(Event::warning(format!("whether a backup is overdue cannot be told: {why}")));
+            cx.emit(Event::warning(format!("cannot check whether backups are overdue: {why}")));
         }
     }
 
@@ -96,12 +96,12 @@ impl Seaworthy {
     async fn try_watch(&self, result: &mut RunResult, cx: &Context) -> Result<()> {
         let state = self.state.path();
         durable::create_private_folder(&state.join("run"))?;
-        let _lock = match FileLock::acquire(&state.join("run/overdue.lock"), "looking what is late")
-        {
-            // Whoever has it tells.
-            Err(error) if error.kind() == ErrorKind::Locked => return Ok(()),
-            lock => lock?,
-        };
+        let _lock =
+            match FileLock::acquire(&state.join("run/overdue.lock"), "checking for late backups") {
+                // The holder of the lock notifies.
+                Err(error) if error.kind() == ErrorKind::Locked => return Ok(()),
+                lock => lock?,
+            };
         let mut found = read(&state.join(FILE));
         let was = found.jobs.clone();
         found.jobs.retain(|name, _| self.config.backup.get(name.as_str()).is_some());
@@ -140,7 +140,7 @@ impl Seaworthy {
         due.is_some_and(|due| before.is_to_ask(due, cx.now(), done))
     }
 
-    /// Tells what `look` found of the job `name`, and gives what is to be kept of it.
+    /// Notifies about what `look` found for the job `name`, and returns what to store.
     async fn tell_if_late(
         &self,
         name: &Name,
@@ -154,13 +154,15 @@ impl Seaworthy {
             Ok(look) => look,
             Err(error) => {
                 let why = error.chain();
-                cx.emit(Event::warning(format!("whether {name} is overdue cannot be told: {why}")));
+                cx.emit(Event::warning(format!(
+                    "cannot check whether job {name} is overdue: {why}"
+                )));
                 let after = Before { at: Some(now), due: before.due, unknown: true, ..before };
                 return (after, None);
             }
         };
         if result.other.is_some() {
-            // The first one may be on its way, and nobody knows how long it takes.
+            // The first one may be in progress, and its duration is unknown.
             look.overdue.retain(|finding| finding.rule != "backup.missing");
         }
         let overdue = !look.overdue.is_empty() || (before.overdue && look.unknown);
@@ -179,7 +181,7 @@ impl Seaworthy {
             });
             if before.overdue && look.is_well() && !look.doubtful && !told {
                 let notice = self.notice(SubjectKind::Backup, name, Occasion::Recovery, cx);
-                self.notify(&notice.line("its backups are in time again"), cx).await;
+                self.notify(&notice.line("its backups are on time again"), cx).await;
             }
             return (after, None);
         }
@@ -198,7 +200,7 @@ impl Seaworthy {
     }
 }
 
-/// What was found before; nothing where that cannot be read: then the sinks are asked once more.
+/// The previous results; empty if they cannot be read: then the sinks are asked again.
 fn read(path: &Path) -> Found {
     let bytes = std::fs::read(path).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()

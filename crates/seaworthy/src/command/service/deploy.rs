@@ -1,4 +1,4 @@
-//! `deploy`: a new version of a service, or the one before.
+//! `deploy`: a new version of a service, or the previous one.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Reply, Seaworthy, command::request};
 
-/// What `deploy` is asked for.
+/// The request of `deploy`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -40,20 +40,20 @@ impl DeployRequest {
     }
 }
 
-/// What `deploy` did.
+/// The result of `deploy`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct DeployResult {
-    /// What is in use now, and what was.
+    /// The current release, and the previous one.
     #[serde(flatten)]
     pub deployed: Deployed,
-    /// All releases that are there, oldest first.
+    /// All existing releases, oldest first.
     pub releases: Vec<Release>,
 }
 
 impl Seaworthy {
-    /// Brings a new version of a service into use, instance by instance; where one does not become
-    /// well, the version before is in use again.
+    /// Deploys a new version of a service, instance by instance; if one does not become healthy,
+    /// the previous version is used again.
     pub async fn deploy(&self, request: &DeployRequest, cx: &Context) -> Reply<DeployResult> {
         let work = async {
             let (services, systemctl) = (self.services()?, Systemctl::default());

@@ -1,4 +1,4 @@
-//! `service diff`: the file against what lies on disk, hand edits included.
+//! `service diff`: compares the file with what is on disk, including hand edits.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::{Outcome, Reply, Seaworthy, command::request};
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ServiceDiffRequest {
-    /// For which program: `systemd` by default.
+    /// The program to render for: `systemd` by default.
     #[serde(rename = "type")]
     #[cfg_attr(
         feature = "clap",
@@ -29,7 +29,7 @@ pub struct ServiceDiffRequest {
             value_name = "TYPE",
             default_value = "systemd",
             value_parser = flags::word::<ServiceKind>(),
-            help = "For which program"
+            help = "The program to render for"
         )
     )]
     pub kind: ServiceKind,
@@ -43,7 +43,7 @@ pub struct ServiceDiffRequest {
 
 request!(ServiceDiffRequest, "service diff", service_diff -> ServiceDiffResult);
 
-/// What `service diff` found.
+/// The result of `service diff`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceDiffResult {
@@ -51,17 +51,17 @@ pub struct ServiceDiffResult {
     pub changes: Vec<ServiceChange>,
 }
 
-/// A file that differs from what the file of Seaworthy says.
+/// A file that differs from the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ServiceChange {
     /// Its path among the rendered files.
     pub path: String,
-    /// `added`, `removed`, `changed`; `kept` for one that was edited into what it should be.
+    /// `added`, `removed`, `changed`; `kept` for one that was edited to the right content.
     pub change: String,
     /// Whether it is no longer as Seaworthy wrote it.
     pub edited_by_hand: bool,
-    /// The lines, from what is there to what would be there.
+    /// The changed lines, as a diff from the current to the new content.
     pub diff: String,
 }
 
@@ -98,7 +98,7 @@ impl Seaworthy {
         folder: Option<&Path>,
     ) -> Result<Vec<ServiceChange>> {
         let Some(place) = self.place(kind, folder)? else {
-            let message = "such files are not installed by Seaworthy";
+            let message = "Seaworthy does not install files of this type";
             return Err(Error::new(ErrorKind::InvalidInput, "service.diff", message)
                 .remedy_with("name the folder that holds them in `out`", &["out"]));
         };
@@ -121,7 +121,7 @@ impl Seaworthy {
     }
 }
 
-/// How the files in `folder` differ. Others there do not count.
+/// How the files in `folder` differ. Other files there are ignored.
 fn compare_with(files: &FileSet, folder: &Path) -> Result<Vec<ServiceChange>> {
     let mut all = Vec::new();
     for (path, file) in files.iter() {

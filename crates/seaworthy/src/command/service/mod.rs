@@ -1,4 +1,4 @@
-//! `service`: services rendered, checked, compared, installed, and looked after; `deploy`.
+//! `service`: services rendered, checked, compared, installed, and controlled; `deploy`.
 
 mod apply;
 mod deploy;
@@ -32,9 +32,9 @@ pub use run::{
 use super::requests;
 use crate::{Seaworthy, machine};
 
-/// How often the timer looks whether something is due.
+/// How often the timer checks whether something is due.
 const LOOK: &str = "*/5 * * * *";
-/// Where secrets for the timer's environment may lie.
+/// Where secrets for the timer's environment may be.
 const ENVIRONMENT: &str = "/etc/seaworthy/env";
 
 requests! {
@@ -43,21 +43,21 @@ requests! {
     #[serde(tag = "command", rename_all = "kebab-case")]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     ServiceCommand {
-        /// Print the files of the services, or write them into a folder; touches nothing else
+        /// Print the files of the services, or write them into a folder; changes nothing else
         Render(ServiceRenderRequest),
-        /// Would systemd take the services? Nothing becomes live
+        /// Check whether systemd would accept the services. Nothing becomes live
         Check(ServiceCheckRequest),
-        /// Compare the services with what is installed, hand edits included
+        /// Compare the services with what is installed, including hand edits
         Diff(ServiceDiffRequest),
-        /// Install the services: checked, started and proved to be well, or the old ones back
+        /// Install the services: check, start and prove that they are healthy, or roll back
         Apply(ServiceApplyRequest),
-        /// Start all instances of a service and wait until they are well
+        /// Start all instances of a service and wait until they are healthy
         Start(ServiceStartRequest),
         /// Stop all instances of a service
         Stop(ServiceStopRequest),
-        /// Restart one instance after the other, each once the one before is well
+        /// Restart one instance after the other, each once the one before is healthy
         Restart(ServiceRestartRequest),
-        /// Is the service well? Ends with 1 when it is not
+        /// Check whether services are healthy. Exits with 1 if one is not
         Status(ServiceStatusRequest),
         /// Bring a new version of a service into use; on a command line it is a command of its own
         #[cfg_attr(feature = "clap", command(skip))]
@@ -67,9 +67,9 @@ requests! {
 
 #[cfg(feature = "clap")]
 pub(super) const FOLDER: &str =
-    "Where systemd or cron looks [default: /etc/systemd/system, /etc/cron.d]";
+    "The folder that systemd or cron reads [default: /etc/systemd/system, /etc/cron.d]";
 
-/// For which program services are rendered.
+/// The program that services are rendered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -87,7 +87,7 @@ pub enum ServiceKind {
 }
 
 impl Seaworthy {
-    /// The services of the file on this machine, and the timer that does what is due.
+    /// The services of the file on this machine, and the timer that runs what is due.
     pub fn services(&self) -> Result<Services> {
         let program = match &self.program {
             Some(program) => program.clone(),
@@ -100,7 +100,7 @@ impl Seaworthy {
         Ok(services)
     }
 
-    /// The timer; none where nothing is ever due.
+    /// The timer; `None` if nothing is scheduled.
     fn runner(&self) -> Result<Option<Runner>> {
         let of_job = |job: &JobConfig| job.schedule.is_some() || job.drill.schedule.is_some();
         let jobs = self.config.backup.iter().any(|(_, job)| of_job(job));
@@ -148,7 +148,7 @@ impl Seaworthy {
         })
     }
 
-    /// The folder whose files are live, where they are installed by us.
+    /// The folder of the live files, if we install them.
     fn place(&self, kind: ServiceKind, folder: Option<&Path>) -> Result<Option<Generations>> {
         Ok(match kind {
             ServiceKind::Systemd => Some(self.systemd_installer(folder)?.generations()),
@@ -166,7 +166,7 @@ fn cron_installer(folder: Option<&Path>) -> Result<CronInstaller> {
     })
 }
 
-/// Links lead to files by their whole path.
+/// Links use the absolute path of files.
 fn absolute(folder: &Path) -> Result<PathBuf> {
     std::path::absolute(folder)
         .map_err(|e| Error::io("service.folder", format!("cannot find {}", folder.display()), e))

@@ -1,4 +1,4 @@
-//! `service render`: the files, to be looked at or put somewhere.
+//! `service render`: the files, to be inspected or written to a folder.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -17,7 +17,7 @@ use crate::{Outcome, Reply, Seaworthy, command::request};
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ServiceRenderRequest {
-    /// For which program: `systemd` by default.
+    /// The program to render for: `systemd` by default.
     #[serde(rename = "type")]
     #[cfg_attr(
         feature = "clap",
@@ -26,22 +26,22 @@ pub struct ServiceRenderRequest {
             value_name = "TYPE",
             default_value = "systemd",
             value_parser = flags::word::<ServiceKind>(),
-            help = "For which program"
+            help = "The program to render for"
         )
     )]
     pub kind: ServiceKind,
-    /// Write them into this folder, which holds nothing but rendered files.
+    /// Write them into this folder, which contains only rendered files.
     #[cfg_attr(feature = "clap", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
 }
 
 request!(ServiceRenderRequest, "service render", service_render -> ServiceRenderResult);
 
-/// What `service render` gives.
+/// The result of `service render`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceRenderResult {
-    /// The folder they were written into; none where they are only shown.
+    /// The folder they were written into; `None` if they are only shown.
     pub folder: Option<PathBuf>,
     /// The text of each file by its path.
     pub files: BTreeMap<String, String>,

@@ -73,38 +73,38 @@ impl ServiceRestartRequest {
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ServiceStatusRequest {
-    /// The services; all of them when none is named.
+    /// The services; default: all of them.
     #[cfg_attr(feature = "clap", arg(value_name = "NAME"))]
     pub names: Vec<Name>,
 }
 
 request!(ServiceStatusRequest, "service status", service_status -> ServiceStatusResult);
 
-/// What is done with a service.
+/// An action on a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ServiceVerb {
-    /// All instances are started, and become well.
+    /// All instances are started, and become healthy.
     Start,
     /// All instances are stopped.
     Stop,
-    /// One instance after the other is restarted, each once the one before is well.
+    /// One instance after the other is restarted, each once the one before is healthy.
     Restart,
 }
 
-/// What was done with a service.
+/// The result of an action on a service.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceVerbResult {
-    /// What was done.
+    /// The kind of check.
     pub done: ServiceVerb,
-    /// How the service does now.
+    /// The status of the service now.
     #[serde(flatten)]
     pub status: ServiceStatus,
 }
 
-/// How services do.
+/// The status of services.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceStatusResult {

@@ -1,4 +1,4 @@
-//! Whether those who are told can be, and whether jobs name them.
+//! Checks the notifiers, and the jobs that use them.
 
 use seaworthy_core::{Name, Section};
 
@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::notify::kinds::NotifyConfig;
 
-/// Adds what is wrong with the notifiers, and with the jobs that name them, to the problems of
+/// Adds what is wrong with the notifiers, and with the jobs that use them, to the problems of
 /// `reader`.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (name, notifier) in config.notify.iter() {
@@ -23,7 +23,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
             let place = reader.place(&["backup", job.as_str(), "notify", &i.to_string()]);
             let this = section(&["backup", job.as_str()]);
             let message =
-                format!("{this} names the notifier {:?}, which is not there", notifier.as_str());
+                format!("{this} uses the notifier {:?}, which does not exist", notifier.as_str());
             let known = config.notify.names().map(Name::as_str);
             let remedy = suggestion(notifier.as_str(), known).unwrap_or_else(|| {
                 format!("add {} with a type", section(&["notify", notifier.as_str()]))
@@ -37,7 +37,7 @@ fn check_one(name: &Name, notifier: &NotifyConfig, reader: &mut Reader<'_>) {
     let mut section = Section::new(["notify", name.as_str()]);
     if notifier.on.as_ref().is_some_and(Vec::is_empty) {
         let message = format!("{section} is told of nothing");
-        section.fault(&["on"], message, "leave `on` out, or the whole section");
+        section.fault(&["on"], message, "remove `on`, or the whole section");
     }
     notifier.notifier.as_kind().check(&mut section);
     reader.add_faults(&section);

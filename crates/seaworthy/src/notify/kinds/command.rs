@@ -39,7 +39,7 @@ impl Notifier for Program {
     async fn send(&self, notice: &Notice) -> Result<()> {
         let mut json = serde_json::to_vec(notice).unwrap_or_default();
         json.push(b'\n');
-        // An interrupted command is told of all the same; its time limit is the notifier's own.
+        // An interrupted operation is still reported; the time limit is the notifier's own.
         self.0.run_with_input(json, &Context::new(), None).await.map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Somebody whom a program that embeds Seaworthy brings along.
+//! A notifier from a program that embeds Seaworthy.
 
 use async_trait::async_trait;
 use seaworthy_core::{Context, Environment, Error, ErrorKind, Result};
@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{NotifierKind, SharedNotifier};
 use crate::notify::Notifier;
 
-/// Somebody whom a program that embeds Seaworthy brings along: the file says only that there is
-/// one.
+/// A notifier from a program that embeds Seaworthy: the file only declares it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -19,9 +18,12 @@ pub struct CustomNotifyConfig {}
 impl NotifierKind for CustomNotifyConfig {
     async fn open(&self, environment: &Environment, _: &Context) -> Result<SharedNotifier> {
         environment.brought::<dyn Notifier>().ok_or_else(|| {
-            let message = format!("nobody has filled the custom notifier {:?}", environment.name());
+            let message = format!(
+                "no implementation is registered for the custom notifier {:?}",
+                environment.name()
+            );
             Error::new(ErrorKind::Unsupported, "notify.open", message)
-                .remedy_is("use this file from the program that embeds Seaworthy and brings it")
+                .remedy_is("use this file with the program that embeds Seaworthy and registers it")
         })
     }
 }

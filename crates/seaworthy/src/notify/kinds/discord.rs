@@ -16,7 +16,7 @@ use crate::notify::{Fact, Notice, Notifier, Occasion};
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct DiscordConfig {
-    /// Where the webhook's address is found: whoever has it can write to the channel.
+    /// The place of the webhook's address: anybody who has it can write to the channel.
     pub url: SecretRef,
     /// Whether the address may begin with `http://`.
     #[serde(default)]
@@ -35,7 +35,7 @@ impl NotifierKind for DiscordConfig {
     }
 }
 
-/// How much an embed may hold in all, in characters.
+/// The total limit of an embed, in characters.
 const MOST: usize = 6000;
 
 /// A channel of Discord.
@@ -49,8 +49,8 @@ impl Notifier for Discord {
     }
 }
 
-/// The message, within what Discord takes: 256 characters of a title, 4096 of a description, 25
-/// fields of 256 and 1024, and 6000 in all. Nobody is called by it.
+/// The message, within Discord's limits: 256 characters for the title, 4096 for the description, 25
+/// fields of 256 and 1024, and 6000 in total. It mentions nobody.
 fn message(notice: &Notice) -> Value {
     let colour = match notice.occasion {
         Occasion::Failure => 0xd9_3025,
@@ -97,7 +97,7 @@ fn message(notice: &Notice) -> Value {
     })
 }
 
-/// `text` with what Discord would read as marks escaped.
+/// `text` with Discord's markup characters escaped.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! healthchecks.io: a ping when a run begins, and one that says how it ended.
+//! healthchecks.io: a ping when a run begins, and one with its result at the end.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use super::{NotifierKind, SharedNotifier, http::Endpoint, text::cut_bytes};
 use crate::notify::{Notice, Notifier, Occasion};
 
-/// How much of a message is kept by the service, in bytes.
+/// How much of a message the service keeps, in bytes.
 const MOST: usize = 100_000;
 
-/// What stands in an address for the job.
+/// The placeholder of the job in an address.
 const JOB: &str = "{job}";
 
-/// A check of healthchecks.io. It is told when a backup begins, and how it ended; of other things
-/// only that they failed. Only jobs that name it tell it anything.
+/// A check of healthchecks.io. It is pinged when a backup begins, and when it ends; for other
+/// things only on failure. Only jobs that list it use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct HealthchecksConfig {
-    /// Where the check's address is found: `https://hc-ping.com/UUID`, or
+    /// The place of the check's address: `https://hc-ping.com/UUID`, or
     /// `https://hc-ping.com/KEY/{job}` for a check per job.
     pub url: SecretRef,
     /// Whether the address may begin with `http://`.
@@ -54,7 +54,7 @@ struct Healthchecks {
 }
 
 impl Healthchecks {
-    /// Where this is told.
+    /// The address for this ping.
     fn address(&self, notice: &Notice) -> String {
         let end = match notice.occasion {
             Occasion::Started => "/start",
@@ -86,7 +86,7 @@ impl Notifier for Healthchecks {
     }
 }
 
-/// A slug holds small letters, digits, hyphens and underscores.
+/// A slug has lower-case letters, digits, hyphens and underscores.
 fn slug(name: &str) -> String {
     let one =
         |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };

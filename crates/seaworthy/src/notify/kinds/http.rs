@@ -10,20 +10,20 @@ use reqwest::{
 use seaworthy_core::{Error, ErrorKind, Result, Secret};
 use sha2::Sha256;
 
-/// How long one try may take.
+/// How long one attempt may take.
 const TRY: Duration = Duration::from_secs(10);
 
-/// How much of an answer is shown, in characters.
+/// How much of a response is shown, in characters.
 const SHOWN: usize = 200;
 
-/// Where messages go. Nothing of the address but its host is ever shown: whoever has it can write
-/// there.
+/// Where messages are sent. Only the host of the address is ever shown: anybody who has the address
+/// can write there.
 pub(super) struct Endpoint {
     url: Url,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The header field for the signature of what is posted, and the key.
     signature: Option<(&'static str, Secret)>,
-    /// What no error shows, longest first.
+    /// Secrets that no error may show, longest first.
     secrets: Vec<Secret>,
 }
 
@@ -31,22 +31,22 @@ impl Endpoint {
     /// The address `url`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for what is no address, or is not secure and should be.
+    /// [`ErrorKind::InvalidInput`] for an invalid address, or one that is not secure but should be.
     pub(super) fn new(url: Secret, allow_http: bool) -> Result<Self> {
         let wrong = |message: &str, remedy: &str| {
             Error::new(ErrorKind::InvalidInput, "notify.open", message).remedy_is(remedy)
         };
         let parsed: Url = url.expose().trim().parse().map_err(|_| {
-            wrong("the secret `url` is no address", "write one that begins with https://")
+            wrong("the secret `url` is not an address", "use an address that begins with https://")
         })?;
         match parsed.scheme() {
             "https" => {}
             "http" if allow_http => {}
             "http" => {
-                let remedy = "write https://, or allow_http = true where nobody else listens";
+                let remedy = "use https://, or set allow_http = true on a trusted network";
                 return Err(wrong("the secret `url` begins with http://", remedy));
             }
-            _ => return Err(wrong("the secret `url` is no web address", "write https://…")),
+            _ => return Err(wrong("the secret `url` is not a web address", "use https://…")),
         }
         let mut secrets = vec![url];
         for part in [parsed.path(), parsed.query().unwrap_or_default()] {
@@ -94,7 +94,7 @@ impl Endpoint {
         &self.url
     }
 
-    /// Posts `body`, which is of this type, and reads the answer.
+    /// Posts `body`, which has this type, and reads the response.
     pub(super) async fn post(&self, body: Vec<u8>, content_type: &'static str) -> Result<()> {
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
@@ -128,7 +128,7 @@ impl Endpoint {
             next = cause.source();
         }
         if error.is_timeout() {
-            words = format!("no answer within {} s", TRY.as_secs());
+            words = format!("no response within {} s", TRY.as_secs());
         }
         let message = self.scrub(&format!("{} cannot be reached: {words}", self.host()));
         Error::new(ErrorKind::Unavailable, "notify.send", message)
@@ -147,10 +147,10 @@ impl Endpoint {
         };
         let said = said.trim();
         let colon = if said.is_empty() { "" } else { ": " };
-        let message = self.scrub(&format!("{} answered {status}{colon}{said}", self.host()));
+        let message = self.scrub(&format!("{} responded with {status}{colon}{said}", self.host()));
         let mut error = Error::new(kind, "notify.send", message);
         if kind == ErrorKind::PermissionDenied {
-            error = error.remedy_is("is the address, or the token, still the right one?");
+            error = error.remedy_is("is the address, or the token, still valid?");
         }
         match wait {
             Some(wait) => error.with("retry_after", wait),
@@ -200,11 +200,12 @@ fn client() -> Result<Client> {
         .timeout(TRY)
         .build();
     client.map_err(|source| {
-        Error::new(ErrorKind::Internal, "notify.open", "no HTTP client").caused_by(source)
+        Error::new(ErrorKind::Internal, "notify.open", "cannot create an HTTP client")
+            .caused_by(source)
     })
 }
 
-/// The first characters of an answer, whatever its size.
+/// The first characters of a response, whatever its size.
 async fn first_of(mut answer: reqwest::Response) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < SHOWN * 4 {

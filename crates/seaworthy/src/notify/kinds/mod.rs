@@ -53,9 +53,9 @@ seaworthy_core::tagged! {
         "slack" => Slack(SlackConfig),
         /// A channel of Discord.
         "discord" => Discord(DiscordConfig),
-        /// Any program that takes JSON by HTTP.
+        /// Any program that accepts JSON over HTTP.
         "webhook" => Webhook(WebhookConfig),
-        /// A check of healthchecks.io, or of one's own installation of it.
+        /// A check of healthchecks.io, or of a self-hosted one.
         "healthchecks" => Healthchecks(HealthchecksConfig) without (on, repeat),
         /// A topic of ntfy.
         "ntfy" => Ntfy(NtfyConfig),
@@ -63,29 +63,29 @@ seaworthy_core::tagged! {
         "email" => Email(Box<EmailConfig>),
         /// A command.
         "command" => Command(NotifyCommandConfig),
-        /// Somebody whom a program that embeds Seaworthy brings along.
+        /// A notifier from a program that embeds Seaworthy.
         "custom" => Custom(CustomNotifyConfig),
     }
 }
 
 seaworthy_core::tagged! {
-    /// Somebody who is told what happened: `[notify.<name>]`.
+    /// A notifier: `[notify.<name>]`.
     #[derive(Clone, Debug, PartialEq, Serialize)]
     #[non_exhaustive]
     pub struct NotifyConfig {
         /// How it is told.
         pub notifier: NotifierConfig,
-        /// Of what it is told; of all but `success` where nothing is said.
+        /// On which occasions it is notified. Default: all except `success`.
         pub on: Option<Vec<NotifyOn>>,
-        /// After how long it is told again that something is still wrong; `24h` where nothing is
-        /// said.
+        /// After how long a notification is repeated while something is still wrong. Default:
+        /// `24h`.
         pub repeat: Option<Span>,
-        /// How long telling it may take, with every try; `30s` where nothing is said.
+        /// How long sending may take, with all attempts. Default: `30s`.
         pub timeout: Option<Span>,
     }
 }
 
-/// What one can be told of.
+/// The occasions of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -93,20 +93,19 @@ seaworthy_core::tagged! {
 pub enum NotifyOn {
     /// Something failed.
     Failure,
-    /// What had failed works again.
+    /// Something that had failed works again.
     Recovery,
-    /// Something went well.
+    /// Something succeeded.
     Success,
     /// A job did not run when it should have.
     Overdue,
-    /// A backup ran, but what it found is doubtful.
+    /// A backup ran, but its result is suspect.
     Suspect,
-    /// A certificate is soon to end.
+    /// A certificate expires soon.
     Expiring,
 }
 
-/// Of what a notifier tells, where it does not say: of everything that somebody should look at, and
-/// that it is over.
+/// The default of `on`: everything that needs attention, and its recovery.
 const USUAL: [NotifyOn; 5] = [
     NotifyOn::Failure,
     NotifyOn::Recovery,
@@ -116,13 +115,13 @@ const USUAL: [NotifyOn; 5] = [
 ];
 
 impl NotifyConfig {
-    /// Whether it is told of this.
+    /// Whether it is notified on this occasion.
     pub(crate) fn wants(&self, occasion: NotifyOn) -> bool {
         self.on.as_deref().unwrap_or(&USUAL).contains(&occasion)
     }
 }
 
-/// For commands that hold a notifier of the host's.
+/// For commands that hold a notifier of the embedding program.
 pub(crate) type SharedNotifier = Arc<dyn Notifier>;
 
 /// What each kind of notifier does.
@@ -131,7 +130,7 @@ pub(crate) trait NotifierKind: Debug + Send + Sync {
     /// Adds what is wrong with its own keys.
     fn check(&self, _section: &mut Section) {}
 
-    /// Makes relative paths relative to `base`.
+    /// Resolves relative paths against `base`.
     fn resolve(&mut self, _base: &Path) {}
 
     /// The commands that it runs.

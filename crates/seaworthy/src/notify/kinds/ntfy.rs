@@ -16,12 +16,12 @@ use crate::notify::{Notice, Notifier, Occasion};
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct NtfyConfig {
-    /// Where the topic's address is found, such as `https://ntfy.sh/topic`.
+    /// The place of the topic's address, such as `https://ntfy.sh/topic`.
     pub url: SecretRef,
     /// Whether the address may begin with `http://`.
     #[serde(default)]
     pub allow_http: bool,
-    /// Where the access token is found.
+    /// The place of the access token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretRef>,
 }
@@ -55,7 +55,7 @@ impl Ntfy {
     fn new(url: Secret, allow_http: bool, token: Option<Secret>) -> Result<Self> {
         let (mut server, topic) = Endpoint::new(url, allow_http)?.without_last_part()?;
         if topic.is_empty() {
-            let message = "the secret `url` names no topic";
+            let message = "the secret `url` has no topic";
             return Err(Error::new(ErrorKind::InvalidInput, "notify.open", message)
                 .remedy_is("write it like https://ntfy.sh/my-topic"));
         }
@@ -72,7 +72,7 @@ impl Notifier for Ntfy {
     async fn send(&self, notice: &Notice) -> Result<()> {
         let message = message(&self.topic, notice).to_string();
         let sent = self.server.post(message.into_bytes(), "application/json").await;
-        // A topic is as good as a password where it has none.
+        // The topic acts as a password if there is none.
         sent.map_err(|error| {
             let words = error.chain().replace(&self.topic, "***");
             let hidden = Error::new(error.kind(), "notify.send", words);

@@ -1,4 +1,4 @@
-//! Notices that the services are tried with.
+//! Notices for testing the services.
 
 use seaworthy_core::{Name, Timestamp};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) fn short() -> Notice {
     notice
 }
 
-/// One with too much of everything.
+/// One that exceeds all limits.
 pub(super) fn long() -> Notice {
     let mut notice = short().line("😀_*".repeat(60_000));
     for i in 0..60 {
@@ -27,9 +27,9 @@ pub(super) fn long() -> Notice {
     notice
 }
 
-/// Fails unless `value` is made of `shape` and nothing else. In a shape, a text names what stands in
-/// its place: `string`, `integer`, `boolean`, `time`, or one exact text after `=`; a list holds the
-/// shapes that its elements may have; a member whose name ends with `?` may be missing.
+/// Fails unless `value` matches `shape` exactly. In a shape, a text names the type of the value:
+/// `string`, `integer`, `boolean`, `time`, or one exact text after `=`; a list contains the shapes
+/// that its elements may have; a member whose name ends with `?` may be missing.
 #[track_caller]
 pub(super) fn has_shape(value: &Value, shape: &Value) {
     if let Err(wrong) = compare(value, shape) {

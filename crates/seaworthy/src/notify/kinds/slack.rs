@@ -16,7 +16,7 @@ use crate::notify::{Notice, Notifier, Occasion};
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct SlackConfig {
-    /// Where the webhook's address is found: whoever has it can write to the channel.
+    /// The place of the webhook's address: anybody who has it can write to the channel.
     pub url: SecretRef,
     /// Whether the address may begin with `http://`.
     #[serde(default)]
@@ -46,8 +46,8 @@ impl Notifier for Slack {
     }
 }
 
-/// The message, within what Slack takes: 150 characters of a header, 3000 of a section, 10 fields of
-/// 2000. All of it is plain text, in which nothing calls a person or a channel.
+/// The message, within Slack's limits: 150 characters for a header, 3000 for a section, 10 fields
+/// of 2000. All of it is plain text, which mentions no person or channel.
 fn message(notice: &Notice) -> Value {
     let plain = |text: &str, most| json!({ "type": "plain_text", "text": cut_utf16(text, most), "emoji": false });
     let mark = match notice.occasion {
@@ -83,7 +83,7 @@ fn message(notice: &Notice) -> Value {
         small.push_str(&format!(" · wrong since {since}"));
     }
     blocks.push(json!({ "type": "context", "elements": [plain(&small, 2000)] }));
-    // What a telephone shows; unlike the blocks it is read for marks.
+    // What a phone shows; unlike the blocks, markup in it is interpreted.
     let line = notice.title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({ "text": line, "blocks": blocks })
 }

@@ -1,7 +1,7 @@
-//! Text that a service takes: not longer than it allows.
+//! Text within the limits of a service.
 
-/// The beginning of `text`: at most `most`, counted as `size` counts a character. What is cut off is
-/// marked.
+/// The beginning of `text`: at most `most`, where `size` is the size of a character. A truncation
+/// is marked.
 pub(super) fn cut(text: &str, most: usize, size: impl Fn(char) -> usize) -> String {
     const MARK: char = '…';
     if text.chars().map(&size).sum::<usize>() <= most {

@@ -1,4 +1,4 @@
-//! Jobs: what each sink holds, and charts over the last backups.
+//! Jobs: the contents of each sink, and charts of the last backups.
 
 use std::fmt::{Result, Write};
 
@@ -45,7 +45,7 @@ fn write_job(job: &JobStatus, zone: &TimeZone, out: &mut String) -> Result {
     Ok(())
 }
 
-/// Whose job it is, where it is not ours.
+/// The machine of the job, if it is not ours.
 fn whose(job: &JobStatus) -> String {
     match &job.host_name {
         _ if job.ours => String::new(),
@@ -133,7 +133,7 @@ fn write_charts(sink: &SinkStatus, zone: &TimeZone, out: &mut String) -> Result 
     };
     out.push_str("<div class=\"charts\">");
     stored.write(&sink.history, zone, out)?;
-    // A copy has the duration and the rows of what it is a copy of.
+    // A copy has the duration and the rows of its original.
     if !sink.replica {
         duration.write(&sink.history, zone, out)?;
         if sink.history.iter().any(|point| point.rows.is_some()) {
@@ -144,7 +144,7 @@ fn write_charts(sink: &SinkStatus, zone: &TimeZone, out: &mut String) -> Result 
     Ok(())
 }
 
-/// The figures behind the charts.
+/// The figures of the charts.
 fn write_table(job: &JobStatus, sink: &SinkStatus, zone: &TimeZone, out: &mut String) -> Result {
     if sink.history.is_empty() {
         return Ok(());

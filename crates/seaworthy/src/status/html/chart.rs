@@ -1,4 +1,4 @@
-//! Bars over the last backups, with a table of the same figures for who cannot see them.
+//! Bar charts of the last backups, with a table of the same figures for people who cannot see them.
 
 use std::fmt::{Result, Write};
 
@@ -9,13 +9,13 @@ use crate::status::Point;
 
 /// One chart.
 pub(super) struct Chart<'a> {
-    /// What is shown.
+    /// The title.
     pub(super) title: &'a str,
     /// The class of its bars.
     pub(super) class: &'a str,
-    /// What of a backup is shown; none leaves a gap.
+    /// The value of a backup; `None` leaves a gap.
     pub(super) value: fn(&Point) -> Option<f64>,
-    /// A value in words.
+    /// A value as text.
     pub(super) words: fn(f64) -> String,
 }
 
@@ -23,8 +23,8 @@ pub(super) struct Chart<'a> {
 const HEIGHT: f64 = 100.0;
 
 impl Chart<'_> {
-    /// Draws it over `history`, oldest first. It is stretched to the room that there is, so words
-    /// stand outside of it.
+    /// Draws it over `history`, oldest first. It is stretched to the available width, so text is
+    /// outside of it.
     pub(super) fn write(&self, history: &[Point], zone: &TimeZone, out: &mut String) -> Result {
         let (Some(first), Some(last)) = (history.first(), history.last()) else { return Ok(()) };
         let values: Vec<_> = history.iter().map(|point| (point, (self.value)(point))).collect();
@@ -39,7 +39,7 @@ impl Chart<'_> {
             day(last.time, zone),
             (self.words)(most),
         );
-        // A few bars are not as wide as the page.
+        // A few bars should not be as wide as the page.
         let width = history.len().max(12);
         write!(
             out,

@@ -7,7 +7,7 @@ use seaworthy_core::{Span, TimeZone, Timestamp};
 use super::words::{Escaped, Look, count, day, pill, size, time};
 use crate::status::{CertificateStatus, DiskStatus, ServiceState, SiteStatus, Status};
 
-/// How far back lives are drawn, in days.
+/// How far back validity periods are drawn, in days.
 const BACK: u16 = 60;
 
 pub(super) fn write(status: &Status, zone: &TimeZone, out: &mut String) -> Result {
@@ -37,7 +37,7 @@ fn open(id: &str, title: &str, out: &mut String) -> Result {
     writeln!(out, "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>")
 }
 
-/// The time that all lives are drawn over.
+/// The time range of the validity chart.
 struct Axis {
     from: Timestamp,
     seconds: f64,
@@ -51,7 +51,7 @@ impl Axis {
         Self { from: back, seconds: (end.since(back).as_secs() as f64).max(1.0) }
     }
 
-    /// Where `time` lies, from 0 to 1000.
+    /// The position of `time`, from 0 to 1000.
     fn at(&self, time: Timestamp) -> f64 {
         (time.since(self.from).as_secs() as f64 / self.seconds * 1_000.0).clamp(0.0, 1_000.0)
     }
@@ -68,11 +68,11 @@ fn write_certificates(status: &Status, zone: &TimeZone, out: &mut String) -> Res
         write_life(certificate, &axis, status.time, zone, out)?;
     }
     out.push_str(
-        "</div>\n<ul class=\"legend\" aria-hidden=\"true\">\
-         <li><i style=\"background:var(--bar);opacity:.3\"></i>life behind</li>\
-         <li><i style=\"background:var(--bar)\"></i>life ahead</li>\
-         <li><i style=\"background:var(--good)\"></i>renewal</li>\
-         <li><i style=\"background:var(--ink)\"></i>now</li></ul>\n",
+        "</div>\n<ul class=\"legend\" aria-hidden=\"true\"><li><i \
+         style=\"background:var(--bar);opacity:.3\"></i>elapsed</li><li><i \
+         style=\"background:var(--bar)\"></i>remaining</li><li><i \
+         style=\"background:var(--good)\"></i>renewal</li><li><i \
+         style=\"background:var(--ink)\"></i>now</li></ul>\n",
     );
     write_table(status, zone, out)?;
     out.push_str("</div></section>\n");
@@ -136,7 +136,7 @@ fn write_life(
     writeln!(out, "</div><p class=\"end\">{mark}</p></div>")
 }
 
-/// What the bars show, in words.
+/// What the bars show, as text.
 fn write_table(status: &Status, zone: &TimeZone, out: &mut String) -> Result {
     out.push_str(
         "<details><summary>The certificates as figures</summary>\
@@ -148,7 +148,7 @@ fn write_table(status: &Status, zone: &TimeZone, out: &mut String) -> Result {
     for certificate in &status.certificates {
         let moment = |at: Option<Timestamp>| at.map_or("–".to_owned(), |at| time(at, zone));
         let served = match certificate.served {
-            None => "not looked at",
+            None => "not checked",
             Some(true) => "yes",
             Some(false) => "no",
         };
@@ -171,7 +171,7 @@ fn write_site(site: &SiteStatus, out: &mut String) -> Result {
         (true, Some(code)) => (Look::Good, code.to_string()),
         (true, None) => (Look::Good, "answers".to_owned()),
         (false, Some(code)) => (Look::Bad, code.to_string()),
-        (false, None) => (Look::Bad, "no answer".to_owned()),
+        (false, None) => (Look::Bad, "no result".to_owned()),
     };
     let _ = write!(text, " · {} ms", site.milliseconds);
     let scheme = if site.tls { "https" } else { "http" };

@@ -15,7 +15,7 @@ use super::{Severity, Status, ago};
 const STYLE: &str = include_str!("style.css");
 
 impl Status {
-    /// The document as an HTML page with its style and its charts in it. Times are those of `zone`.
+    /// The document as one HTML page with its style and its charts. Times are in `zone`.
     pub fn html(&self, zone: &TimeZone) -> String {
         let mut page = String::new();
         // Writing to a string cannot fail.
@@ -46,8 +46,8 @@ impl Status {
         machine::write(self, zone, out)?;
         write!(
             out,
-            "</main>\n<footer>Seaworthy {} looked {}. The page shows that moment: it does not \
-             change by itself.</footer>\n</div>\n</body>\n</html>\n",
+            "</main>\n<footer>Made by Seaworthy {} at {}. The page shows the state at that \
+             time: it does not update itself.</footer>\n</div>\n</body>\n</html>\n",
             Escaped(&self.version),
             time(self.time, zone)
         )
@@ -88,7 +88,7 @@ impl Status {
         Ok(())
     }
 
-    /// A few figures that say most.
+    /// The key figures.
     fn write_tiles(&self, out: &mut String) -> Result {
         out.push_str("<dl class=\"tiles\">\n");
         let mut tile = |name: &str, value: String, note: String| {
@@ -117,17 +117,17 @@ impl Status {
         }
         let ends = self.certificates.iter().filter_map(|c| Some((c.days_left?, &c.name)));
         if let Some((days, name)) = ends.min() {
-            tile("Certificate ends in", words::count(days, "day"), name.to_string())?;
+            tile("Certificate expires in", words::count(days, "day"), name.to_string())?;
         }
         if !self.sites.is_empty() {
             let well = self.sites.iter().filter(|site| site.well).count();
             let value = format!("{well} of {}", self.sites.len());
-            tile("Hosts answering", value, "asked just now".to_owned())?;
+            tile("Hosts responding", value, "checked just now".to_owned())?;
         }
         if !self.services.is_empty() {
             let well = self.services.iter().filter(|service| service.well).count();
             let value = format!("{well} of {}", self.services.len());
-            tile("Services well", value, "asked just now".to_owned())?;
+            tile("Services healthy", value, "checked just now".to_owned())?;
         }
         if let Some(disk) = self.disks.iter().min_by_key(|disk| disk.free) {
             let full = match disk.full_in_days {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use seaworthy_core::{ByteSize, TimeZone, Timestamp};
 
-/// Text that means itself wherever it stands in a page.
+/// Text escaped for every place in a page.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -16,7 +16,7 @@ impl fmt::Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                // Nobody should read another order than what is written.
+                // The displayed order must be the written one.
                 '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                     f.write_char('\u{fffd}')?;
                 }
@@ -27,7 +27,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// How a mark looks.
+/// The look of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Good,
@@ -36,7 +36,7 @@ pub(super) enum Look {
     Note,
 }
 
-/// A mark with a sign, so that colour is never all that tells.
+/// A mark with a sign, so that colour is never the only difference.
 pub(super) fn pill(look: Look, text: &str) -> String {
     let (class, sign) = match look {
         Look::Good => ("good", "M3 8.5 6.5 12 13 4.5"),
@@ -52,15 +52,15 @@ pub(super) fn pill(look: Look, text: &str) -> String {
     )
 }
 
-/// A moment that programs read as well.
+/// A time that programs can read as well.
 pub(super) fn time(time: Timestamp, zone: &TimeZone) -> String {
     let text = time.in_zone(zone);
-    // Seconds say nothing here.
+    // Seconds do not matter here.
     let text = text.get(..16).unwrap_or(&text);
     format!("<time datetime=\"{time}\">{text}</time>")
 }
 
-/// The day of a moment.
+/// The day of a time.
 pub(super) fn day(time: Timestamp, zone: &TimeZone) -> String {
     time.in_zone(zone).chars().take(10).collect()
 }
@@ -74,7 +74,7 @@ pub(super) fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `12 345`: with a thin gap, so that digits can be counted.
+/// `12 345`: with thin spaces between groups of digits.
 pub(super) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -96,7 +96,7 @@ pub(super) fn length(seconds: f64) -> String {
     }
 }
 
-/// What stands between backticks as code.
+/// Formats text between backticks as code.
 pub(super) fn with_code(text: &str) -> String {
     let mut page = String::new();
     for (i, part) in text.split('`').enumerate() {

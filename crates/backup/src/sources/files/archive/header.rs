@@ -10,11 +10,11 @@ use crate::format::index::FileType;
 const MAX_ID: u64 = 0o7_777_777;
 const MAX_SIZE: u64 = 0o77_777_777_777;
 
-/// How long a name or link may be that stands in the header itself.
+/// The longest name or link that fits in the header itself.
 const MAX_NAME: usize = 100;
 
-/// Appends everything that stands before an entry's data: headers, and the map of a sparse file.
-/// Gives how many bytes of data must follow, before padding.
+/// Appends everything before an entry's data: headers, and the map of a sparse file. Returns how
+/// many bytes of data must follow, before padding.
 pub(crate) fn write_headers(
     out: &mut Vec<u8>,
     meta: &EntryMeta,
@@ -55,7 +55,7 @@ pub(crate) fn write_headers(
         FileType::BlockDevice => EntryType::Block,
     });
     match extents {
-        // A reader that knows nothing of sparse files must not take this for the file.
+        // A reader without support for sparse files must not extract this as the file.
         Some(_) => set_name(&mut header, &[b"GNUSparseFile.0/", base].concat()),
         None => set_name(&mut header, &path),
     }
@@ -92,7 +92,7 @@ fn push(out: &mut Vec<u8>, mut header: Header) {
     out.extend_from_slice(header.as_bytes());
 }
 
-/// What the plain header cannot say; empty where it can say all.
+/// What the plain header cannot express; empty if it can express everything.
 fn extension(meta: &EntryMeta, path: &[u8], stored: u64, is_sparse: bool) -> Vec<u8> {
     let mut body = Vec::new();
     let link = meta.link.as_ref().map_or(&[][..], |link| &link.0);

@@ -33,12 +33,12 @@ pub(crate) fn pad(out: &mut Vec<u8>) {
     out.resize(start.next_multiple_of(BLOCK as usize), 0);
 }
 
-/// Everything that an entry says of a file but its contents.
+/// Everything that an entry says about a file except its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntryMeta {
     pub(crate) path: PathBytes,
     pub(crate) file_type: FileType,
-    /// The file's size, holes included; 0 for what has no content.
+    /// The file's size, including holes; 0 for entries without content.
     pub(crate) size: u64,
     pub(crate) mode: u32,
     pub(crate) uid: u64,
@@ -55,7 +55,7 @@ pub(crate) struct EntryMeta {
 }
 
 impl EntryMeta {
-    /// What the index says of this entry.
+    /// The index entry for this entry.
     pub(crate) fn record(&self, at: u64, len: u64) -> FileRecord {
         let mut record = FileRecord::new(self.path.clone(), self.file_type, at, len);
         record.size = self.size;

@@ -25,7 +25,7 @@ impl Parsed {
     }
 }
 
-/// Reads the headers at the beginning of `bytes`. `None` where they go on beyond it.
+/// Reads the headers at the beginning of `bytes`. `None` if they continue beyond it.
 pub(crate) fn parse_entry(bytes: &[u8]) -> Result<Option<Parsed>> {
     let mut extension = Extension::default();
     let mut at = 0;
@@ -103,7 +103,7 @@ fn plain(header: &Header, kind: EntryType, extra: Extension, headers: u64) -> Re
     let stored = number(extra.size, header.size())?;
     let is_file = file_type == FileType::File;
     if !is_file && stored != 0 {
-        return Err(damaged("an entry holds data that it cannot have"));
+        return Err(damaged("an entry has data although its type has none"));
     }
     let (mtime, nanos) = match extra.mtime {
         Some(time) => time,
@@ -133,7 +133,7 @@ fn plain(header: &Header, kind: EntryType, extra: Extension, headers: u64) -> Re
     Ok(Parsed { meta, headers, stored, is_sparse: is_file && extra.real_size.is_some() })
 }
 
-/// What extended headers say of the entry behind them.
+/// What extended headers say about the entry after them.
 #[derive(Default)]
 struct Extension {
     path: Option<Vec<u8>>,
@@ -179,7 +179,7 @@ impl Extension {
 }
 
 fn malformed(source: std::io::Error) -> Error {
-    damaged("a header's field is wrong").caused_by(source)
+    damaged("a header field is invalid").caused_by(source)
 }
 
 pub(super) fn damaged(why: &str) -> Error {

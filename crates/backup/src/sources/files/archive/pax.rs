@@ -27,7 +27,7 @@ fn digits(mut n: usize) -> usize {
     count
 }
 
-/// The first record of `body` and what follows it; `None` where it is malformed.
+/// The first record of `body` and the rest; `None` if it is malformed.
 #[allow(clippy::type_complexity, reason = "three slices of one body")]
 pub(super) fn split(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = body.iter().take(20).position(|byte| *byte == b' ')?;
@@ -68,7 +68,7 @@ pub(super) fn parse_time(value: &[u8]) -> Option<(i64, u32)> {
     }
 }
 
-/// An attribute's name as part of a key, where `=` cannot stand.
+/// An attribute's name as part of a key, in which `=` is not allowed.
 pub(super) fn escape(name: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(name.len());
     for byte in name {

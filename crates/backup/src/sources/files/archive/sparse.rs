@@ -25,7 +25,7 @@ pub(crate) struct SparseMap {
 }
 
 impl SparseMap {
-    /// Adds an extent behind all others.
+    /// Adds an extent after all others.
     pub(crate) fn push(&mut self, extent: Extent) {
         if self.extents.len() >= 2 * MAX_EXTENTS {
             self.coarsen();
@@ -51,8 +51,8 @@ impl SparseMap {
         }
     }
 
-    /// The extents of a file of `size` bytes; `None` where it has no hole. One of no length at the
-    /// end says how large the file is, as GNU tar has it.
+    /// The extents of a file of `size` bytes; `None` if it has no holes. An empty extent at the end
+    /// gives the file's size, as in GNU tar.
     pub(crate) fn finish(mut self, size: u64) -> Option<Vec<Extent>> {
         self.coarsen();
         match *self.extents.as_slice() {
@@ -64,7 +64,7 @@ impl SparseMap {
     }
 }
 
-/// The map as it stands in front of the data, in whole blocks.
+/// The map as written in front of the data, in whole blocks.
 pub(super) fn encode(extents: &[Extent]) -> Vec<u8> {
     let mut map = Vec::with_capacity(512);
     // Writing to a vector cannot fail.

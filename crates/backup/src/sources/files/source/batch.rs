@@ -1,4 +1,4 @@
-//! What goes into one segment: at most one piece of a large file, then whole small ones.
+//! The contents of one segment: at most one piece of a large file, then complete small ones.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::sources::files::archive::EntryMeta;
 
-/// The most items in a batch: what they weigh in memory is bounded too.
+/// The most items in a batch: their memory is limited, too.
 const MAX_ITEMS: usize = 8192;
 
 /// What one worker reads and sends as one segment.
@@ -28,11 +28,11 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Batches {
     walker: Walker,
-    /// A large file whose pieces are not all given out.
+    /// A large file whose pieces are not all handed out.
     large: Option<Arc<Large>>,
-    /// Where its next piece begins.
+    /// The offset of its next piece.
     next: u64,
-    /// How many files and folders a batch may hold open.
+    /// How many files and folders a batch may keep open.
     max_open: usize,
 }
 
@@ -45,12 +45,12 @@ impl Batches {
         self.walker.hooks()
     }
 
-    /// Gives `item` next.
+    /// Returns `item` next.
     pub(super) fn put_back(&mut self, item: Item) {
         self.walker.put_back(item);
     }
 
-    /// What comes next in the payload; nothing at the end.
+    /// The next batch of the payload; `None` at the end.
     pub(super) fn next_batch(&mut self) -> Result<Option<Batch>> {
         let mut batch = Batch::default();
         let mut size = 0;
@@ -82,7 +82,7 @@ impl Batches {
             }
             let item = match self.as_large(item)? {
                 Ok(large) => {
-                    // Nothing stands before it: a large file fills a batch by itself.
+                    // The batch is empty: a large file gets a batch of its own.
                     self.next = 0;
                     size = self.cut(&large, &mut batch);
                     if self.large.is_some() {
@@ -100,7 +100,7 @@ impl Batches {
         Ok((!is_empty).then_some(batch))
     }
 
-    /// Gives out the next piece of `large`, and says how many bytes it has.
+    /// Hands out the next piece of `large`, and returns how many bytes it has.
     fn cut(&mut self, large: &Arc<Large>, batch: &mut Batch) -> u64 {
         let piece = large.piece(self.next);
         self.next = piece.to;
@@ -112,7 +112,7 @@ impl Batches {
         size
     }
 
-    /// Opens `item` where it is a large file; its size and its holes are fixed from then on.
+    /// Opens `item` if it is a large file; its size and its holes are fixed from then on.
     fn as_large(&mut self, item: Item) -> Result<std::result::Result<Arc<Large>, Item>> {
         let (file, path, stat) = match item {
             Item::Listed { folder, name, path, size } if size > SMALL => {
@@ -142,7 +142,7 @@ impl Batches {
     }
 }
 
-/// About how many bytes the headers of `meta` take.
+/// About how many bytes the headers of `meta` need.
 fn weight(meta: &EntryMeta) -> u64 {
     let link = meta.link.as_ref().map_or(0, |link| link.0.len());
     let xattrs: usize = meta.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();

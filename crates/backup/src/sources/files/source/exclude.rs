@@ -1,4 +1,4 @@
-//! What is left out: patterns as in a `.gitignore`.
+//! Exclusions: patterns as in a `.gitignore`.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ impl Excludes {
     pub(super) fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self> {
         let mut builder = GitignoreBuilder::new("");
         let wrong = |pattern: &str, source: ignore::Error| {
-            let message = format!("{pattern:?} is no pattern of files to leave out");
+            let message = format!("{pattern:?} is not a valid pattern of files to exclude");
             Error::new(ErrorKind::InvalidInput, "files.exclude", message)
                 .caused_by(source)
                 .remedy_is("write it as in a .gitignore, such as \"*.tmp\" or \"cache/\"")
@@ -29,13 +29,13 @@ impl Excludes {
         builder.build().map(Self).map_err(|e| wrong("", e))
     }
 
-    /// Whether `path`, relative to the configured one, is left out. Whether a folder above it is
-    /// was asked before.
+    /// Whether `path`, relative to the configured one, is excluded. Its parent folders were checked
+    /// before.
     pub(super) fn matches(&self, path: &Path, is_folder: bool) -> bool {
         !self.0.is_empty() && self.0.matched(path, is_folder).is_ignore()
     }
 
-    /// Whether `path` or a folder above it is left out.
+    /// Whether `path` or a folder above it is excluded.
     pub(super) fn covers(&self, path: &Path, is_folder: bool) -> bool {
         let mut prefix = std::path::PathBuf::new();
         let mut names = path.components().peekable();

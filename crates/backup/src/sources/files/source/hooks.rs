@@ -1,8 +1,8 @@
-//! Moments of a run that tests act in, so that races need no luck.
+//! Hooks in a run for tests, so that races can be reproduced.
 
 use std::io;
 
-/// A moment in the life of a file that is being read.
+/// A step in reading a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// It was listed and is about to be opened.
@@ -11,11 +11,11 @@ pub(crate) enum Moment {
     Read,
 }
 
-/// What a test does in such a moment: an error is taken for one of the operating system.
+/// What a test does in such a step: an error is treated like one of the operating system.
 #[cfg(test)]
 type Act = dyn Fn(Moment, &[u8]) -> io::Result<()> + Send + Sync;
 
-/// Nothing, but in tests.
+/// Does nothing, except in tests.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is known of a file besides its contents.
+//! A file's metadata.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Opens `name` in `folder` for reading: never through a link, never waiting for a FIFO, without
-/// touching the time of access where that is permitted.
+/// changing the access time if that is permitted.
 pub(super) fn open(folder: impl AsFd, name: &[u8], extra: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | extra;
     match openat(&folder, name, flags | OFlags::NOATIME, Mode::empty()) {
@@ -47,7 +47,7 @@ pub(super) fn meta(path: &[u8], file_type: FileType, stat: &Stat) -> EntryMeta {
     }
 }
 
-/// What an entry for something with `stat` is; nothing for a socket and for what is unknown.
+/// The kind of entry for `stat`; `None` for a socket and for unknown kinds.
 pub(super) fn file_type(stat: &Stat) -> Option<FileType> {
     Some(match Kind::from_raw_mode(stat.st_mode) {
         Kind::RegularFile => FileType::File,
@@ -65,13 +65,13 @@ pub(super) fn is_file(stat: &Stat) -> bool {
     file_type(stat) == Some(FileType::File)
 }
 
-/// Whether a file was written or changed between two looks at it.
+/// Whether a file was changed between two calls of stat.
 pub(super) fn differs(a: &Stat, b: &Stat) -> bool {
     let times = |s: &Stat| (s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec);
     a.st_size != b.st_size || times(a) != times(b)
 }
 
-/// How large the extended attributes of one file may be together, in bytes: headers stay far below
+/// The largest total size of the extended attributes of one file, in bytes: headers stay far below
 /// what a reader accepts.
 const MAX_XATTRS: usize = 1 << 20;
 
@@ -104,7 +104,7 @@ pub(super) fn xattrs(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
                 value.shrink_to_fit();
                 found.push((name.to_vec(), value));
             }
-            // Removed since it was listed, or not for us to see.
+            // Removed since it was listed, or not readable for us.
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => {}
             Err(error) => return Err(error.into()),
         }
@@ -120,8 +120,8 @@ fn is_kept(name: &[u8]) -> bool {
         || name.starts_with(b"system.posix_acl_")
 }
 
-/// Appends the bytes of `extent` to `out`, zeros where the file has become too short, and says
-/// whether it had them all. With `to_end` the file goes no further, so that more may be asked for.
+/// Appends the bytes of `extent` to `out`, or zeros if the file has become too short, and returns
+/// whether it had them all. With `to_end` the file ends there, so that more may be requested.
 pub(super) fn append(
     out: &mut Vec<u8>,
     file: impl AsFd,
@@ -132,7 +132,7 @@ pub(super) fn append(
     let len = usize::try_from(extent.len).map_err(io::Error::other)?;
     let end = start + len;
     out.reserve(len);
-    // Reading into spare room spares filling it with zeros first.
+    // Reading into spare capacity avoids filling it with zeros first.
     let is_near = out.capacity() - end <= 256 << 10;
     if !to_end && !is_near {
         out.resize(end, 0);
@@ -159,7 +159,7 @@ pub(super) fn append(
     Ok(filled >= len)
 }
 
-/// The parts of an open file of `size` bytes that hold data; nothing where it has no holes.
+/// The parts of an open file of `size` bytes that hold data; `None` if it has no holes.
 pub(super) fn extents(file: impl AsFd, stat: &Stat) -> Option<Vec<Extent>> {
     let size = stat.st_size.cast_unsigned();
     let allocated = stat.st_blocks.cast_unsigned().saturating_mul(512);
@@ -171,9 +171,9 @@ pub(super) fn extents(file: impl AsFd, stat: &Stat) -> Option<Vec<Extent>> {
     while at < size {
         let start = match seek(&file, SeekFrom::Data(at)) {
             Ok(start) => start.min(size),
-            // Nothing but a hole from here on.
+            // Only a hole from here on.
             Err(Errno::NXIO) => break,
-            // The file system does not tell.
+            // The file system does not report holes.
             Err(_) => return None,
         };
         // What is not known to be a hole is read.

@@ -1,4 +1,4 @@
-//! What the walk came upon.
+//! An item found by the walk.
 
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
@@ -10,17 +10,17 @@ use crate::{
     sources::files::archive::EntryMeta,
 };
 
-/// Files up to this size are read whole.
+/// Files up to this size are read at once.
 pub(super) const SMALL: u64 = SEGMENT_SIZE as u64;
 
 /// Something that the walk came upon.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// Something whose entry holds no data.
+    /// Something whose entry has no data.
     Known(EntryMeta),
-    /// A regular file with one name, to be opened by whoever reads it.
+    /// A regular file with one name, opened by the worker that reads it.
     Listed { folder: Arc<OwnedFd>, name: Vec<u8>, path: Vec<u8>, size: u64 },
-    /// A regular file that had to be opened at once.
+    /// A regular file that had to be opened immediately.
     Opened { file: OwnedFd, path: Vec<u8>, stat: Box<Stat> },
     /// Something that is missing.
     Loss(LossRecord),
@@ -28,23 +28,23 @@ pub(super) enum Item {
 
 /// A socket, of which nothing is stored.
 pub(super) fn socket(path: Vec<u8>) -> Item {
-    Item::Loss(LossRecord::new(PathBytes(path), Loss::Socket, "a socket holds no data"))
+    Item::Loss(LossRecord::new(PathBytes(path), Loss::Socket, "a socket has no data"))
 }
 
 /// What could not be opened or read because of `error`.
 pub(super) fn lost(path: Vec<u8>, error: &io::Error) -> Item {
     match Errno::from_io_error(error) {
         Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
-            let why = "it was gone when it was to be read";
+            let why = "it no longer existed when it should be read";
             Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
         }
         _ => Item::Loss(LossRecord::new(PathBytes(path), Loss::Unreadable, in_words(error))),
     }
 }
 
-/// Something else stands where a file was.
+/// Something else is in the place of the file.
 pub(super) fn replaced(path: Vec<u8>) -> Item {
-    let why = "something else was there when it was to be read";
+    let why = "it had been replaced by something else when it should be read";
     Item::Loss(LossRecord::new(PathBytes(path), Loss::Vanished, why))
 }
 

@@ -22,7 +22,7 @@ use crate::{
     sources::files::archive::{EntryMeta, Extent, Stored, pad, padded, write_headers},
 };
 
-/// A large file on its way into the archive.
+/// A large file that is being archived.
 #[derive(Debug)]
 pub(super) struct Large {
     file: OwnedFd,
@@ -32,7 +32,7 @@ pub(super) struct Large {
     stored: Stored,
     /// How many bytes of data are still to be read.
     left: AtomicU64,
-    /// What went wrong while it was read, the first time.
+    /// The first error while it was read.
     trouble: Mutex<Option<LossRecord>>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Piece {
 }
 
 impl Large {
-    /// Takes the measure of an open file; gives what was wrong with its attributes too.
+    /// Measures an open file; returns errors of its attributes, too.
     pub(super) fn new(
         file: OwnedFd,
         path: Vec<u8>,
@@ -107,8 +107,8 @@ impl Piece {
         self.to - self.from
     }
 
-    /// Appends it to `out`, and to `entries` what is to be said of it. Whoever reads the last of
-    /// all pieces looks whether the file has changed.
+    /// Appends it to `out`, and its description to `entries`. The worker that reads the last piece
+    /// checks whether the file has changed.
     pub(super) fn read(self, out: &mut Vec<u8>, entries: &mut Vec<Entry>, hooks: &Hooks) {
         let large = &*self.file;
         if self.from == 0 {

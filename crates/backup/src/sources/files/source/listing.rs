@@ -4,7 +4,7 @@ use std::{io, mem::MaybeUninit, os::fd::BorrowedFd};
 
 use rustix::fs::RawDir;
 
-/// Sorted names, given one after another.
+/// Sorted names, returned one after another.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     /// All names end to end.
@@ -25,8 +25,9 @@ impl Listing {
             if name == b"." || name == b".." {
                 continue;
             }
-            let start = u32::try_from(listing.bytes.len())
-                .map_err(|_| io::Error::other("the folder's names come to over 4 GiB"))?;
+            let start = u32::try_from(listing.bytes.len()).map_err(|_| {
+                io::Error::other("the folder's names are larger than 4 GiB in total")
+            })?;
             let len = u16::try_from(name.len()).map_err(io::Error::other)?;
             listing.bytes.extend_from_slice(name);
             listing.names.push((start, len));

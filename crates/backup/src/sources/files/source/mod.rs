@@ -36,10 +36,11 @@ use worker::Shared;
 ///
 /// A path is archived under its absolute name without the leading slash; folders above it are not
 /// archived. A path that is itself a symbolic link is followed, and what it points to is archived
-/// under the configured name; links met below it are archived as links. The walk goes on into other
-/// file systems that are mounted below a path. `/` itself has no name and so no entry of its own.
+/// under the configured name; links met below it are archived as links. The walk continues into
+/// other file systems that are mounted below a path. `/` itself has no name and so no entry of its
+/// own.
 ///
-/// What cannot be read or vanishes below a path is recorded as a loss; a configured path that is
+/// What cannot be read or disappears below a path is recorded as a loss; a configured path that is
 /// missing or cannot be read fails the run.
 #[derive(Clone, Debug)]
 pub struct FilesSource {
@@ -50,20 +51,20 @@ pub struct FilesSource {
 }
 
 impl FilesSource {
-    /// The files and folders `paths`. Relative ones count from the present working directory.
+    /// The files and folders `paths`. Relative ones are relative to the current working directory.
     pub fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
         let paths = paths.into_iter().map(|path| roots::absolute(path.as_ref()));
         let paths = paths.collect::<Result<Vec<_>>>()?;
         if paths.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "files", "no path is given")
+            return Err(Error::new(ErrorKind::InvalidInput, "files", "there are no paths")
                 .remedy_is("name at least one file or folder in `paths`"));
         }
         let (excludes, left_out) = (Excludes::none(), Vec::new());
         Ok(Self { paths, excludes, left_out, hooks: Hooks::default() })
     }
 
-    /// Leaves out what matches one of `patterns`: lines as in a `.gitignore` that lies in each of
-    /// the paths. The paths themselves are never left out.
+    /// Excludes what matches one of `patterns`: lines as in a `.gitignore` in each of the paths.
+    /// The paths themselves are never excluded.
     ///
     /// Fails with [`ErrorKind::InvalidInput`] on a malformed pattern.
     pub fn exclude<S: AsRef<str>>(mut self, patterns: impl IntoIterator<Item = S>) -> Result<Self> {
@@ -71,7 +72,7 @@ impl FilesSource {
         Ok(self)
     }
 
-    /// Leaves out these folders, under whatever name they are met: such as the one that receives
+    /// Excludes these folders, by whatever path they are reached: for example the one that receives
     /// the backup.
     #[must_use]
     pub fn leave_out<P: AsRef<Path>>(mut self, folders: impl IntoIterator<Item = P>) -> Self {

@@ -1,4 +1,4 @@
-//! The configured paths: made absolute, opened, each thing once.
+//! The configured paths: made absolute, opened, without duplicates.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use super::exclude::Excludes;
 use crate::format::index::PathBytes;
 
-/// A configured path, looked at and opened.
+/// A configured path, examined and opened.
 #[derive(Debug)]
 pub(super) struct Root {
     /// Its name in the archive.
     pub(super) name: PathBytes,
     pub(super) stat: Stat,
-    /// A folder or a regular file, opened; nothing for anything else.
+    /// A folder or a regular file, opened; `None` for anything else.
     pub(super) file: Option<OwnedFd>,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     let mut whole = PathBuf::new();
     for component in std::path::absolute(path).map_err(fail)?.components() {
         match component {
-            // Below a symbolic link `..` is not what the text says.
+            // Below a symbolic link, `..` is not what the text suggests.
             Component::ParentDir => {
                 whole.push("..");
                 whole = whole.canonicalize().map_err(|e| unreachable(path, e))?;
@@ -39,7 +39,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     Ok(whole)
 }
 
-/// Opens `paths`, sorted, without those that lie in one another.
+/// Opens `paths`, sorted, without those that are inside another one.
 pub(super) fn open(paths: &[PathBuf], excludes: &Excludes) -> Result<Vec<Root>> {
     let mut names: Vec<PathBytes> = paths.iter().map(|path| name_of(path)).collect();
     names.sort();
@@ -69,21 +69,21 @@ fn real(name: &PathBytes) -> PathBuf {
     Path::new("/").join(name.as_path())
 }
 
-/// What lies behind a link inside another path would be archived under a name that the archive has
-/// as a link.
+/// The target of a link inside another path would be archived under a name that is already a link
+/// in the archive.
 fn refuse_links_between(outer: &PathBytes, inner: &PathBytes) -> Result<()> {
     let (outer, mut path) = (real(outer), real(inner));
     while path != outer {
         let link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
         if link {
             let message = format!(
-                "{} lies behind the symbolic link {} in {}, which is backed up too",
+                "{} is reached through the symbolic link {} in {}, which is backed up too",
                 real(inner).display(),
                 path.display(),
                 outer.display()
             );
             return Err(Error::new(ErrorKind::InvalidInput, "files", message)
-                .remedy_is("name the place that the link points to instead"));
+                .remedy_is("use the target of the link instead"));
         }
         if !path.pop() {
             break;

@@ -1,4 +1,4 @@
-//! Files up to one segment: read whole, and again when they change meanwhile.
+//! Files up to one segment: read at once, and again if they change meanwhile.
 
 use std::{io, os::fd::OwnedFd};
 
@@ -15,14 +15,14 @@ use crate::{
     sources::files::archive::{EntryMeta, Extent, pad, write_headers},
 };
 
-/// How often a file is read that changes while it is read.
+/// How often a file is read if it changes while it is read.
 const TRIES: u32 = 3;
 
-/// How reading a small file went.
+/// The result of reading a small file.
 pub(super) enum Outcome {
-    /// It or its loss is in the segment.
+    /// It is in the segment, or its loss is.
     Done,
-    /// It has grown so much that it must be cut into pieces.
+    /// It has grown so much that it must be split into pieces.
     Grown { size: u64 },
 }
 
@@ -46,8 +46,8 @@ pub(super) fn read_listed(
     }
 }
 
-/// Appends an open file. One that `must_stand`, because further names will point to it, is there
-/// even if it cannot be read, and never grows beyond a segment.
+/// Appends an open file. A file with `must_stand`, to which hard links will refer, is stored even
+/// if it cannot be read, and never grows beyond a segment.
 pub(super) fn read(
     out: &mut Vec<u8>,
     entries: &mut Vec<Entry>,
@@ -109,8 +109,8 @@ pub(super) fn read(
     Ok(Outcome::Done)
 }
 
-/// Appends headers, data and padding, and says whether the file stood still meanwhile. After an
-/// error of reading, zeros stand where the data belongs.
+/// Appends headers, data and padding, and returns whether the file did not change meanwhile. After
+/// a read error, there are zeros in place of the data.
 fn append(
     out: &mut Vec<u8>,
     file: &OwnedFd,

@@ -1,4 +1,4 @@
-//! The walk: one after another, sorted by name, each folder before what lies in it.
+//! The walk: one after another, sorted by name, each folder before its contents.
 
 use std::{
     collections::{HashMap, hash_map},
@@ -19,25 +19,25 @@ use super::{
 };
 use crate::format::index::{FileType, Loss, LossRecord, PathBytes};
 
-/// How many folders above the present one stay open, so that a deep tree needs few descriptors.
+/// How many folders above the current one stay open, so that a deep tree needs few descriptors.
 const KEPT_OPEN: usize = 48;
 
 /// Walks the configured paths.
 #[derive(Debug)]
 pub(super) struct Walker {
-    /// The paths still to come, last first.
+    /// The remaining paths, last first.
     roots: Vec<Root>,
     excludes: Excludes,
-    /// Folders that are not looked into, by device and inode.
+    /// Excluded folders, by device and inode.
     left_out: Vec<(u64, u64)>,
     hooks: Hooks,
-    /// The folders from the configured path down to the present one.
+    /// The folders from the configured path down to the current one.
     levels: Vec<Level>,
-    /// The archive's name of the present folder.
+    /// The name of the current folder in the archive.
     path: Vec<u8>,
     /// How much of it is the configured path.
     root_len: usize,
-    /// Found already, to be given first; last first.
+    /// Already found, to be returned first; last first.
     found: Vec<Item>,
     /// The first names of files that have more, and how many are still to come.
     links: HashMap<(u64, u64), (PathBytes, u64)>,
@@ -71,7 +71,7 @@ impl Walker {
         &self.hooks
     }
 
-    /// Gives `item` next.
+    /// Returns `item` next.
     pub(super) fn put_back(&mut self, item: Item) {
         self.found.push(item);
     }
@@ -121,7 +121,7 @@ impl Walker {
         }
     }
 
-    /// The same walk, without the folders `left_out`. One that does not exist is fine.
+    /// The same walk, without the folders `left_out`. They need not exist.
     pub(super) fn leaving_out(mut self, left_out: &[std::path::PathBuf]) -> Self {
         use std::os::unix::fs::MetadataExt;
         let found = left_out.iter().filter_map(|folder| std::fs::metadata(folder).ok());
@@ -129,7 +129,7 @@ impl Walker {
         self
     }
 
-    /// What `name` in `folder` is; nothing where it is left out.
+    /// The kind of `name` in `folder`; `None` if it is excluded.
     fn look_at(&mut self, folder: &Arc<OwnedFd>, name: Vec<u8>) -> Option<Item> {
         let path = if self.path.is_empty() {
             name.clone()
@@ -189,7 +189,7 @@ impl Walker {
         })
     }
 
-    /// Goes down into the folder `self.path`, which is open as `folder`.
+    /// Enters the folder `self.path`, which is open as `folder`.
     fn enter(&mut self, folder: OwnedFd, stat: &Stat) -> Option<Item> {
         let mut meta = inode::meta(&self.path, FileType::Directory, stat);
         match inode::xattrs(&folder) {
@@ -214,7 +214,7 @@ impl Walker {
         (!self.path.is_empty()).then_some(Item::Known(meta))
     }
 
-    /// Goes back up to the folder above.
+    /// Returns to the parent folder.
     fn leave(&mut self) {
         let Some(left) = self.levels.pop() else { return };
         let Some(above) = self.levels.last() else { return };
@@ -225,7 +225,7 @@ impl Walker {
         let by_parent = left.folder.as_ref().and_then(|left| open_as(left, b"..", above.id));
         let folder = by_parent.or_else(|| self.open_from_root(above));
         if folder.is_none() {
-            // What was in it is missing, perhaps a whole tree: that is more than one lost file.
+            // Its contents are missing, perhaps a whole tree: that is more than one lost file.
             let why = "it could not be opened again; it may have been moved while it was read";
             let record = LossRecord::new(PathBytes(self.path.clone()), Loss::Unreadable, why);
             self.found.push(Item::Loss(record));

@@ -22,7 +22,7 @@ use crate::{
     sources::files::archive::write_headers,
 };
 
-/// No further file is read into a segment that holds more than this.
+/// No more files are read into a segment that is larger than this.
 const MOST: usize = 4 * SEGMENT_SIZE;
 
 /// What the workers of a run share.
@@ -33,9 +33,9 @@ pub(super) struct Shared {
     /// those may be waiting for a place, and whoever has a place must never wait for them.
     returned: Mutex<Vec<Item>>,
     hooks: Hooks,
-    /// Whether a worker failed and the others are to stop.
+    /// Whether a worker failed and the others should stop.
     stop: AtomicBool,
-    /// Losses from segments that hold nothing else; they go into the next one that holds bytes.
+    /// Losses from segments without data; they go into the next segment with data.
     unreported_losses: Mutex<Vec<Entry>>,
     pub(super) summary: Mutex<SourceSummary>,
 }
@@ -52,12 +52,12 @@ impl Shared {
         }
     }
 
-    /// Keeps `item` for whoever takes the next batch: this worker, if no other comes before it.
+    /// Keeps `item` for the worker that takes the next batch: this one, if no other is first.
     fn give_back(&self, item: Item) {
         self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 
-    /// What no segment has told yet.
+    /// Losses that are not in a segment yet.
     pub(super) fn unreported_losses(&self) -> Vec<Entry> {
         std::mem::take(&mut *self.unreported_losses.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -75,8 +75,8 @@ pub(super) fn work(shared: &Shared, out: &SegmentSender) -> Result<()> {
 fn work_until_done(shared: &Shared, out: &SegmentSender) -> Result<()> {
     while !shared.stop.load(Ordering::Relaxed) {
         let (slot, batch) = {
-            // The place is taken first: whoever holds a batch must be able to send it, or those
-            // behind it would wait for ever.
+            // The slot is reserved first: a worker with a batch must be able to send it, or those
+            // after it would wait forever.
             let mut batches = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = out.reserve_blocking()?;
             let mut returned = shared.returned.lock().unwrap_or_else(PoisonError::into_inner);

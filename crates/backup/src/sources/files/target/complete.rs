@@ -16,7 +16,7 @@ use super::{
 };
 use std::sync::atomic::Ordering;
 
-/// Does what had to wait for all data.
+/// Does what had to wait until all data was written.
 pub(super) fn complete(shared: &Shared) -> Result<()> {
     let mut deferred = shared.deferred.lock().unwrap_or_else(PoisonError::into_inner);
     let mut folders = shared.folders();
@@ -45,7 +45,7 @@ fn link(
     shared.files.fetch_add(1, Ordering::Relaxed);
     let dest = Dest { place: waiting.place, path: waiting.to.0.clone() };
     if target == dest {
-        // This name got the data itself, and was counted with it.
+        // This name got the data itself, and was already counted.
         shared.files.fetch_sub(1, Ordering::Relaxed);
         return Ok(());
     }
@@ -54,7 +54,7 @@ fn link(
     match linkat(from_folder, from, to_folder, to, AtFlags::empty()) {
         Ok(()) => Ok(()),
         Err(Errno::NOENT) => Err(missing()),
-        Err(Errno::EXIST) => Err(damaged(&format!("{path} stands in it twice"))),
+        Err(Errno::EXIST) => Err(damaged(&format!("{path} is in it twice"))),
         // The two names now lie on different file systems.
         Err(Errno::XDEV) => {
             let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -77,7 +77,7 @@ fn folder(shared: &Shared, waiting: &Waiting, folders: &mut [Folders]) -> Result
     let (parent, name) = folders[waiting.place].parent(&waiting.to.0)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOTDIR | Errno::LOOP => damaged(&format!("{} stands in it twice", meta.path)),
+        Errno::NOTDIR | Errno::LOOP => damaged(&format!("{} is in it twice", meta.path)),
         error => cannot("open the folder", &meta.path.0, error),
     })?;
     shared.metadata.apply(&opened, &meta)

@@ -1,6 +1,6 @@
-//! Folders below a root that nothing in an archive can lead out of.
+//! Folders below a root, which nothing in an archive can escape.
 //!
-//! Each name on the way is opened by itself relative to the folder before it and never through a
+//! Each name on the path is opened separately, relative to the folder before it and never through a
 //! symbolic link, so the kernel keeps every path inside, however long it is.
 
 use std::{
@@ -16,16 +16,16 @@ use seaworthy_core::{Error, ErrorKind, Result};
 
 use crate::format::index::PathBytes;
 
-/// How many folders on the way to the present one stay open.
+/// How many folders on the path to the current one stay open.
 const KEPT_OPEN: usize = 32;
 
-/// The folders below one root, as one worker goes through them.
+/// The folders below one root, as traversed by one worker.
 #[derive(Debug)]
 pub(crate) struct Folders {
     root: Arc<OwnedFd>,
-    /// The first folders on the way to the last one asked for.
+    /// The first folders on the path to the last requested one.
     open: Vec<(Vec<u8>, OwnedFd)>,
-    /// The last one asked for, where it lies deeper than those.
+    /// The last requested one, if it is deeper than those.
     deep: Option<(Vec<u8>, OwnedFd)>,
 }
 
@@ -34,7 +34,7 @@ impl Folders {
         Self { root, open: Vec::new(), deep: None }
     }
 
-    /// The folder that `path` lies in, made where it is missing, and the last name of `path`.
+    /// The parent folder of `path`, created if missing, and the last name of `path`.
     pub(crate) fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8])> {
         check(path)?;
         let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else {
@@ -62,7 +62,7 @@ impl Folders {
         Ok(deep.map_or(self.root.as_fd(), |(_, folder)| folder.as_fd()))
     }
 
-    /// Goes on from the last folder where `path` lies in it, else from the last that is kept.
+    /// Continues from the last folder if `path` is in it, else from the last one that is kept.
     fn go_deep(&mut self, path: &[u8], names: &[&[u8]]) -> Result<()> {
         let from = self.deep.take().filter(|(last, _)| PathBytes(path.into()).is_within(last));
         let (mut folder, depth) = match from {
@@ -78,7 +78,7 @@ impl Folders {
     }
 }
 
-/// Opens the folder `name` in `above`, made where it is missing.
+/// Opens the folder `name` in `above`, created if missing.
 fn enter(above: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = match openat(above, name, flags, Mode::empty()) {
@@ -90,13 +90,13 @@ fn enter(above: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<OwnedFd> {
     };
     opened.map_err(|error| match error {
         Errno::NOTDIR | Errno::LOOP => {
-            damaged(&format!("{} stands below something that is no folder", shown(path)))
+            damaged(&format!("{} is below something that is not a folder", shown(path)))
         }
         error => cannot("make the folder", path, error),
     })
 }
 
-/// Refuses a name that no archive of ours has.
+/// Refuses a name that our archives never contain.
 fn check(path: &[u8]) -> Result<()> {
     let is_fine = |name: &[u8]| !name.is_empty() && name != b"." && name != b"..";
     if path.split(|byte| *byte == b'/').all(is_fine) && !path.contains(&0) {

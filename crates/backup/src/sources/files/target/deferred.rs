@@ -1,4 +1,4 @@
-//! What has to wait until all data is there: hard links, and the metadata of folders.
+//! What must wait until all data is written: hard links, and the metadata of folders.
 
 use std::{
     io::{Read, Seek, SeekFrom, Write},
@@ -14,14 +14,14 @@ use crate::{
     sources::files::archive::EntryMeta,
 };
 
-/// How much waits in memory before it moves to an unnamed file.
+/// How much is kept in memory before it moves to an unnamed file.
 const IN_MEMORY: usize = 4 << 20;
 
-/// An entry that waits, and where it goes.
+/// A deferred entry, and its destination.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     pub(super) place: usize,
-    /// Where it goes, below the root of its place.
+    /// Its destination, below the root of its place.
     pub(super) to: PathBytes,
     path: PathBytes,
     /// The target of a hard link, by its name in the archive; a folder has none.
@@ -70,11 +70,11 @@ impl Waiting {
     }
 }
 
-/// Keeps what waits, in the order of the payload.
+/// Stores deferred entries, in the order of the payload.
 #[derive(Debug)]
 pub(super) struct Deferred {
     spool: SpooledTempFile,
-    /// The place of each frame in the payload, and where in the spool its entries lie.
+    /// The index of each frame in the payload, and the position of its entries in the spool.
     chunks: Vec<(u64, u64, u32)>,
     end: u64,
 }
@@ -86,7 +86,7 @@ impl Deferred {
         Self { spool, chunks: Vec::new(), end: 0 }
     }
 
-    /// Keeps what waits of the frame at `place`.
+    /// Stores the deferred entries of the frame at `place`.
     pub(super) fn push(&mut self, place: u64, waiting: &[Waiting]) -> Result<()> {
         let chunk = serde_json::to_vec(waiting).map_err(broken)?;
         self.spool.write_all(&chunk).map_err(broken)?;
@@ -96,7 +96,7 @@ impl Deferred {
         Ok(())
     }
 
-    /// Does `act` to everything in order, or in reverse.
+    /// Calls `act` for everything in order, or in reverse.
     pub(super) fn each(
         &mut self,
         reverse: bool,

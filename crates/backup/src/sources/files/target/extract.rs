@@ -1,4 +1,4 @@
-//! Workers that fetch frames and write what is in them.
+//! Workers that fetch frames and write their contents.
 
 use std::{
     fs::File,
@@ -65,7 +65,7 @@ impl Shared {
     }
 }
 
-/// Extracts until there is nothing more.
+/// Extracts until there are no more frames.
 pub(super) fn work(shared: &Shared) -> Result<()> {
     let mut worker = Worker { shared, folders: shared.folders(), waiting: Vec::new() };
     let worked = worker.run();
@@ -78,11 +78,11 @@ pub(super) fn work(shared: &Shared) -> Result<()> {
 struct Worker<'s> {
     shared: &'s Shared,
     folders: Vec<Folders>,
-    /// What waits of the present frame.
+    /// The deferred entries of the current frame.
     waiting: Vec<Waiting>,
 }
 
-/// Sends those who wait for a file away when its first frame fails.
+/// Wakes those who wait for a file with an error if its first frame fails.
 struct Heads(Vec<Arc<LargeFile>>);
 
 impl Drop for Heads {
@@ -124,7 +124,7 @@ impl Worker<'_> {
             let (at, len) = (wanted.record.at, parsed.len());
             if parsed.meta.record(at, len) != wanted.record {
                 let path = &wanted.record.path;
-                return Err(damaged(&format!("{path} is not what the index says")));
+                return Err(damaged(&format!("{path} differs from the index")));
             }
             let body = &entry[parsed.headers as usize..];
             match &wanted.large {
@@ -147,7 +147,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Extracts an entry that lies whole in its frame; what it stores begins `body`.
+    /// Extracts an entry that is completely in its frame; its stored data is at the beginning of
+    /// `body`.
     fn entry(&mut self, parsed: Parsed, body: &[u8], dest: &Dest) -> Result<()> {
         let metadata = &self.shared.metadata;
         let meta = &parsed.meta;
@@ -165,7 +166,7 @@ impl Worker<'_> {
         match meta.file_type {
             FileType::Directory => {
                 match mkdirat(folder, name, Mode::RWXU) {
-                    // Made on the way to something in it.
+                    // Already created as the parent of something in it.
                     Ok(()) | Err(Errno::EXIST) => {}
                     Err(error) => return Err(cannot("make the folder", path, error)),
                 }
@@ -267,13 +268,12 @@ fn write_small(file: &File, parsed: &Parsed, body: &[u8]) -> Result<()> {
     ftruncate(file, parsed.meta.size).map_err(|error| cannot("set the size of", &path.0, error))
 }
 
-/// Nothing stands in the way, since the target was empty.
+/// The name is free, since the target was empty.
 fn already(what: &str, path: &[u8], error: Errno) -> Error {
     let failed = cannot(&format!("make the {what}"), path, error);
     match failed.kind() {
         ErrorKind::AlreadyExists => {
-            damaged(&format!("{} stands in it twice", super::confine::shown(path)))
-                .caused_by(failed)
+            damaged(&format!("{} is in it twice", super::confine::shown(path))).caused_by(failed)
         }
         _ => failed,
     }

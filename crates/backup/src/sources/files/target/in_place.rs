@@ -1,4 +1,4 @@
-//! The files' own places as targets: loaded beside, swapped in at the end.
+//! Restores files in place: loaded next to the originals, swapped in at the end.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ impl InPlace {
         Self { paths, stamp, swaps: Vec::new(), is_partial: false }
     }
 
-    /// Fails where the paths cannot be replaced.
+    /// Fails if the paths cannot be replaced.
     pub(super) fn check(&self) -> Result<()> {
         let stamp_is_fine = !self.stamp.is_empty()
             && self.stamp.len() <= 64
@@ -50,7 +50,7 @@ impl InPlace {
         Ok(())
     }
 
-    /// Makes the folders beside what is to be replaced.
+    /// Creates the staging folders next to what will be replaced.
     pub(super) fn open(&mut self, selection: &Selection) -> Result<Vec<Place>> {
         self.check()?;
         self.is_partial = !selection.is_all();
@@ -65,7 +65,7 @@ impl InPlace {
         Ok(places)
     }
 
-    /// What is replaced: names in the archive, each with the configured path that it lies in; none
+    /// What is replaced: names in the archive, each with the configured path that contains it; none
     /// within another.
     fn parts(&self, selection: &Selection) -> Result<Vec<(PathBytes, PathBytes)>> {
         let names: Vec<_> = self
@@ -91,23 +91,23 @@ impl InPlace {
         let mut outer: Vec<_> = parts.iter().filter(|(part, _)| !inner(part)).cloned().collect();
         outer.dedup_by(|a, b| a.0 == b.0);
         if outer.is_empty() {
-            let message = "nothing that was asked for lies in what is backed up";
+            let message = "none of the selected paths is part of the backup";
             let paths: Vec<_> = self.paths.iter().map(|p| p.display().to_string()).collect();
             return Err(Error::new(ErrorKind::NotFound, "restore", message)
-                .remedy_is(format!("ask for something in {}", paths.join(", "))));
+                .remedy_is(format!("select something in {}", paths.join(", "))));
         }
         Ok(outer)
     }
 
-    /// The folder that `part` lies in, or the last one on the way that exists and what is missing
-    /// behind it; and the last name.
+    /// The parent folder of `part`, or the last existing one on the path and the missing names
+    /// after it; and the last name.
     fn find(
         &self,
         part: &PathBytes,
         within: &PathBytes,
     ) -> Result<(PathBuf, Vec<Vec<u8>>, Vec<u8>)> {
         let live = Path::new("/").join(within.as_path());
-        // A configured path that is a link stands for what it points to, as when it was read.
+        // A configured path that is a link means its target, as when it was read.
         let live = live.canonicalize().unwrap_or(live);
         let below = part.0.strip_prefix(&*within.0).unwrap_or_default();
         let mut names: Vec<Vec<u8>> = Vec::new();
@@ -134,7 +134,7 @@ impl InPlace {
                 _ if !missing.is_empty() => missing.push(name),
                 Ok(meta) if meta.is_dir() => start = next,
                 Ok(_) => {
-                    let message = format!("{} is in the way: it is no folder", next.display());
+                    let message = format!("{} is in the way: it is not a folder", next.display());
                     return Err(Error::new(ErrorKind::AlreadyExists, "restore", message)
                         .remedy_is("move it away, or restore to a folder"));
                 }
@@ -167,14 +167,14 @@ impl InPlace {
     }
 }
 
-/// Fails where a file system is mounted somewhere below what is to be moved aside: it would be
-/// moved along, and be back at its place after the next start of the machine.
+/// Fails if a file system is mounted somewhere below what will be moved aside: it would be moved
+/// along, and be back in its place after the next boot.
 fn refuse_mounts_below(parent: &Path, missing: &[Vec<u8>], name: &[u8]) -> Result<()> {
     if !missing.is_empty() {
         return Ok(());
     }
     let live = parent.join(PathBytes(name.to_vec()).as_path());
-    // Without /proc nothing is known of mounts; a rename of a mount point itself still fails.
+    // Without /proc mounts are unknown; renaming a mount point itself still fails.
     let Ok(mounts) = fs::read("/proc/self/mountinfo") else { return Ok(()) };
     // proc_pid_mountinfo(5): the fifth field, with some characters as octal escapes.
     let lines = mounts.split(|byte| *byte == b'\n');

@@ -1,4 +1,4 @@
-//! Files that go on beyond their first frame: several workers write to one.
+//! Files that continue beyond their first frame: several workers write to one.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use seaworthy_core::{Error, Result};
 use super::confine::{cannot, shown};
 use crate::sources::files::archive::{EntryMeta, Stored};
 
-/// A file that whoever has its first frame opens and the others wait for.
+/// A file that the worker with its first frame opens, and for which the others wait.
 #[derive(Debug, Default)]
 pub(super) struct LargeFile {
     state: Mutex<State>,
@@ -44,18 +44,19 @@ impl LargeFile {
         self.set(State::Open(file));
     }
 
-    /// Sends the others away, unless it was opened.
+    /// Wakes the others with an error, unless it was opened.
     pub(super) fn failed_unless_opened(&self) {
         self.set(State::Failed);
     }
 
-    /// Waits for the file. Its first frame was given out before, so somebody is at work on it.
+    /// Waits for the file. Its first frame was handed out before, so another worker is processing
+    /// it.
     pub(super) fn wait(&self) -> Result<Arc<OpenFile>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match &*state {
                 State::Open(file) => return Ok(file.clone()),
-                // The other worker tells why.
+                // The other worker reports why.
                 State::Failed => return Err(Error::cancelled("restore")),
                 State::Waiting => {
                     state = self.known.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +72,7 @@ pub(super) struct OpenFile {
     pub(super) file: File,
     pub(super) meta: EntryMeta,
     stored: Stored,
-    /// Where its data begins in the payload.
+    /// The offset of its data in the payload.
     data_at: u64,
     /// How many bytes of it are still to be written.
     left: AtomicU64,
@@ -83,8 +84,8 @@ impl OpenFile {
         Self { file, meta, stored, data_at, left }
     }
 
-    /// Writes what lies in `plain`, whose first byte is the payload's at `start`; says whether that
-    /// was the last of it.
+    /// Writes the part in `plain`, whose first byte is the payload's at `start`; returns whether
+    /// that was the last part.
     pub(super) fn write(&self, plain: &[u8], start: u64) -> Result<bool> {
         let end = start + plain.len() as u64;
         let from = start.max(self.data_at).min(end);
@@ -102,7 +103,7 @@ impl OpenFile {
         }
         let is_last = self.left.fetch_sub(to - from, Ordering::AcqRel) == to - from;
         if is_last {
-            // What ends in a hole is longer than what was written.
+            // A file that ends in a hole is longer than what was written.
             ftruncate(&self.file, self.meta.size)
                 .map_err(|error| cannot("set the size of", &self.meta.path.0, error))?;
         }

@@ -31,7 +31,7 @@ impl Metadata {
     /// Sets everything of an open file or folder.
     pub(super) fn apply(&self, file: impl AsFd, meta: &EntryMeta) -> Result<()> {
         let path = &meta.path.0;
-        // A change of owner takes set-user-ID bits and capabilities away, so it comes first.
+        // A change of owner removes set-user-ID bits and capabilities, so it comes first.
         let is_owned = self.owner(meta, |uid, gid| fchown(&file, uid, gid))?;
         for (name, value) in &meta.xattrs {
             match fsetxattr(&file, &**name, value, XattrFlags::empty()) {
@@ -51,7 +51,7 @@ impl Metadata {
         futimens(&file, &times(meta)).map_err(|e| cannot("set the time of", path, e))
     }
 
-    /// Sets what can be set of something that is not to be opened: a link, a FIFO, a device.
+    /// Sets what can be set on something that must not be opened: a link, a FIFO, a device.
     pub(super) fn apply_at(
         &self,
         folder: BorrowedFd<'_>,
@@ -61,7 +61,7 @@ impl Metadata {
         let (path, nofollow) = (&meta.path.0, AtFlags::SYMLINK_NOFOLLOW);
         let is_owned = self.owner(meta, |uid, gid| chownat(folder, name, uid, gid, nofollow))?;
         if meta.file_type != FileType::Symlink {
-            // Nobody else can write here yet, so this is no link that could be followed.
+            // No other user can write here yet, so this is not a link that could be followed.
             chmodat(folder, name, mode(meta, is_owned), AtFlags::empty())
                 .map_err(|e| cannot("set the mode of", path, e))?;
         }
@@ -69,14 +69,14 @@ impl Metadata {
             .map_err(|e| cannot("set the time of", path, e))
     }
 
-    /// Gives it to its owner, and says whether it now belongs to them.
+    /// Sets its owner, and returns whether that worked.
     fn owner(
         &self,
         meta: &EntryMeta,
         chown: impl FnOnce(Option<Uid>, Option<Gid>) -> rustix::io::Result<()>,
     ) -> Result<bool> {
         let (Ok(uid), Ok(gid)) = (u32::try_from(meta.uid), u32::try_from(meta.gid)) else {
-            self.warnings.add("the owner's number is too large for this system", &meta.path);
+            self.warnings.add("the owner's id is too large for this system", &meta.path);
             return Ok(false);
         };
         if self.user != 0 {
@@ -87,7 +87,7 @@ impl Metadata {
             }
             return Ok(is_owned);
         }
-        // The highest number stands for "leave it".
+        // The highest number means "do not change".
         let known = |id: u32| id != u32::MAX;
         let chowned =
             chown(known(uid).then(|| Uid::from_raw(uid)), known(gid).then(|| Gid::from_raw(gid)));

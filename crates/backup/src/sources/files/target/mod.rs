@@ -1,4 +1,4 @@
-//! Files as a place to restore to: a fresh folder, or where they were.
+//! Files as a restore target: a new folder, or their original place.
 
 mod complete;
 mod confine;
@@ -33,8 +33,8 @@ pub(crate) use confine::Folders;
 
 /// Restores a tar payload as files.
 ///
-/// Nothing in an archive can reach outside the target: every folder on the way is opened by itself
-/// and never through a symbolic link. Owners are restored by number, and only as root.
+/// Nothing in an archive can reach outside the target: every folder on the path is opened
+/// separately and never through a symbolic link. Owners are restored by number, and only as root.
 #[derive(Debug)]
 pub struct FilesTarget {
     kind: Kind,
@@ -49,15 +49,15 @@ enum Kind {
 
 impl FilesTarget {
     /// Restores below `folder`, which must be absent or empty, under the names in the archive:
-    /// `/srv/uploads` comes to lie at `folder/srv/uploads`.
+    /// `/srv/uploads` is restored to `folder/srv/uploads`.
     pub fn to_folder(folder: impl Into<PathBuf>) -> Self {
         let kind = Kind::Folder(FreshFolder::new(folder.into()));
         Self { kind, report: RestoreReport::default() }
     }
 
-    /// Restores `paths`, which were backed up, where they were. What is there is moved to
-    /// `<path>.before-restore-<stamp>`, and for a mount point into `.before-restore-<stamp>`
-    /// inside it; it is never overwritten. With a selection only the selected paths are replaced.
+    /// Restores `paths`, which were backed up, where they were. Existing data is moved to
+    /// `<path>.before-restore-<stamp>`, and for a mount point into `.before-restore-<stamp>` inside
+    /// it; it is never overwritten. With a selection only the selected paths are replaced.
     pub fn in_place<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, stamp: &str) -> Self {
         let paths = paths.into_iter().map(|path| path.as_ref().to_owned()).collect();
         let kind = Kind::InPlace(InPlace::new(paths, stamp.to_owned()));

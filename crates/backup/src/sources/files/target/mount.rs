@@ -20,7 +20,7 @@ pub(super) fn open_folder(path: &Path) -> Result<OwnedFd> {
 /// Whether `name` in `parent` is a folder that another file system is mounted on.
 pub(super) fn is_mount_point(parent: &OwnedFd, name: &[u8]) -> Result<bool> {
     let fail = |e: Errno| {
-        let message = format!("cannot look at {}", PathBytes(name.to_vec()));
+        let message = format!("cannot read the status of {}", PathBytes(name.to_vec()));
         Error::io("restore", message, e.into())
     };
     let stat = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {

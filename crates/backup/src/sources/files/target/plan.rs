@@ -1,4 +1,4 @@
-//! Which frames are needed, what is taken out of each, and where it goes.
+//! Which frames are needed, what is extracted from each, and where it goes.
 
 use std::{collections::HashMap, iter::Peekable, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
@@ -18,28 +18,29 @@ use crate::{
 /// A folder that a part of the archive is extracted to.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// The part: a name in the archive; all of it where empty.
+    /// The part: a name in the archive; empty for all of it.
     pub(super) part: PathBytes,
     pub(super) root: Arc<OwnedFd>,
-    /// What the part is called below the root; empty for all of the archive.
+    /// The name of the part below the root; empty for all of the archive.
     pub(super) called: Vec<u8>,
     /// The root's path, for temporary files.
     pub(super) path: PathBuf,
 }
 
-/// Where something goes.
+/// A destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dest {
     pub(super) place: usize,
     pub(super) path: Vec<u8>,
 }
 
-/// What is wanted, and where it goes.
+/// What is selected, and where it goes.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) places: Vec<Place>,
     selection: Selection,
-    /// Files that are wanted under the name of a link alone, with where the first such link goes.
+    /// Files that are selected only under the name of a link, with the destination of the first
+    /// such link.
     stand_ins: HashMap<PathBytes, Dest>,
 }
 
@@ -65,7 +66,7 @@ impl Scope {
         Ok(scope)
     }
 
-    /// Where the entry `path` goes, if it is wanted under its own name.
+    /// The destination of the entry `path`, if it is selected under its own name.
     pub(super) fn dest(&self, path: &PathBytes) -> Option<Dest> {
         if !self.selection.contains(path) {
             return None;
@@ -76,19 +77,19 @@ impl Scope {
         Some(Dest { place, path: [&**called, below].concat() })
     }
 
-    /// Where the contents of the file `path` go, under its own name or that of a link.
+    /// The destination of the contents of the file `path`, under its own name or that of a link.
     pub(super) fn dest_of_file(&self, path: &PathBytes) -> Option<Dest> {
         self.dest(path).or_else(|| self.stand_ins.get(path).cloned())
     }
 }
 
-/// A frame and what is taken out of it.
+/// A frame and what is extracted from it.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Its place in the payload.
+    /// Its position in the payload.
     pub(super) number: u64,
     pub(super) frame: FrameRecord,
-    /// The file that goes on in it.
+    /// The file that continues in it.
     pub(super) continues: Option<Arc<LargeFile>>,
     pub(super) wanted: Vec<Wanted>,
 }
@@ -98,17 +99,17 @@ pub(super) struct Group {
 pub(super) struct Wanted {
     pub(super) record: FileRecord,
     pub(super) dest: Dest,
-    /// Set where it goes on beyond its frame.
+    /// Set if it continues beyond its frame.
     pub(super) large: Option<Arc<LargeFile>>,
 }
 
-/// Gives out groups in payload order.
+/// Hands out groups in payload order.
 #[derive(Debug)]
 pub(super) struct Plan {
     records: Peekable<Records>,
     scope: Arc<Scope>,
     number: u64,
-    /// A wanted file that goes on, and where it ends.
+    /// A selected file that continues, and where it ends.
     open: Option<(Arc<LargeFile>, u64)>,
     failed: bool,
 }
@@ -124,7 +125,7 @@ impl Plan {
         })
     }
 
-    /// The next frame that holds something wanted; nothing after a failure.
+    /// The next frame with something selected; `None` after a failure.
     pub(super) fn next_group(&mut self) -> Result<Option<Group>> {
         if self.failed {
             return Ok(None);
@@ -132,7 +133,7 @@ impl Plan {
         let next = self.find_group();
         if next.is_err() {
             self.failed = true;
-            // Its first frame was never given out: nobody would open it for those who wait.
+            // Its first frame was never handed out: no worker would open it for those who wait.
             if let Some((large, _)) = &self.open {
                 large.failed_unless_opened();
             }
@@ -145,7 +146,7 @@ impl Plan {
             let frame = match self.records.next().transpose()? {
                 None => return self.no_more().map(|()| None),
                 Some(Record::Frame(frame)) => frame,
-                Some(Record::File(_)) => return Err(damaged("an entry lies in no frame")),
+                Some(Record::File(_)) => return Err(damaged("an entry is not in any frame")),
                 Some(_) => continue,
             };
             self.number += 1;
@@ -168,7 +169,7 @@ impl Plan {
         }
     }
 
-    /// What is wanted of the entries that follow a frame's record.
+    /// The selected entries among those that follow a frame's record.
     fn wanted_in(&mut self, start: u64, end: u64) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
         let mut entries = 0;
@@ -180,7 +181,7 @@ impl Plan {
             let fits = record.at >= start && record.at < end && record.len >= BLOCK;
             let Some(entry_end) = entry_end.filter(|_| fits && entries <= (end - start) / BLOCK)
             else {
-                return Err(damaged(&format!("{} lies where it cannot", record.path)));
+                return Err(damaged(&format!("{} is at an invalid offset", record.path)));
             };
             let dest = match record.file_type {
                 FileType::File => self.scope.dest_of_file(&record.path),
@@ -190,7 +191,7 @@ impl Plan {
             let large = if entry_end > end {
                 if record.file_type != FileType::File || self.open.is_some() {
                     let path = shown(&record.path.0);
-                    return Err(damaged(&format!("{path} goes on where it cannot")));
+                    return Err(damaged(&format!("{path} continues at an invalid offset")));
                 }
                 let large = Arc::new(LargeFile::default());
                 self.open = Some((large.clone(), entry_end));

@@ -1,4 +1,4 @@
-//! Moving what was restored to where it belongs, so that it can be undone.
+//! Moves what was restored to its place, so that it can be undone.
 
 use std::{
     fs,
@@ -22,28 +22,28 @@ use crate::{
     restore::{RestoreReport, folder::remove, renames::Renames},
 };
 
-/// What the restored part is called in its staging folder.
+/// The name of the restored part in its staging folder.
 const LOADED: &str = "loaded";
 
-/// Something that is to be replaced, and what replaces it.
+/// Something to replace, and its replacement.
 #[derive(Debug)]
 pub(super) struct Swap {
     part: PathBytes,
     /// What is replaced.
     live: PathBuf,
-    /// The folders that must be made above it, the outermost first.
+    /// The folders that must be created above it, the outermost first.
     missing: Vec<PathBuf>,
     /// Whether it is a mount point, so that only its children can be moved.
     is_mount: bool,
     /// A private folder on the same file system.
     staging: PathBuf,
     root: Arc<OwnedFd>,
-    /// Where what is there now goes.
+    /// Where the existing data is moved.
     aside: PathBuf,
 }
 
 impl Swap {
-    /// Makes the staging folder for `name` below `parent` and the `missing` folders in it.
+    /// Creates the staging folder for `name` below `parent` and the `missing` folders in it.
     pub(super) fn begin(
         part: PathBytes,
         parent: PathBuf,
@@ -73,7 +73,7 @@ impl Swap {
             if fs::symlink_metadata(taken).is_ok() {
                 let message = format!("{} exists already", taken.display());
                 return Err(Error::new(ErrorKind::AlreadyExists, "restore", message)
-                    .remedy_is("move it away; another restore left it or is at work"));
+                    .remedy_is("move it away; another restore left it or is still running"));
             }
         }
         fs::DirBuilder::new().mode(0o700).create(&staging).map_err(|e| {
@@ -100,13 +100,13 @@ impl Swap {
         self.staging.join(LOADED)
     }
 
-    /// What the archive says of a mount point. To be asked before its children are moved.
+    /// The archive's entry for a mount point. Call it before its children are moved.
     pub(super) fn metadata(&self) -> Option<fs::Metadata> {
         fs::metadata(self.loaded()).ok().filter(|_| self.is_mount)
     }
 
-    /// Ends a swap that went well: removes the staging folder, and gives a mount point, which
-    /// stays, its `meta`.
+    /// Ends a successful swap: removes the staging folder, and sets the metadata `meta` of a mount
+    /// point, which stays.
     pub(super) fn complete(
         &self,
         meta: Option<fs::Metadata>,
@@ -159,7 +159,7 @@ impl Swap {
     }
 }
 
-/// `name` with something before and behind, cut to what a name may have.
+/// `name` with a prefix and a suffix, truncated to the longest allowed name.
 fn sibling(before: &[u8], name: &[u8], behind: &str) -> PathBytes {
     let room = 255 - before.len() - behind.len();
     PathBytes([before, &name[..name.len().min(room)], behind.as_bytes()].concat())
@@ -177,7 +177,7 @@ fn copy_metadata(meta: &fs::Metadata, to: &Path) -> Result<()> {
     file.set_times(times).map_err(fail)
 }
 
-/// Makes what was loaded durable, then moves everything.
+/// Makes the loaded data durable, then moves everything.
 pub(super) fn all(
     swaps: &[Swap],
     is_partial: bool,
@@ -189,7 +189,7 @@ pub(super) fn all(
     };
     for swap in swaps {
         if is_partial && fs::symlink_metadata(swap.loaded()).is_err() {
-            let message = format!("the snapshot does not hold {}", swap.live.display());
+            let message = format!("the snapshot does not contain {}", swap.live.display());
             return Err(Error::new(ErrorKind::NotFound, "restore", message)
                 .remedy_with("show it with `files`: they are listed", &["files"]));
         }
@@ -197,7 +197,7 @@ pub(super) fn all(
     }
     for swap in swaps {
         if fs::symlink_metadata(swap.loaded()).is_err() {
-            let message = format!("the snapshot does not hold {}", swap.live.display());
+            let message = format!("the snapshot does not contain {}", swap.live.display());
             report.warnings.push(message);
             continue;
         }

@@ -1,4 +1,4 @@
-//! What could not be restored as it was: said once for each kind, not once for each file.
+//! What could not be restored exactly: one warning for each kind, not one for each file.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::format::index::PathBytes;
 
-/// Gathers warnings.
+/// Collects warnings.
 #[derive(Debug, Default)]
 pub(super) struct Warnings(Mutex<BTreeMap<String, (u64, PathBytes)>>);
 

@@ -157,7 +157,7 @@ pub(super) async fn restore(stored: &Stored, to: &Path) -> RestoreReport {
     try_restore(stored, FilesTarget::to_folder(to), &Selection::all()).await.unwrap()
 }
 
-/// Where `path` comes to lie when it is restored to `folder`.
+/// Where `path` is after a restore to `folder`.
 pub(super) fn below(folder: &Path, path: &Path) -> std::path::PathBuf {
     folder.join(path.strip_prefix("/").unwrap())
 }

@@ -1,4 +1,4 @@
-//! Archives that nobody honest made must not reach out of the target.
+//! Malicious archives must not write outside the target.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -65,7 +65,7 @@ fn refused(things: &[(FileType, &str, Option<&str>)]) {
     let outside = folder.path().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("precious"), "mine").unwrap();
-    // Old folders that lie around would be as good as links to the archive's author.
+    // Leftover folders would be as useful to the archive's author as links.
     symlink(&outside, folder.path().join("door")).unwrap();
     let fill = |text: &str| text.replace("OUT", outside.to_str().unwrap()).into_bytes();
     let things = things.iter().map(|(kind, path, link)| (*kind, fill(path), link.map(fill)));

@@ -81,7 +81,7 @@ fn with_a_selection_only_that_is_replaced() {
         assert_eq!(after[&b"suid"[..]], before[&b"suid"[..]]);
         assert!(after[&b"secret"[..]] != before[&b"secret"[..]]);
         assert_eq!(after.len(), before.len());
-        // A link of which the target is not asked for gets its bytes.
+        // A hard link whose target is not selected gets its bytes.
         let link = live.path().join("a/z-link");
         fs::remove_dir_all(live.path().join("a")).unwrap();
         let target = FilesTarget::in_place([live.path()], "2");
@@ -126,7 +126,7 @@ fn a_swap_that_fails_undoes_the_others() {
         let all = Selection::all();
         let reader = stored.reader.clone();
         crate::restore::RestoreTarget::load(&mut *target, reader, &all, &cx).await.unwrap();
-        // Somebody takes the name that the second one is to be moved to.
+        // Another program takes the name that the second one should be moved to.
         let taken = base.path().join("b.before-restore-1");
         fs::write(&taken, "mine").unwrap();
         let error = crate::restore::RestoreTarget::finish(target, &cx).await.unwrap_err();

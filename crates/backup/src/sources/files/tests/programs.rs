@@ -17,7 +17,7 @@ fn archive(tree: &Path, to: &Path) {
 }
 
 fn succeeds(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?} does not run: {e}"));
+    let output = command.output().unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
     let (out, err) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {err}");
     assert!(err.is_empty(), "{command:?}: {err}");
@@ -40,7 +40,7 @@ fn gnu_tar_restores_everything() {
     succeeds(
         Command::new("tar")
             .args(["--xattrs", "--xattrs-include=*", "--numeric-owner"])
-            // Dates before 1970 seem implausible to it, and it need not know what names are no UTF-8.
+            // It warns about dates before 1970, and about names that are not UTF-8.
             .args(["--warning=no-timestamp", "--warning=no-unknown-keyword", "-xpf"])
             .arg(out.path().join("a.tar"))
             .arg("-C")
@@ -61,8 +61,8 @@ fn bsdtar_restores_everything() {
             .arg("-C")
             .arg(&to),
     );
-    // It takes `%3D` in an attribute's name for what it says, and the fraction of a negative time
-    // for a positive one.
+    // It does not decode `%3D` in an attribute's name, and reads the fraction of a negative time as
+    // positive.
     let known: [&[u8]; 2] = [b"attributes", b"before 1970 and a bit"];
     compare(tree.path(), &below(&to, tree.path()), |name| known.contains(&name));
 }

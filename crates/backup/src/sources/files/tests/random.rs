@@ -1,4 +1,4 @@
-//! Trees that nobody thought of.
+//! Random trees.
 
 use std::{fs, path::PathBuf};
 
@@ -41,7 +41,7 @@ proptest! {
         let mut last: Option<PathBuf> = None;
         for (seed, (names, thing)) in things.into_iter().enumerate() {
             let path = tree.path().join(names.iter().collect::<PathBuf>());
-            // Names that clash with earlier ones are passed over.
+            // Names that clash with earlier ones are skipped.
             if fs::create_dir_all(path.parent().unwrap()).is_err() || path.symlink_metadata().is_ok() {
                 continue;
             }

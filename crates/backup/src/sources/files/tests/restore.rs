@@ -44,7 +44,7 @@ fn everything_comes_back_as_it_was() {
     }
 }
 
-/// The last frame holds the end marker alone, which nobody needs.
+/// The last frame contains only the end marker, which a restore does not need.
 fn last_frame(stored: &super::harness::Stored) -> u64 {
     stored.frames().last().unwrap().stored
 }
@@ -193,7 +193,7 @@ fn a_damaged_frame_fails_the_restore_and_leaves_nothing() {
         let stored = store(&files(tree.path()), 2).await;
         let mut bytes = stored.compressed().await;
         let key = stored.snapshot.folder().join(&stored.reader.source().object).unwrap();
-        // In the file's first frame and in one further on: nobody may wait for ever.
+        // In the file's first frame and in a later one: nothing may wait forever.
         for at in [100, 9 << 20] {
             bytes[at] ^= 1;
             let sink = stored.snapshot.sink();

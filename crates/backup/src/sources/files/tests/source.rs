@@ -1,4 +1,4 @@
-//! What the source makes of a tree.
+//! How the source stores a tree.
 
 use std::{
     fs, io,
@@ -174,7 +174,7 @@ fn losses_are_told_and_counted() {
     let Loss::Unreadable = stored.losses()[0].0 else { panic!("{:?}", stored.losses()) };
 }
 
-/// Changes the file called `victim` with `change` so many times, each time it is read.
+/// Changes the file called `victim` with `change` this many times, each time it is read.
 fn changing(
     victim: PathBuf,
     times: u32,
@@ -273,7 +273,7 @@ fn paths_in_one_another_are_archived_once() {
     let paths = [tree.path().join("in/ner"), tree.path().to_owned(), tree.path().join("in")];
     let stored = run(store(&FilesSource::new(&paths).unwrap(), 2));
     assert_eq!(stored.names(tree.path()), ["", "in", "in/ner", "in/ner/file"]);
-    // A path that is named counts more than a pattern.
+    // A path that is listed explicitly wins over a pattern.
     let source = FilesSource::new(&paths).unwrap().exclude(["ner/"]).unwrap();
     let stored = run(store(&source, 2));
     assert_eq!(stored.names(tree.path()), ["", "in", "in/ner", "in/ner/file"]);

@@ -1,4 +1,4 @@
-//! Trees of files for tests, and what is to be seen of a tree.
+//! Trees of files for tests, and the observable state of a tree.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use rustix::{
     process::{Gid, Uid},
 };
 
-/// What is to be seen of one thing.
+/// The observable state of one entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     mode: u32,

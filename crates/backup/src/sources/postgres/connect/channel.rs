@@ -1,4 +1,4 @@
-//! A connection to one host: through a socket or by TCP, with TLS or without, and always with a
+//! A connection to one host: through a socket or over TCP, with or without TLS, and always with a
 //! [`Tap`] for rows.
 
 use std::{
@@ -32,7 +32,7 @@ use super::{
 pub(crate) struct Place {
     /// With one host.
     pub(crate) config: Config,
-    /// The unix socket, where it is one.
+    /// The unix socket, if it is one.
     pub(crate) socket: Option<PathBuf>,
 }
 
@@ -40,9 +40,9 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) client: Client,
-    /// Moves the bytes, and ends with them.
+    /// Copies the bytes, and ends with the connection.
     pub(crate) task: JoinHandle<()>,
-    /// Where the rows of a COPY come out.
+    /// Where the rows of a COPY are received.
     pub(crate) rows: Shared,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Channel {
 pub(crate) enum Refusal {
     Driver(Error),
     Socket(PathBuf, io::Error),
-    /// The server is a standby, or is none.
+    /// The server is a standby but should not be one, or the reverse.
     OtherRole,
 }
 
@@ -73,13 +73,13 @@ impl Refusal {
             Self::Socket(path, source) => unavailable(format!("{}: {source}", path.display()))
                 .caused_by(source)
                 .remedy_is(error::IS_IT_RUNNING),
-            Self::OtherRole => unavailable("it is not the kind of server asked for".to_owned())
-                .remedy_is("name another host, or change target_session_attrs"),
+            Self::OtherRole => unavailable("it is not the requested kind of server".to_owned())
+                .remedy_is("set another host, or change target_session_attrs"),
         }
     }
 }
 
-/// Connects as `mode` says. As with libpq, no mode wants TLS on a unix socket.
+/// Connects as `mode` says. As with libpq, no mode uses TLS on a unix socket.
 pub(crate) async fn open(place: &Place, mode: SslMode, tls: &Tls) -> Result<Channel, Refusal> {
     if let Some(path) = &place.socket {
         return by_socket(place, path).await;
@@ -100,7 +100,7 @@ pub(crate) async fn open(place: &Place, mode: SslMode, tls: &Tls) -> Result<Chan
     }?)
 }
 
-/// Whether the server would not speak TLS: the driver tells by these words alone.
+/// Whether the server refused TLS: the driver reports it only with these words.
 fn is_of_tls(error: &Error) -> bool {
     error.to_string().starts_with("error performing TLS handshake")
 }
@@ -110,7 +110,7 @@ async fn by_tcp(place: &Place, tls: Option<&Tls>) -> Result<Channel, Error> {
     let mut config = place.config.clone();
     config.ssl_mode(DriverSslMode::Require);
     if tls.is_none() {
-        // Asks the server for nothing and calls the connector, which then only puts the tap on.
+        // Sends no TLS request and calls the connector, which then only adds the tap.
         config.ssl_negotiation(SslNegotiation::Direct);
     }
     let connector = Connector { tls: tls.cloned(), rows: rows.clone() };
@@ -132,7 +132,7 @@ async fn by_socket(place: &Place, path: &Path) -> Result<Channel, Refusal> {
     let rows = Shared::default();
     let (client, connection) = config.connect_raw(Tap::new(stream, rows.clone()), NoTls).await?;
     let channel = Channel { client, task: drive(connection), rows };
-    // The driver looks at this only where it opens the connection itself.
+    // The driver uses this only if it opens the connection itself.
     let wanted = match config.get_target_session_attrs() {
         TargetSessionAttrs::ReadWrite => "off",
         TargetSessionAttrs::ReadOnly => "on",
@@ -152,14 +152,14 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        // Whoever waits for an answer is told what broke it.
+        // Callers that wait for a response get the error.
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection to PostgreSQL ended");
         }
     })
 }
 
-/// Opens the driver's connections: puts TLS on, where it is wanted, and the tap.
+/// Opens the driver's connections: adds TLS, if wanted, and the tap.
 struct Connector {
     tls: Option<Tls>,
     rows: Shared,

@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Result<Keywords> {
 }
 
 fn invalid(why: &str) -> Error {
-    // The string is not repeated: it may hold a password.
+    // The string is not repeated: it may contain a password.
     Error::new(ErrorKind::InvalidInput, "postgres.url", format!("the connection string {why}"))
         .remedy_is("write postgresql://user@host:5432/database, or host=… dbname=…")
 }
@@ -126,7 +126,7 @@ fn parse_pairs(text: &str) -> Result<Keywords> {
     }
 }
 
-/// What we understand or hand on to `pg_dump`. An unknown word may be a misspelt `sslmode`.
+/// What we support or pass on to `pg_dump`. An unknown word may be a misspelt `sslmode`.
 const KNOWN: [&str; 29] = [
     "application_name",
     "channel_binding",
@@ -163,7 +163,7 @@ fn known(key: &str) -> Result<()> {
     if KNOWN.contains(&key) {
         return Ok(());
     }
-    Err(invalid(&format!("has a keyword `{key}` that is not known here")))
+    Err(invalid(&format!("has an unknown keyword `{key}`")))
 }
 
 /// The section `[service]` of a service file, if it has one.

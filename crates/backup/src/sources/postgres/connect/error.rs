@@ -1,4 +1,4 @@
-//! What PostgreSQL says went wrong, in our words and kinds.
+//! PostgreSQL's errors, with our messages and kinds.
 
 use seaworthy_core::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
@@ -7,8 +7,8 @@ use tokio_postgres::error::SqlState;
 pub(crate) const IS_IT_RUNNING: &str =
     "is the server running and reachable? try `psql` with the same settings";
 
-/// What a server answers that no other code path handles. All of it is in our message, which is one
-/// line; as a cause it would be said twice.
+/// A server's error that no other code path handles. All of it is in our message, which is one
+/// line; as a cause it would be repeated.
 pub(crate) fn failed(
     operation: &'static str,
     message: impl Into<String>,
@@ -52,7 +52,7 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
         ),
         &SqlState::UNDEFINED_OBJECT => (
             ErrorKind::NotFound,
-            Some("where it is a role: create it first; the globals of the server name them all"),
+            Some("if it is a role: create it first; the globals of the server list them all"),
         ),
         &SqlState::DISK_FULL => {
             (ErrorKind::NoSpace, Some("free some space on the database server"))
@@ -60,11 +60,11 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
         // An extension or a library that is not installed there.
         &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::UNDEFINED_FILE => (
             ErrorKind::Unsupported,
-            Some("where it is an extension: install it on the database server"),
+            Some("if it is an extension: install it on the database server"),
         ),
         &SqlState::OUT_OF_MEMORY => (
             ErrorKind::Unavailable,
-            Some("where it is out of shared memory: raise max_locks_per_transaction on the server"),
+            Some("if it is out of shared memory: raise max_locks_per_transaction on the server"),
         ),
         &SqlState::LOCK_NOT_AVAILABLE => (ErrorKind::Locked, None),
         &SqlState::QUERY_CANCELED => (ErrorKind::TimedOut, None),
@@ -83,8 +83,8 @@ fn explain(error: &tokio_postgres::Error) -> (ErrorKind, String, Option<&'static
     (kind, why, remedy)
 }
 
-/// Whether the server refused because a lock could not be had, or because what was to be locked
-/// has just changed: starting over may help.
+/// Whether the server refused because a lock was not available, or because the object to lock has
+/// just changed: starting again may help.
 pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
     let passing = [
         &SqlState::LOCK_NOT_AVAILABLE,

@@ -1,5 +1,5 @@
-//! How a server is reached: settings as libpq users expect them, for our own connections and for
-//! the programs that we start.
+//! Connection settings as libpq users expect them, for our own connections and for the programs
+//! that we start.
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +19,10 @@ use super::{
     tls::{self, SslMode},
 };
 
-/// How long a connection may take where `connect_timeout` does not say.
+/// The default of `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// libpq's environment variables, and the keyword that each one stands for.
+/// libpq's environment variables, and the keyword of each.
 const VARIABLES: [(&str, &str); 19] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
@@ -45,7 +45,7 @@ const VARIABLES: [(&str, &str); 19] = [
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
 ];
 
-/// Variables that would change what a program of ours connects to or answers.
+/// Variables that would change what a program of ours connects to, or its output.
 const FOREIGN_VARIABLES: [&str; 8] = [
     "PGSERVICEFILE",
     "PGSYSCONFDIR",
@@ -57,8 +57,8 @@ const FOREIGN_VARIABLES: [&str; 8] = [
     "PGLOADBALANCEHOSTS",
 ];
 
-/// The environment that libpq would look at. Only a frontend reads the real one; an empty
-/// environment makes a connection depend on its URL alone.
+/// The environment that libpq would read. Only a frontend reads the real one; with an empty
+/// environment a connection depends on its URL alone.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -84,7 +84,7 @@ impl Environment {
     }
 }
 
-/// Names alone: a value may be a password.
+/// Only names: a value may be a password.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -113,10 +113,10 @@ impl fmt::Display for ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Reads a URL (`postgresql://…`) or `keyword = value` pairs; what these leave open comes from
-    /// the service file, `environment` and the password file, as with libpq.
+    /// Reads a URL (`postgresql://…`) or `keyword = value` pairs; settings that are missing come
+    /// from the service file, `environment` and the password file, as with libpq.
     ///
-    /// Fails with [`ErrorKind::InvalidInput`] and never repeats the string, which may hold a
+    /// Fails with [`ErrorKind::InvalidInput`] and never repeats the string, which may contain a
     /// password.
     pub fn parse(text: &str, environment: &Environment) -> Result<Self> {
         let mut keywords = conninfo::parse(text)?;
@@ -135,7 +135,7 @@ impl ConnectOptions {
         let user = environment.get("USER").or(environment.get("LOGNAME"));
         default("user", user.unwrap_or("postgres"));
         let socket = "/var/run/postgresql";
-        // An address stands for its host, where that has no name of its own.
+        // An address is used as the host, if there is no host name.
         default(
             "host",
             match &address {
@@ -167,8 +167,8 @@ impl ConnectOptions {
         Ok(Self { keywords, password, ssl_mode })
     }
 
-    /// Whether `text`, a URL or pairs, holds a password itself, so that a frontend can refuse it
-    /// where others could read it.
+    /// Whether `text`, a URL or pairs, contains a password, so that a frontend can refuse it where
+    /// others could read it.
     pub fn holds_password(text: &str) -> Result<bool> {
         Ok(conninfo::parse(text)?.contains_key("password"))
     }
@@ -185,21 +185,21 @@ impl ConnectOptions {
         self
     }
 
-    /// Calls our sessions `name` in the server's list of them.
+    /// Sets the application name of our sessions.
     #[must_use]
     pub fn with_application_name(mut self, name: impl Into<String>) -> Self {
         self.keywords.insert("application_name".to_owned(), name.into());
         self
     }
 
-    /// Uses `password`, whatever was said elsewhere.
+    /// Uses `password`, whatever is set elsewhere.
     #[must_use]
     pub fn with_password(mut self, password: Secret) -> Self {
         self.password = Some(password);
         self
     }
 
-    /// What the server's list of sessions says of ours; `seaworthy` where nothing else was said.
+    /// The application name of our sessions. Default: `seaworthy`.
     pub fn application_name(&self) -> &str {
         self.keyword("application_name")
     }
@@ -214,11 +214,11 @@ impl ConnectOptions {
         self.keywords.get(name).map_or("", String::as_str)
     }
 
-    /// The variables of a program that is to reach the same database; `None` removes one.
+    /// The variables for a program that should connect to the same database; `None` removes one.
     pub(crate) fn child_environment(&self) -> Vec<(&'static str, Option<String>)> {
         let mut variables: Vec<_> = FOREIGN_VARIABLES.iter().map(|name| (*name, None)).collect();
         for (variable, keyword) in VARIABLES {
-            // What these two led to is in the others.
+            // The result of these two is in the others.
             let resolved = ["service", "passfile"].contains(&keyword);
             let value = self.keywords.get(keyword).filter(|_| !resolved).cloned();
             variables.push((variable, value));
@@ -230,7 +230,7 @@ impl ConnectOptions {
         variables
     }
 
-    /// Opens a connection to the first host that can be reached and is what was asked for.
+    /// Opens a connection to the first host that can be reached and is of the requested kind.
     pub(crate) async fn open(&self, operation: &'static str) -> Result<Channel> {
         let tls = tls::connector(
             self.ssl_mode,
@@ -284,7 +284,7 @@ impl ConnectOptions {
         Error::new(ErrorKind::InvalidInput, "postgres.url", message)
     }
 
-    /// Everything but the host.
+    /// Everything except the host.
     fn driver_config(&self) -> Result<tokio_postgres::Config> {
         let mut config = tokio_postgres::Config::new();
         config.user(self.keyword("user"));
@@ -345,7 +345,7 @@ fn fill_from_service(keywords: &mut Keywords, environment: &Environment) -> Resu
     }
     let message = format!("no service file defines the service {name}");
     Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message)
-        .remedy_is("define it in ~/.pg_service.conf, or name the file in PGSERVICEFILE"))
+        .remedy_is("define it in ~/.pg_service.conf, or set PGSERVICEFILE to its file"))
 }
 
 fn from_password_file(keywords: &Keywords, environment: &Environment) -> Result<Option<Secret>> {
@@ -364,7 +364,7 @@ fn from_password_file(keywords: &Keywords, environment: &Environment) -> Result<
         host => host,
     };
     let found = conninfo::password(&text, host, get("port"), get("dbname"), get("user"));
-    // libpq passes such a file over; that it would have been needed is worth saying.
+    // libpq ignores such a file; that it would have been needed is worth an error.
     if found.is_some() && metadata.mode() & 0o077 != 0 {
         let message = format!("the password file {} can be read by others", path.display());
         return Err(Error::new(ErrorKind::InvalidInput, "postgres.url", message)

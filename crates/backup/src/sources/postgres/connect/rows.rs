@@ -1,8 +1,8 @@
-//! Rows on a short way out of a connection.
+//! Reads rows from a connection without the driver's overhead.
 //!
-//! The driver hands every row on as a message of its own, through a channel; for millions of short
-//! rows that costs more than their compression. So rows are taken out between the socket and the
-//! driver, many at once, and the driver sees everything else.
+//! The driver passes every row on as a message of its own, through a channel; for millions of short
+//! rows that costs more than their compression. So rows are read between the socket and the driver,
+//! many at a time, and the driver sees everything else.
 
 use std::{
     io,
@@ -15,24 +15,24 @@ use futures_util::TryStreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::{CopyOutStream, tls::TlsStream};
 
-/// What is read from the socket at once; a row that is longer comes in pieces.
+/// How much is read from the socket at once; a longer row comes in pieces.
 const READ: usize = 256 << 10;
 
-/// How much may wait for the reader before the socket is left alone.
+/// How much may wait for the reader before the socket is no longer read.
 const WAITING: usize = 256 << 10;
 
-/// A message is its kind, its length in four bytes, which count too, and its contents.
+/// A message is its kind, its length in four bytes (including these), and its contents.
 const HEADER: usize = 5;
 
 /// `CopyData`, `CopyOutResponse`: see "Message Formats" in PostgreSQL's manual.
 const ROW: u8 = b'd';
 const BEGIN: u8 = b'H';
 
-/// Rows on their way from a [`Tap`] to [`Rows`], as whole messages or the beginning of one.
+/// Rows passed from a [`Tap`] to [`Rows`], as complete messages or the beginning of one.
 #[derive(Debug, Default)]
 struct Waiting {
     messages: Vec<u8>,
-    /// Nobody wants what is left of these rows.
+    /// The rest of these rows is not wanted.
     unwanted: bool,
     tap: Option<Waker>,
     reader: Option<Waker>,
@@ -48,16 +48,16 @@ impl Shared {
     }
 }
 
-/// A connection whose rows go another way. It must be put on before the first message comes.
+/// A connection whose rows bypass the driver. It must be installed before the first message.
 #[derive(Debug)]
 pub(crate) struct Tap<S> {
     stream: S,
     shared: Shared,
     buffer: Vec<u8>,
-    /// What of the buffer is still to be looked at.
+    /// The part of the buffer that is not processed yet.
     from: usize,
     to: usize,
-    /// How many bytes of the present message are still to come, and whether it is a row.
+    /// How many bytes of the current message are still to come, and whether it is a row.
     left: usize,
     is_row: bool,
 }
@@ -68,7 +68,7 @@ impl<S> Tap<S> {
         Self { stream, shared, buffer, from: 0, to: 0, left: 0, is_row: false }
     }
 
-    /// Moves what was read to the driver, which takes `out`, and to the reader of rows.
+    /// Passes what was read to the driver, through `out`, and to the reader of rows.
     fn sort(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
         let mut rows = self.from..self.from;
         while self.from < self.to {
@@ -94,7 +94,7 @@ impl<S> Tap<S> {
         Ok(())
     }
 
-    /// Looks at the head of the next message. Says no where more must be read first.
+    /// Reads the head of the next message. Returns false if more must be read first.
     fn begin_message(&mut self) -> io::Result<bool> {
         let [kind, a, b, c, d, ..] = self.buffer[self.from..self.to] else { return Ok(false) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize + 1;
@@ -102,7 +102,7 @@ impl<S> Tap<S> {
             let message = "the server sent a message that is shorter than its head";
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        // A row is held back until it is whole, if it can be.
+        // A row is held back until it is complete, if possible.
         if kind == ROW && length > self.to - self.from && length <= READ {
             return Ok(false);
         }
@@ -186,13 +186,13 @@ impl<S: TlsStream + Unpin> TlsStream for Tap<S> {
     }
 }
 
-/// The rows of one `COPY … TO STDOUT`. What is left of them when this is dropped is passed over.
+/// The rows of one `COPY … TO STDOUT`. Rows that are left when this is dropped are discarded.
 pub(crate) struct Rows {
-    /// Tells the end and errors: all that the driver sees of it.
+    /// Reports the end and errors: all that the driver sees of it.
     end: Pin<Box<CopyOutStream>>,
     shared: Shared,
     batch: Vec<u8>,
-    /// How much of the batch was given out.
+    /// How much of the batch was returned.
     at: usize,
     ended: bool,
 }
@@ -202,7 +202,7 @@ impl Rows {
         Self { end: Box::pin(end), shared, batch: Vec::new(), at: 0, ended: false }
     }
 
-    /// Waits until there is a row for [`next`](Self::next). Says no at the end.
+    /// Waits until there is a row for [`next`](Self::next). Returns false at the end.
     pub(crate) async fn wait(&mut self) -> Result<bool, tokio_postgres::Error> {
         loop {
             if self.end_of_message().is_some_and(|end| end <= self.batch.len()) {
@@ -228,13 +228,13 @@ impl Rows {
         Some(self.at + 1 + u32::from_be_bytes([a, b, c, d]) as usize)
     }
 
-    /// Takes what has come; waits where nothing has.
+    /// Takes what has arrived; waits if nothing has.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tokio_postgres::Error>> {
         if self.take(cx) {
             return Poll::Ready(Ok(()));
         }
         match ready!(self.end.try_poll_next_unpin(cx)?) {
-            // The driver saw a row: nothing took it out before.
+            // The driver saw a row: the tap did not remove it.
             Some(row) => {
                 self.batch.push(ROW);
                 let length = u32::try_from(row.len() + 4).unwrap_or(u32::MAX);
@@ -258,7 +258,7 @@ impl Rows {
         self.batch.drain(..self.at);
         self.at = 0;
         if self.batch.is_empty() {
-            // What a long row needed is not kept.
+            // The memory of a long row is not kept.
             self.batch.shrink_to(2 * WAITING);
             std::mem::swap(&mut self.batch, &mut waiting.messages);
         } else {

@@ -1,4 +1,4 @@
-//! One connection, set up as `pg_dump` sets its own up.
+//! One connection, set up like that of `pg_dump`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,26 +13,26 @@ use super::{
     rows::{Rows, Shared},
 };
 
-/// The oldest server that we speak to.
+/// The oldest supported server.
 const OLDEST: u32 = 12_00_00;
 
-/// How long a server may take to answer a goodbye.
+/// How long a server may take to close a session.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection. Dropping it closes the socket at once, whatever the server is sending.
 #[derive(Debug)]
 pub(crate) struct Session {
-    // In this order: where the socket is still there, it goes with the second.
+    // In this order: if the socket still exists, it is closed with the second.
     client: Client,
     connection: Connection,
     rows: Shared,
     version: u32,
     encoding: String,
-    /// Which of our operations it serves, for errors.
+    /// The operation that it is used for, for errors.
     operation: &'static str,
 }
 
-/// The task that moves the bytes; it ends with this.
+/// The task that copies the bytes; it ends with this.
 #[derive(Debug)]
 struct Connection(JoinHandle<()>);
 
@@ -43,7 +43,7 @@ impl Drop for Connection {
 }
 
 impl Session {
-    /// Connects and learns what the server is, but leaves the role's own settings as they are.
+    /// Connects and reads the server's version and encoding, but keeps the role's own settings.
     pub(crate) async fn open(options: &ConnectOptions, operation: &'static str) -> Result<Self> {
         let Channel { client, task, rows } = options.open(operation).await?;
         let mut session = Self {
@@ -54,7 +54,7 @@ impl Session {
             encoding: String::new(),
             operation,
         };
-        // A role may come with a limit that not even this would keep to.
+        // A role may have a limit that is too short even for this.
         session.run("SET statement_timeout = 0").await?;
         let row = session
             .row(
@@ -73,16 +73,16 @@ impl Session {
         Ok(session)
     }
 
-    /// Says goodbye, so that the server has nothing to complain about in its log. A transaction ends
-    /// without effect.
+    /// Ends the session properly, so that the server logs no error. An open transaction is rolled
+    /// back.
     pub(crate) async fn close(self) {
         let Self { client, mut connection, .. } = self;
         drop(client);
-        // In the worst case the socket closes without a word.
+        // In the worst case the socket is closed without notice.
         let _ = tokio::time::timeout(GOODBYE, &mut connection.0).await;
     }
 
-    /// [`close`](Self::close)s what nobody else holds any more.
+    /// [`close`](Self::close)s it if nothing else uses it any more.
     pub(crate) async fn close_all(sessions: impl IntoIterator<Item = Arc<Self>>) {
         for session in sessions {
             if let Some(session) = Arc::into_inner(session) {
@@ -91,8 +91,8 @@ impl Session {
         }
     }
 
-    /// Sets everything that changes what rows look like as text, or that could cut a long
-    /// transaction short. Nothing waits for a lock longer than `lock_timeout`.
+    /// Sets everything that changes the text form of rows, or that could end a long transaction.
+    /// Nothing waits for a lock longer than `lock_timeout`.
     pub(crate) async fn set_up(&self, lock_timeout: Duration) -> Result<()> {
         let mut setup = format!(
             "SET search_path = ''; SET DateStyle = ISO; SET IntervalStyle = postgres;
@@ -110,11 +110,11 @@ impl Session {
             setup.push_str("SET transaction_timeout = 0;");
         }
         if self.encoding == "SQL_ASCII" {
-            // Nothing may check or convert bytes that have no encoding.
+            // Bytes without an encoding must not be checked or converted.
             setup.push_str("SET client_encoding = SQL_ASCII;");
         }
         self.run(&setup).await?;
-        // Known since the fix of CVE-2024-7348, in minor releases too.
+        // Supported since the fix of CVE-2024-7348, in minor releases too.
         self.run(
             "SELECT pg_catalog.set_config(name, 'view, foreign-table', false)
              FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
@@ -124,10 +124,10 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a server that waits or computes notice within seconds that we are gone, where it can.
+    /// Makes a waiting or busy server notice within seconds that the client is gone, if supported.
     pub(crate) async fn notice_our_end(&self) {
         if self.version >= 14_00_00 {
-            // Not every platform can.
+            // Not every platform supports it.
             let _ = self.client.batch_execute("SET client_connection_check_interval = 5000").await;
         }
     }
@@ -146,7 +146,7 @@ impl Session {
         &self.client
     }
 
-    /// Runs statements that give nothing back.
+    /// Runs statements without results.
     pub(crate) async fn run(&self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).await.map_err(|e| self.failed(sql, e))
     }
@@ -159,7 +159,7 @@ impl Session {
         self.client.query_one(sql, values).await.map_err(|e| self.failed(sql, e))
     }
 
-    /// The rows that a `COPY … TO STDOUT` gives. One COPY at a time.
+    /// The rows of a `COPY … TO STDOUT`. One COPY at a time.
     pub(crate) async fn copy_out(&self, sql: &str) -> Result<Rows, tokio_postgres::Error> {
         Ok(Rows::new(self.client.copy_out(sql).await?, self.rows.clone()))
     }
@@ -173,7 +173,7 @@ impl Session {
         Ok(self.row(sql, &[&text]).await?.get(0))
     }
 
-    /// The text that `bytes` are in the database's own encoding.
+    /// Decodes `bytes` from the database's own encoding.
     pub(crate) async fn decode(&self, bytes: Vec<u8>) -> Result<String> {
         let plain = bytes.is_ascii() || ["UTF8", "SQL_ASCII"].contains(&self.encoding.as_str());
         if !plain {
@@ -212,7 +212,7 @@ pub(crate) fn shorten(sql: &str) -> String {
     line
 }
 
-/// An identifier as SQL has it, always in quotes: which words need them differs by version.
+/// An SQL identifier, always in quotes: which words need them differs by version.
 pub(crate) fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
@@ -222,7 +222,7 @@ pub(crate) fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote(schema), quote(name))
 }
 
-/// A string as SQL has it, with standard strings.
+/// An SQL string, with standard strings.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

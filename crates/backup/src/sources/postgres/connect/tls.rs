@@ -26,7 +26,7 @@ pub(crate) enum SslMode {
 }
 
 impl SslMode {
-    /// Reads libpq's word. As with libpq, `require` checks the certificate where a root is given.
+    /// Parses libpq's value. As with libpq, `require` checks the certificate if a root is given.
     pub(crate) fn parse(text: &str, has_root: bool) -> Result<Self> {
         Ok(match text {
             "disable" => Self::Disable,
@@ -45,7 +45,7 @@ impl SslMode {
     }
 }
 
-/// Makes the driver's TLS connections.
+/// Opens the driver's TLS connections.
 pub(crate) type Tls = MakeRustlsConnect;
 
 /// Sets TLS up; `root` is a file of certificates or `system`.
@@ -103,7 +103,7 @@ fn roots(root: Option<&str>) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     match root {
         None => {
-            let message = "sslmode asks for a checked certificate, but no root is named";
+            let message = "sslmode requires a verified certificate, but no root is configured";
             return Err(Error::new(ErrorKind::InvalidInput, "postgres.tls", message)
                 .remedy_is("add sslrootcert=/path/to/ca.pem, or sslrootcert=system"));
         }
@@ -121,8 +121,8 @@ fn roots(root: Option<&str>) -> Result<RootCertStore> {
     Ok(store)
 }
 
-/// Checks no certificate, only that the server holds its key: `prefer` and `require` promise
-/// secrecy from listeners and nothing else.
+/// Does not verify the certificate, only that the server has its key: `prefer` and `require` only
+/// protect against eavesdropping.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -163,7 +163,7 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Checks the chain, but not whom the certificate is for: `verify-ca`.
+/// Checks the chain, but not the host name: `verify-ca`.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -178,7 +178,7 @@ impl ServerCertVerifier for AnyName {
     ) -> Result<ServerCertVerified, rustls::Error> {
         use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
         match self.0.verify_server_cert(certificate, chain, name, ocsp, now) {
-            // The name is looked at last, when the chain has been found good.
+            // The name is checked last, after the chain.
             Err(rustls::Error::InvalidCertificate(
                 NotValidForName | NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

@@ -1,4 +1,4 @@
-//! Whether a database holds the rows that an index promises.
+//! Whether a database contains the rows that an index lists.
 
 use std::{
     collections::BTreeMap,
@@ -20,24 +20,24 @@ use crate::{
     },
 };
 
-/// A table that is not what the index says.
+/// A table that differs from the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TableDifference {
     /// The table, as `"schema"."name"`; for rows that may change their partition, the partitioned
     /// table.
     pub table: String,
-    /// How many rows the index promises.
+    /// How many rows the index lists.
     pub expected: u64,
-    /// How many rows there are; none where there is no such table.
+    /// How many rows there are; `None` if there is no such table.
     pub found: Option<u64>,
 }
 
 /// Reads every table of `expected` in the database that `options` leads to, over so many
-/// `connections`, and names those whose number of rows or contents differ.
+/// `connections`, and returns those whose number of rows or contents differ.
 ///
 /// Contents depend on how the server writes values as text, which may change from one major version
-/// to the next: a difference on another version than the one that was dumped proves nothing.
+/// to the next: a difference on a version other than the dumped one proves nothing.
 pub async fn compare_tables(
     options: &ConnectOptions,
     expected: Vec<TableRecord>,
@@ -80,7 +80,7 @@ pub async fn compare_tables(
     Ok(differences)
 }
 
-/// What a table holds: how many rows, and their hash.
+/// The contents of a table: how many rows, and their hash.
 type Contents = (u64, TableHash);
 
 async fn compare_all(

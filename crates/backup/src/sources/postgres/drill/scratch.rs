@@ -1,4 +1,4 @@
-//! A database that is made to be looked at once and dropped.
+//! A database that is created for one drill and dropped.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ use crate::{
     },
 };
 
-/// What the names of such databases begin with.
+/// The prefix of the names of such databases.
 const PREFIX: &str = "seaworthy_drill_";
 
-/// How much of the name of what was backed up they repeat, in bytes: 63 are allowed in all.
+/// How much of the original name they contain, in bytes: 63 are allowed in total.
 const LONGEST_PART: usize = 30;
 
 /// An empty database of its own, like the one that was backed up. Dropped by
-/// [`drop_it`](Self::drop_it), or by a later drill where this one was killed.
+/// [`drop_it`](Self::drop_it), or by a later drill if this one was killed.
 #[derive(Debug)]
 pub(crate) struct ScratchDatabase {
     options: ConnectOptions,
-    /// A connection that says that it is in use: it ends when we do, however that comes.
+    /// A connection that marks it as in use: it ends when this process ends, for any reason.
     _owner: Session,
-    /// The database from which it is made and dropped.
+    /// The database from which it is created and dropped.
     maintenance: ConnectOptions,
     version: u32,
 }
 
 impl ScratchDatabase {
-    /// Makes one on the server that `server` leads to, from the database that it names.
+    /// Creates one on the server of `server`, from the database that it names.
     ///
-    /// Whatever keeps it from being made says nothing about what was to be restored into it.
+    /// If it cannot be created, that is not a fault of the snapshot.
     pub(crate) async fn create(server: &ConnectOptions, record: &ServerRecord) -> Result<Self> {
         let session = Session::open(server, "drill").await?;
         let sql = "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user";
         if !session.row(sql, &[]).await?.get::<_, bool>(0) {
-            let message = "the role may not create a scratch database";
+            let message = "the role is not allowed to create a scratch database";
             return Err(Error::new(ErrorKind::PermissionDenied, "drill", message).remedy_is(
                 "ALTER ROLE … CREATEDB, or `server` in [backup.NAME.drill]: another server, or \
                  \"throw-away\"",
@@ -78,7 +78,7 @@ impl ScratchDatabase {
         self.options.database()
     }
 
-    /// The name of the database from which it is made and dropped.
+    /// The name of the database from which it is created and dropped.
     pub(crate) fn maintenance(&self) -> &str {
         self.maintenance.database()
     }
@@ -89,7 +89,7 @@ impl ScratchDatabase {
     }
 
     /// Gives it the settings of the one that was backed up, such as its search path. Owner and
-    /// privileges are left as they are: we have to go on using it.
+    /// privileges are not changed: we must be able to use it.
     pub(crate) async fn apply_settings(&self, record: &ServerRecord) -> Result<()> {
         let session = Session::open(&self.maintenance, "drill").await?;
         let database = format!("ALTER DATABASE {} SET ", quote(self.name()));
@@ -105,7 +105,7 @@ impl ScratchDatabase {
         Ok(())
     }
 
-    /// How many large objects it holds.
+    /// How many large objects it contains.
     pub(crate) async fn large_objects(&self) -> Result<u64> {
         let session = Session::open(&self.options, "drill").await?;
         let sql = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata";
@@ -114,7 +114,7 @@ impl ScratchDatabase {
         Ok(u64::try_from(objects).unwrap_or_default())
     }
 
-    /// The first value of the first row that `sql` gives, as text.
+    /// The first value of the first row that `sql` returns, as text.
     pub(crate) async fn ask(&self, sql: &str) -> Result<Option<String>> {
         let session = Session::open(&self.options, "drill").await?;
         session.notice_our_end().await;
@@ -154,7 +154,7 @@ impl ScratchDatabase {
                 format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"),
                 format!("DROP SUBSCRIPTION {name}"),
             ] {
-                // What stays is said when the database cannot be dropped.
+                // What is left is reported when the database cannot be dropped.
                 let _ = session.run(&sql).await;
             }
         }
@@ -162,9 +162,9 @@ impl ScratchDatabase {
     }
 }
 
-/// Drops what drills of this role left behind that were killed: nobody is connected to it, and whoever
-/// made it is gone. One that cannot be dropped stays, and one that is used again this very moment
-/// cannot be: there is no force.
+/// Drops databases that killed drills of this role left behind: no session is connected to them,
+/// and the process that created them is gone. One that cannot be dropped stays; one that has just
+/// come into use cannot be dropped, since this does not use FORCE.
 async fn sweep(session: &Session) -> Result<()> {
     let mine = "SELECT datname FROM pg_database
                 WHERE starts_with(datname, $1) AND datdba = current_user::regrole
@@ -184,7 +184,7 @@ async fn sweep(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// The end of a name: who makes the database, and what no other has.
+/// The end of a name: the process that creates the database, and a random part.
 fn suffix(pid: i32) -> Result<String> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|error| {

@@ -1,5 +1,5 @@
-//! A server that is made to be used once: initdb into a scratch folder, reached through a socket in
-//! it, ended and removed afterwards.
+//! A temporary server: created with initdb in a scratch folder, reached through a socket in it,
+//! stopped and removed afterwards.
 
 use std::{
     fs,
@@ -20,14 +20,14 @@ use crate::sources::postgres::{
     dump::pg_dump,
 };
 
-/// How long a new server may take to answer, and how long between two tries.
+/// How long a new server may take to start, and the pause between two attempts.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
-/// The longest name of a socket's folder: with the socket's own name, the system allows 107 bytes.
+/// The longest path of a socket's folder: with the socket's own name, the system allows 107 bytes.
 const LONGEST_FOLDER: usize = 90;
 
-/// Runs the server and ends it as soon as its standard input closes: also when we are killed.
+/// Runs the server and stops it as soon as its standard input is closed: also if we are killed.
 /// `$1` is the server program, `$2` its data, `$3` the folder for its socket, `$4` its log.
 const KEEPER: &str = r#"
 "$1" -D "$2" -p 5432 -c listen_addresses= -c unix_socket_directories="$3" \
@@ -41,7 +41,7 @@ wait "$server"
 rm -rf "$2"
 "#;
 
-/// A server to be made when it is needed, by `initdb` and `postgres` of this machine.
+/// A server that is created when it is needed, with `initdb` and `postgres` of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct ThrowAwayServer {
     programs: Option<PathBuf>,
@@ -49,28 +49,28 @@ pub struct ThrowAwayServer {
 }
 
 impl ThrowAwayServer {
-    /// With the server programs of the snapshot's major version, or the next later one, where
-    /// Debian's and PostgreSQL's own packages put them.
+    /// With the server programs of the snapshot's major version, or the next later one, in the
+    /// folders of Debian's and PostgreSQL's own packages.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the server programs from this folder.
+    /// Uses the server programs in this folder.
     #[must_use]
     pub fn programs(mut self, folder: impl Into<PathBuf>) -> Self {
         self.programs = Some(folder.into());
         self
     }
 
-    /// Runs it as this user where we are root, which PostgreSQL refuses to be; else as `postgres`
-    /// or `nobody`.
+    /// Runs it as this user if we are root, which PostgreSQL refuses. Default: `postgres`, else
+    /// `nobody`.
     #[must_use]
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = Some(name.into());
         self
     }
 
-    /// Makes one in `folder`, of the major version `major` or a later one.
+    /// Creates one in `folder`, of the major version `major` or a later one.
     pub(crate) async fn start(
         &self,
         folder: &Path,
@@ -81,7 +81,7 @@ impl ThrowAwayServer {
         let initdb = pg_dump::find(given.as_deref(), "initdb", major * 10_000).await;
         let initdb = initdb.map(|program| program.path).map_err(|error| {
             error.remedy_is(format!(
-                "install it (`apt-get install postgresql-{major}`) or say where it is with \
+                "install it (`apt-get install postgresql-{major}`) or set its folder with \
                  `programs` in [backup.NAME.drill]"
             ))
         })?;
@@ -112,7 +112,7 @@ impl ThrowAwayServer {
         RunningServer::start(&initdb.with_file_name("postgres"), &home, owner.as_ref(), cx).await
     }
 
-    /// Whom it belongs to where it cannot belong to us.
+    /// Its owner, if it cannot be ours.
     fn owner(&self) -> Result<Option<Owner>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -123,9 +123,9 @@ impl ThrowAwayServer {
         let names = wanted.map_or(vec!["postgres", "nobody"], |wanted| vec![wanted]);
         let found = names.iter().find_map(|name| Owner::find(&known, name));
         found.map(Some).ok_or_else(|| {
-            let message = format!("there is no user {} here", names.join(" or "));
+            let message = format!("there is no user {} on this machine", names.join(" or "));
             Error::new(ErrorKind::Unsupported, "drill", message)
-                .remedy_is("name one with `user` in [backup.NAME.drill]")
+                .remedy_is("set `user` in [backup.NAME.drill] to an existing one")
         })
     }
 }
@@ -138,7 +138,7 @@ struct Owner {
 }
 
 impl Owner {
-    /// The user `name` in what /etc/passwd says; root is none.
+    /// The user `name` in /etc/passwd; `None` for root.
     fn find(passwd: &str, name: &str) -> Option<Self> {
         passwd.lines().find_map(|line| {
             let fields: Vec<_> = line.split(':').collect();
@@ -149,14 +149,14 @@ impl Owner {
     }
 }
 
-/// Fails where `owner` could not enter a folder on the way to what lies in `folder`.
+/// Fails if `owner` cannot enter a folder on the path to `folder`.
 fn check_way_to(folder: &Path, owner: &Owner) -> Result<()> {
     for above in folder.ancestors().skip(1) {
         let mode = fs::metadata(above).map_or(0, |metadata| metadata.permissions().mode());
         if mode & 0o001 == 0 && !above.as_os_str().is_empty() {
             let message = format!("the user {} cannot enter {}", owner.name, above.display());
             return Err(Error::new(ErrorKind::PermissionDenied, "drill", message)
-                .remedy_is("name a folder below /var/tmp as `limit.temp`"));
+                .remedy_is("set `limit.temp` to a folder below /var/tmp"));
         }
     }
     Ok(())
@@ -164,7 +164,7 @@ fn check_way_to(folder: &Path, owner: &Owner) -> Result<()> {
 
 fn command(program: &Path, owner: Option<&Owner>) -> Command {
     let mut command = Command::new(program);
-    // Messages in English are understood, and our own folder may be closed to its user.
+    // Only English messages are parsed, and our own folder may not be readable for its user.
     command.env("LC_ALL", "C").current_dir("/").stdin(Stdio::null()).kill_on_drop(true);
     if let Some(owner) = owner {
         command.uid(owner.uid).gid(owner.gid);
@@ -172,12 +172,12 @@ fn command(program: &Path, owner: Option<&Owner>) -> Command {
     command
 }
 
-/// A throw-away server that runs. It ends when this is dropped, and when this process does.
+/// A running temporary server. It is stopped when this is dropped, and when this process ends.
 #[derive(Debug)]
 pub(crate) struct RunningServer {
     home: PathBuf,
     owner: Option<(u32, u32)>,
-    /// A folder of its own for the socket, where the other's name is too long.
+    /// A separate folder for the socket, if the path of the other one is too long.
     _sockets: Option<tempfile::TempDir>,
     options: ConnectOptions,
     keeper: Child,
@@ -203,7 +203,7 @@ impl RunningServer {
         }
         let log = home.join("log");
         let mut keeper = command(Path::new("/bin/sh"), owner);
-        // It has to end the server first: dropping its input tells it to.
+        // The server must stop first: dropping its input stops it.
         keeper.args(["-c", KEEPER, "sh"]).stdin(Stdio::piped()).kill_on_drop(false);
         keeper.arg(postgres).arg(home.join("data")).arg(&at).arg(&log);
         let keeper = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -227,8 +227,8 @@ impl RunningServer {
         }
         let log = fs::read_to_string(&log).unwrap_or_default();
         server.stop().await;
-        let last = log.lines().last().unwrap_or("it said nothing").to_owned();
-        let message = format!("the throw-away server did not start: {last}");
+        let last = log.lines().last().unwrap_or("it produced no output").to_owned();
+        let message = format!("the temporary server did not start: {last}");
         Err(Error::new(ErrorKind::Unavailable, "drill", message))
     }
 
@@ -238,12 +238,12 @@ impl RunningServer {
         }
     }
 
-    /// How it is reached, as a superuser.
+    /// The options to connect to it as a superuser.
     pub(crate) fn options(&self) -> &ConnectOptions {
         &self.options
     }
 
-    /// Makes a role that may do everything.
+    /// Creates a superuser role.
     pub(crate) async fn make_role(&self, name: &str) -> Result<()> {
         let session = Session::open(&self.options, "drill").await?;
         let sql = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
@@ -254,7 +254,7 @@ impl RunningServer {
         Ok(())
     }
 
-    /// Makes a tablespace, in a folder beside the server's data.
+    /// Creates a tablespace, in a folder next to the server's data.
     pub(crate) async fn make_tablespace(&self, name: &str) -> Result<()> {
         let used = fs::read_dir(&self.home).map_or(0, Iterator::count);
         let folder = self.home.join(format!("tablespace-{used}"));
@@ -270,15 +270,15 @@ impl RunningServer {
         Ok(())
     }
 
-    /// Ends it and waits until it has ended.
+    /// Stops it and waits until it has stopped.
     pub(crate) async fn stop(mut self) {
         drop(self.keeper.stdin.take());
-        // In the worst case its folder cannot be removed, which is said.
+        // In the worst case its folder cannot be removed, which is reported.
         let _ = self.keeper.wait().await;
     }
 }
 
-/// A value as `keyword = value` pairs have it.
+/// A value quoted for `keyword = value` pairs.
 fn conninfo_value(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

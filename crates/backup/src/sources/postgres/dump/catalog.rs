@@ -1,4 +1,4 @@
-//! What the catalogue says: which tables there are to dump, their columns, sizes and traps.
+//! Queries on the catalogue: the tables to dump, their columns, sizes and special cases.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use seaworthy_core::{Error, ErrorKind, Result};
 use super::pattern::Pattern;
 use crate::sources::postgres::connect::session::{Session, qualified};
 
-/// What a source was told to dump and to leave out.
+/// What a source should dump and exclude.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) schemas: Vec<String>,
@@ -15,21 +15,21 @@ pub(crate) struct Wanted {
     pub(crate) exclude_table_data: Vec<String>,
 }
 
-/// The relations and schemas that [`Wanted`]'s patterns stand for at present.
+/// The relations and schemas that [`Wanted`]'s patterns currently match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scope {
-    /// Schemas, where not all are wanted.
+    /// Schemas, if not all are included.
     pub(crate) schemas: Option<Vec<String>>,
-    /// Relations to leave out, by number, with their quoted names.
+    /// Relations to exclude, by oid, with their quoted names.
     pub(crate) excluded: HashMap<u32, String>,
-    /// Relations whose rows alone are left out.
+    /// Relations whose rows are excluded.
     pub(crate) without_data: HashMap<u32, String>,
-    /// Patterns that stand for nothing.
+    /// Patterns that match nothing.
     pub(crate) idle: Vec<String>,
 }
 
 impl Scope {
-    /// Resolves the patterns as `pg_dump` would: a name without a schema is looked for in the
+    /// Resolves the patterns as `pg_dump` would: a name without a schema is searched for in the
     /// role's search path.
     pub(crate) async fn resolve(wanted: &Wanted, session: &Session) -> Result<Self> {
         let mut scope = Self::default();
@@ -82,7 +82,7 @@ impl Scope {
     }
 }
 
-/// A table as the catalogue has it.
+/// A table from the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) oid: u32,
@@ -90,13 +90,13 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// It has no rows of its own, only partitions.
     pub(crate) is_partitioned: bool,
-    /// It is of the access method that has pages with row numbers.
+    /// Its access method has pages with row numbers.
     pub(crate) is_heap: bool,
-    /// Columns that are stored, in order: generated ones are computed again.
+    /// Stored columns, in order: generated ones are computed again.
     pub(crate) columns: Vec<String>,
-    /// Which rows belong to the user, for an extension's table of settings: `WHERE …` or nothing.
+    /// For an extension's configuration table, which rows belong to the user: `WHERE …` or nothing.
     pub(crate) condition: String,
-    /// The table through which its rows must be loaded: its partition may be another one then.
+    /// The table through which its rows must be loaded: they may then go to another partition.
     pub(crate) through: Option<(String, String)>,
     /// Whether its rows are to be dumped.
     pub(crate) has_data: bool,
@@ -147,7 +147,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
     ELSE $1 IS NULL AND config.condition IS NOT NULL END
 ORDER BY c.oid";
 
-/// The tables in `scope`. Takes no lock, so nothing that others do can block it.
+/// The tables in `scope`. Takes no lock, so no other session can block it.
 pub(crate) async fn tables(session: &Session, scope: &Scope) -> Result<Vec<Table>> {
     let standby: bool = session.row("SELECT pg_is_in_recovery()", &[]).await?.get(0);
     let mut tables = Vec::new();
@@ -210,11 +210,11 @@ fn some_of(names: &[String]) -> String {
 pub(crate) struct Size {
     /// Pages of its main part.
     pub(crate) pages: u64,
-    /// Bytes with what is stored out of line.
+    /// Bytes, including what is stored out of line.
     pub(crate) bytes: u64,
 }
 
-/// The sizes of `tables`, which must be locked already: looking at one takes a lock.
+/// The sizes of `tables`, which must be locked already: reading the size takes a lock.
 pub(crate) async fn sizes(session: &Session, tables: &[Table]) -> Result<HashMap<u32, Size>> {
     let oids: Vec<u32> = tables.iter().filter(|t| t.has_data).map(|t| t.oid).collect();
     let rows = session

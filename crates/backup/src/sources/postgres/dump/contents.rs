@@ -1,4 +1,4 @@
-//! What a database holds beside its definitions, and who copies what of it.
+//! What a database contains besides its definitions, and which worker copies what.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     sources::postgres::{connect::session::Session, server},
 };
 
-/// What is to be dumped, as the snapshot has it.
+/// What to dump, as seen by the snapshot.
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) record: ServerRecord,
@@ -28,7 +28,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Looks at what `leader` sees, which has locked `tables`.
+    /// Reads what `leader` sees, which has locked `tables`.
     pub(crate) async fn read(leader: &Session, scope: &Scope, tables: Vec<Table>) -> Result<Self> {
         let mut record = server::read(leader).await?;
         // Large objects belong to no schema.

@@ -1,8 +1,8 @@
-//! Rows out of the server and into segments.
+//! Copies rows from the server into segments.
 //!
-//! A thread of its own reads a connection's rows. Where there are no more processors than
-//! connections it compresses them as well: threads that hand rows to each other spend much of their
-//! time on waking one another, for every eight kilobytes that the server sends.
+//! A thread of its own reads a connection's rows. If there are not more processors than
+//! connections, it compresses them as well: threads that pass rows to each other spend much time
+//! waking one another, for every eight kilobytes that the server sends.
 
 use std::{
     collections::HashSet,
@@ -26,7 +26,7 @@ use crate::{
 /// What ends a block of rows.
 pub(crate) const END_OF_ROWS: &[u8] = b"\\.\n\n";
 
-/// How many bytes of rows become a segment: what is still in a processor's cache when it is
+/// How many bytes of rows become a segment: few enough to be still in the processor's cache when
 /// compressed.
 const ROWS: usize = 1 << 20;
 
@@ -39,16 +39,16 @@ pub(crate) struct Worker {
     session: Arc<Session>,
     is_leader: bool,
     out: Out,
-    /// Segments that other threads compress, where there are processors for them.
+    /// Segments that other threads compress, if there are processors for them.
     compressing: Option<Compressing>,
     locked: HashSet<u32>,
     segment: Segment,
-    /// Of all rows in the segment, where they are of one table.
+    /// The hint for the rows in the segment, if all are of one table.
     hint: Option<CompressionHint>,
 }
 
 impl Worker {
-    /// A worker on `session`, which is the leader or shares its snapshot. It wants a thread of its
+    /// A worker on `session`, which is the leader or shares its snapshot. It needs a thread of its
     /// own, and compresses on it if `alone`.
     pub(crate) fn new(session: Arc<Session>, is_leader: bool, alone: bool, out: Out) -> Self {
         let segment = Segment { data: out.buffer(), ..Segment::default() };
@@ -75,7 +75,7 @@ impl Worker {
         }
     }
 
-    /// Locks the table, without waiting behind somebody who waits for the leader's lock to go.
+    /// Locks the table, without queueing behind a session that waits for the leader's lock.
     async fn lock(&mut self, piece: &Piece) -> Result<bool> {
         if !self.locked.insert(piece.task.table.oid) {
             return Ok(true);
@@ -114,7 +114,7 @@ impl Worker {
         while rows.wait().await.map_err(failed)? {
             while let Some(row) = rows.next() {
                 let Some(content) = row.strip_suffix(b"\n") else {
-                    let message = "the server's rows are cut in pieces";
+                    let message = "the server splits rows into several messages";
                     return Err(Error::new(ErrorKind::Unsupported, "postgres.dump", message)
                         .remedy_is("connect to the server itself, not through a pooler"));
                 };
@@ -152,7 +152,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Ends a block of rows and notes where it lies.
+    /// Ends a block of rows and records its position.
     fn end(&mut self, block: Option<Block>, task: &Task) {
         let Some(Block { at, rows }) = block else { return };
         self.segment.data.extend_from_slice(END_OF_ROWS);

@@ -1,8 +1,8 @@
-//! The moment of a dump: locks first, then the snapshot, then `pg_dump` under it.
+//! A consistent dump: locks first, then the snapshot, then `pg_dump` under it.
 //!
 //! A TRUNCATE or an ALTER TABLE that commits between the snapshot and the lock would make the
 //! snapshot read the wrong rows, silently. So every table is locked before the snapshot is taken,
-//! and the tables are listed again under it: where they differ, it starts over.
+//! and the tables are listed again under it: if they differ, it starts again.
 
 use std::{path::Path, time::Duration};
 
@@ -20,14 +20,14 @@ use crate::sources::postgres::connect::{
     session::{Session, quote, shorten},
 };
 
-/// How often locks are tried for, and how often tables may change under our hands.
+/// How often locking is tried, and how often tables may change meanwhile.
 const TRIES: u32 = 3;
 const CHANGES: u32 = 10;
 
 /// How many tables one statement locks.
 const BATCH: usize = 200;
 
-/// A snapshot that is held open, with every table locked and `pg_dump` at work.
+/// A snapshot that is held open, with every table locked and `pg_dump` running.
 #[derive(Debug)]
 pub(crate) struct Hold {
     /// Holds the snapshot and the locks on all tables.
@@ -39,7 +39,7 @@ pub(crate) struct Hold {
     pub(crate) post_data: Output,
 }
 
-/// What taking hold needs to know.
+/// The inputs for taking the locks and the snapshot.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) options: &'a ConnectOptions,
@@ -48,11 +48,11 @@ pub(crate) struct Request<'a> {
     pub(crate) lock_timeout: Duration,
 }
 
-/// Why one try did not work.
+/// Why one attempt failed.
 enum Miss {
-    /// Somebody holds a lock; the error says who.
+    /// Another session holds a lock; the error says which.
     Blocked(Error),
-    /// A table came, went or changed, or is about to.
+    /// A table was created, dropped or changed, or is about to be.
     Changed,
     Failed(Error),
 }
@@ -64,7 +64,8 @@ impl From<Error> for Miss {
 }
 
 impl Request<'_> {
-    /// Takes hold. `side` lists the tables, and looks at who blocks us.
+    /// Takes the locks and the snapshot. `side` lists the tables, and checks which sessions block
+    /// us.
     pub(crate) async fn hold(&self, side: &Session, cx: &Context) -> Result<Hold> {
         let (mut blocked, mut changed) = (0, 0);
         loop {
@@ -121,9 +122,10 @@ impl Request<'_> {
         }
         let snapshot: String = leader.row("SELECT pg_export_snapshot()", &[]).await?.get(0);
 
-        // What is to be left out, as the snapshot has it: `pg_dump` will see the same.
+        // What is excluded, as seen by the snapshot: `pg_dump` will see the same.
         let scope = Scope::resolve(self.wanted, &leader).await?;
-        // Both run at once and straight away, while nobody is likely to queue behind our locks.
+        // Both run in parallel and immediately, while no session is likely to queue behind our
+        // locks.
         let start = |section| {
             let arguments = self.arguments(section, &snapshot, &scope);
             Output::start(self.pg_dump, arguments, self.options)
@@ -182,7 +184,7 @@ async fn lock(leader: &Session, tables: &[Table]) -> Result<(), tokio_postgres::
     Ok(())
 }
 
-/// Looks at who blocks us while we wait.
+/// Checks which sessions block us while we wait.
 struct Watch<'a> {
     side: &'a Session,
     leader: i32,
@@ -200,9 +202,9 @@ impl<'a> Watch<'a> {
         Self { side, leader, application_name, every, seen: Vec::new() }
     }
 
-    /// Ends where waiting is in vain: somebody waits for a lock of the leader's, and `pg_dump` behind
-    /// them. The server does not see that the leader waits for `pg_dump`. A failure to look is not worth
-    /// stopping for.
+    /// Ends if waiting is useless: a session waits for a lock of the leader's, and `pg_dump` waits
+    /// behind it. The server does not see that the leader waits for `pg_dump`. A failed check is
+    /// ignored.
     async fn look(&mut self) {
         loop {
             tokio::time::sleep(self.every).await;
@@ -226,7 +228,7 @@ impl<'a> Watch<'a> {
     }
 
     fn error(&self) -> Error {
-        let mut message = "a table stayed locked by somebody else".to_owned();
+        let mut message = "a table stayed locked by another session".to_owned();
         let mut pids = Vec::new();
         for (pid, query) in &self.seen {
             message.push_str(&format!("; process {pid} runs `{}`", shorten(query)));

@@ -1,4 +1,4 @@
-//! Segments on their way out.
+//! Sends segments.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use tokio::{sync::Mutex, task::JoinSet};
 
 use crate::payload::{Segment, SegmentSender, SegmentSlot, hints::CompressionHint};
 
-/// Hands segments on. Its clones share one order, which one of them can hold on to while it sends
-/// several segments that must follow one another.
+/// Sends segments. Its clones share one order, which one of them can lock while it sends several
+/// segments that must follow one another.
 #[derive(Clone, Debug)]
 pub(crate) struct Out {
     sender: SegmentSender,
@@ -24,7 +24,7 @@ impl Out {
         self.sender.buffer()
     }
 
-    /// How many segments may usefully be compressed at a time.
+    /// How many segments can usefully be compressed in parallel.
     pub(crate) fn workers(&self) -> usize {
         self.sender.workers()
     }
@@ -47,7 +47,7 @@ impl Out {
         compressing.settle().await
     }
 
-    /// Sends `segments` with nothing between them.
+    /// Sends `segments` without others between them.
     pub(crate) async fn send_together(
         &self,
         segments: impl Iterator<Item = Segment> + Send,
@@ -63,7 +63,7 @@ impl Out {
     }
 }
 
-/// Segments that are being compressed. The sender bounds how many there are.
+/// Segments that are being compressed. The sender limits how many there are.
 #[derive(Debug, Default)]
 pub(crate) struct Compressing(JoinSet<Result<()>>);
 

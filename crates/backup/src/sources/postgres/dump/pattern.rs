@@ -1,4 +1,4 @@
-//! Name patterns as `pg_dump` and psql take them: `public.log_*`, `"Odd Name"`.
+//! Name patterns as in `pg_dump` and psql: `public.log_*`, `"Odd Name"`.
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
@@ -12,13 +12,13 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Reads `pattern`: outside of quotes, capitals fold, `*` and `?` stand for any characters and
-    /// a dot parts schema and name.
+    /// Reads `pattern`: outside of quotes, capitals fold, `*` and `?` match any characters and a
+    /// dot separates schema and name.
     pub(crate) fn parse(pattern: &str) -> Result<Self> {
         let invalid = |why: &str| {
             let message = format!("the pattern `{pattern}` {why}");
             Error::new(ErrorKind::InvalidInput, "postgres.pattern", message)
-                .remedy_is("write schema.table, where * stands for any characters")
+                .remedy_is("write schema.table, where * matches any characters")
         };
         let mut parts = vec![String::new()];
         let mut quoted = false;

@@ -1,4 +1,4 @@
-//! `pg_dump` and `pg_dumpall` as child processes: found, checked, run, and read with bounds.
+//! `pg_dump` and `pg_dumpall` as child processes: found, checked, run, and read with limits.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,8 +28,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Whether this `pg_dump` makes large objects before the rows: since version 17 it does so beside
-    /// their contents, which are not asked of it.
+    /// Whether this `pg_dump` makes large objects before the rows: since version 17 it does so with
+    /// their contents, which are not requested from it.
     pub(crate) fn makes_large_objects(&self) -> bool {
         self.major < 17
     }
@@ -37,13 +37,13 @@ impl Program {
 
 /// Finds `name` (or takes `program`), whose major version must be at least the server's.
 ///
-/// Without a `program`, the folders of Debian's and of PostgreSQL's own packages are looked at
-/// too, where several versions lie side by side. The server's own version there comes first: what
-/// Debian has in the `PATH` is a script that takes a while to choose one.
+/// Without a `program`, the folders of Debian's and of PostgreSQL's own packages are searched too,
+/// where several versions are installed side by side. The server's own version there comes first:
+/// Debian's program in `PATH` is a script that takes a while to choose one.
 pub(crate) async fn find(program: Option<&Path>, name: &str, server: u32) -> Result<Program> {
     let wanted = server / 10_000;
     let remedy = format!(
-        "install it (`apt-get install postgresql-client-{wanted}`) or say where it is with \
+        "install it (`apt-get install postgresql-client-{wanted}`) or set its path with \
          `{name} = \"/path/to/{name}\"`"
     );
     let packaged = |major: u32| {
@@ -72,7 +72,7 @@ pub(crate) async fn find(program: Option<&Path>, name: &str, server: u32) -> Res
     }
     let message = match (oldest, program) {
         (Some((path, major)), _) => format!(
-            "{} is of version {major}, older than the server, which is {wanted}",
+            "{} has version {major}, which is older than the server's version {wanted}",
             path.display()
         ),
         (None, Some(program)) => format!("{} cannot be run", program.display()),
@@ -81,7 +81,7 @@ pub(crate) async fn find(program: Option<&Path>, name: &str, server: u32) -> Res
     Err(Error::new(ErrorKind::Command, "postgres.dump", message).remedy_is(remedy))
 }
 
-/// The major version that `program --version` tells.
+/// The major version that `program --version` prints.
 async fn major_version(program: &Path) -> Option<u32> {
     let output = Command::new(program)
         .arg("--version")
@@ -112,7 +112,7 @@ impl Drop for Output {
 
 impl Output {
     /// Starts `program`, which reaches the database of `options` through its environment alone: a
-    /// password never stands in its arguments.
+    /// password is never in its arguments.
     pub(crate) fn start(
         program: &Path,
         arguments: Vec<String>,
@@ -150,7 +150,7 @@ impl Output {
                 Ok(status) => format!("{name} failed ({status}): {errors}"),
                 Err(error) => format!("cannot wait for {name}: {error}"),
             };
-            // Without a reader nobody wants to know.
+            // Without a receiver the error is not needed.
             let error = Error::new(ErrorKind::Command, "postgres.dump", failure);
             let _ = sender.send(Err(error)).await;
         });
@@ -165,7 +165,7 @@ impl Output {
         Ok(self.first.as_deref().unwrap_or_default())
     }
 
-    /// The next piece of output; at the end, `None` once the program has ended well.
+    /// The next piece of output; at the end, `None` if the program succeeded.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
         match self.first.take() {
             Some(first) => Ok(Some(first)),
@@ -180,7 +180,7 @@ async fn forward(pipe: Option<impl AsyncRead + Unpin>, sender: &mpsc::Sender<Res
         let mut buffer = BytesMut::with_capacity(CHUNK);
         let mut ended = false;
         while buffer.len() < CHUNK {
-            // A broken pipe ends the output; the exit status tells whether that was a failure.
+            // A broken pipe ends the output; the exit status says whether that was a failure.
             if pipe.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
                 ended = true;
                 break;

@@ -14,14 +14,14 @@ use crate::{
     sources::postgres::connect::session::{Session, qualified, quote},
 };
 
-/// How large a range of a large table is at most and at least, in bytes on disk.
+/// The largest and smallest range of a large table, in bytes on disk.
 const LARGEST: u64 = 32 << 20;
 const SMALLEST: u64 = 2 << 20;
 
-/// One part in so many of what is left to copy becomes a range.
+/// This fraction (1/n) of what is left to copy becomes a range.
 const SHARE: u64 = 8;
 
-/// A table to copy, and what was copied of it so far.
+/// A table to copy, and its progress.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) table: Table,
@@ -35,18 +35,18 @@ pub(crate) struct Task {
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) task: Arc<Task>,
-    /// From this page on to before that one; the last is open-ended. The whole table without.
+    /// From this page to before that one; the last range is open-ended. `None` for the whole table.
     pages: Option<(u64, Option<u64>)>,
 }
 
 impl Piece {
-    /// The statement that gives its rows. `encoding` is named where it is not the session's.
+    /// The statement that returns its rows. `encoding` is given if it is not the session's.
     pub(crate) fn sql(&self, encoding: Option<&str>) -> String {
         let table = &self.task.table;
         let name = table.qualified();
         let columns = table.columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
         let mut sql = match self.pages {
-            // Copied directly: the same rows as FROM ONLY gives, without a query's overhead.
+            // Copied directly: the same rows as with FROM ONLY, without a query's overhead.
             None if table.condition.is_empty() && !columns.is_empty() => {
                 format!("COPY {name} ({columns}) TO STDOUT")
             }
@@ -74,7 +74,7 @@ impl Piece {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     pieces: Mutex<VecDeque<Piece>>,
-    /// What only the leader may copy: its lock is older than somebody's who waits.
+    /// What only the leader may copy: its lock is older than that of a waiting session.
     for_leader: Mutex<VecDeque<Piece>>,
 }
 
@@ -119,7 +119,7 @@ pub(crate) async fn plan(
     let mut left: u64 = tasks.iter().map(|task| size(task).bytes).sum();
     let mut pieces = VecDeque::new();
     for task in &tasks {
-        // Before version 14 a range of pages costs a scan of the whole table.
+        // Before version 14 a range of pages needs a scan of the whole table.
         let divisible =
             session.version() >= 14_00_00 && task.table.is_heap && task.table.condition.is_empty();
         let ranges = if divisible { ranges(size(task), left) } else { vec![None] };
@@ -129,9 +129,9 @@ pub(crate) async fn plan(
     Ok((tasks, Queue { pieces: Mutex::new(pieces), ..Queue::default() }))
 }
 
-/// The ranges of a table that is copied in parts, or none for the whole of it; of what is to be copied
-/// from here on, `left` bytes are left. The ranges become smaller towards the end, so that the workers end
-/// together.
+/// The ranges of a table that is copied in parts, or none for the whole of it; of everything to
+/// copy from here on, `left` bytes are left. The ranges become smaller towards the end, so that the
+/// workers end together.
 fn ranges(size: Size, mut left: u64) -> Vec<Option<(u64, Option<u64>)>> {
     if size.bytes <= LARGEST {
         return vec![None];
@@ -142,7 +142,7 @@ fn ranges(size: Size, mut left: u64) -> Vec<Option<(u64, Option<u64>)>> {
     loop {
         let step = ((left / SHARE).clamp(SMALLEST, LARGEST) / page).max(1);
         let to = from + step;
-        // What would be left over is not worth a statement.
+        // The remainder is too small for a statement of its own.
         if to + step / 2 >= size.pages {
             ranges.push((from > 0).then_some((from, None)));
             return ranges;
@@ -192,7 +192,7 @@ mod tests {
         let early = ranges(size, 1 << 34).into_iter().flatten();
         let mut lengths = early.filter_map(|(from, to)| Some((to? - from) * 8192));
         assert!(lengths.all(|length| length == LARGEST));
-        // What is small comes in its own order.
+        // Small tables keep their order.
         let size = Size { pages: 4000, bytes: 4000 * 8192 };
         assert_eq!(ranges(size, size.bytes), [None]);
     }

@@ -1,4 +1,4 @@
-//! Statements into segments.
+//! Puts statements into segments.
 
 use seaworthy_core::Result;
 
@@ -8,7 +8,7 @@ use crate::{
     payload::{SEGMENT_SIZE, Segment},
 };
 
-/// Gathers the statements of one section and sends them in segments.
+/// Collects the statements of one section and sends them in segments.
 #[derive(Debug)]
 pub(crate) struct SqlOut {
     out: Out,
@@ -25,12 +25,12 @@ impl SqlOut {
         Self { out: out.clone(), section, data: out.buffer(), entries, compressing, bytes: 0 }
     }
 
-    /// Adds an entry that has no bytes to the present segment.
+    /// Adds an entry without bytes to the current segment.
     pub(crate) fn note(&mut self, entry: Entry) {
         self.entries.push(entry);
     }
 
-    /// Adds `sql`; it stays in one segment.
+    /// Adds `sql`; it is not split across segments.
     pub(crate) async fn push(&mut self, sql: &[u8]) -> Result<()> {
         self.data.extend_from_slice(sql);
         self.bytes += sql.len() as u64;
@@ -48,7 +48,7 @@ impl SqlOut {
         self.out.send(segment, None, &mut self.compressing).await
     }
 
-    /// Sends the rest, and says how many bytes the section had.
+    /// Sends the rest, and returns how many bytes the section had.
     pub(crate) async fn finish(mut self) -> Result<u64> {
         self.flush().await?;
         self.compressing.finish().await?;

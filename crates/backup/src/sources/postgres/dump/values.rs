@@ -1,5 +1,5 @@
-//! What stands between the rows and the indexes: sequences' values and large objects' contents.
-//! Each statement stands for itself.
+//! What comes between the rows and the indexes: values of sequences and contents of large objects.
+//! Each statement is independent.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,15 +11,15 @@ use crate::sources::postgres::connect::session::{Session, literal, qualified, qu
 /// How many sequences one query reads.
 const BATCH: usize = 100;
 
-/// Of how many large objects one query reads who may do what.
+/// For how many large objects one query reads the privileges.
 const METADATA: usize = 200;
 
 /// How many large objects one query reads, and how many bytes of each.
 const OBJECTS: usize = 8;
 const PART: usize = 256 << 10;
 
-/// Sends a statement for each sequence. Values do not belong to a transaction: they are those of
-/// now, as in `pg_dump`, and so never behind the rows.
+/// Sends a statement for each sequence. Values are not transactional: they are the current ones, as
+/// in `pg_dump`, and so never older than the rows.
 pub(crate) async fn sequences(
     session: &Session,
     sequences: &[Sequence],
@@ -50,7 +50,7 @@ pub(crate) async fn large_objects(session: &Session) -> Result<Vec<u32>> {
     Ok(session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Sends what makes `objects`, empty, with their owners, comments and privileges.
+/// Sends the statements that create `objects`, empty, with their owners, comments and privileges.
 pub(crate) async fn make_large_objects(
     session: &Session,
     objects: &[u32],

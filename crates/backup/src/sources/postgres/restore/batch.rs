@@ -1,4 +1,4 @@
-//! Indexes and constraints that are made side by side.
+//! Indexes and constraints that are created in parallel.
 
 use super::{
     jobs::{Job, duration},
@@ -6,21 +6,21 @@ use super::{
     statistics::Tables,
 };
 
-/// For more jobs than this nobody looks which order is the fastest.
+/// For more jobs than this, the fastest order is not searched for.
 const REHEARSED: usize = 4096;
 
-/// Statements that run side by side, as far as their locks allow.
+/// Statements that run in parallel, as far as their locks allow.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     tables: &'a Tables,
-    /// Whether statistics were not gathered yet.
+    /// Whether statistics are still to be gathered.
     is_first: bool,
     keys: Vec<Job>,
     indexes: Vec<Job>,
     foreign_keys: Vec<ForeignKey>,
 }
 
-/// A foreign key: one statement, and two that do the same where there may be two.
+/// A foreign key: one statement, and the two that replace it if possible.
 #[derive(Clone, Debug)]
 struct ForeignKey {
     whole: Job,
@@ -33,12 +33,12 @@ impl<'a> Batch<'a> {
         Self { tables, is_first: true, keys, indexes, foreign_keys }
     }
 
-    /// Adds a statement that makes a key, or a unique index.
+    /// Adds a statement that creates a key, or a unique index.
     pub(crate) fn key(&mut self, sql: String, table: String, exclusive: bool) {
         self.keys.push(self.job(sql, table, exclusive));
     }
 
-    /// Adds a statement that makes an index, or picks one.
+    /// Adds a statement that creates an index, or chooses one.
     pub(crate) fn index(&mut self, sql: String, table: String, exclusive: bool) {
         self.indexes.push(self.job(sql, table, exclusive));
     }
@@ -51,10 +51,10 @@ impl<'a> Batch<'a> {
     /// Adds a statement that adds a foreign key.
     pub(crate) fn foreign_key(&mut self, sql: String, own: String, to: String) {
         let sizes = self.tables.size(&own).zip(self.tables.size(&to));
-        // Both indexes are read, and not the tables.
+        // Only the two indexes are read, not the tables.
         let cost = sizes.filter(|_| is_checked(&sql)).map_or(0, |(own, to)| (own + to) / 3);
         let locks = vec![(own.clone(), true), (to.clone(), true)];
-        // Those of partitions would stay unchecked, in name.
+        // Those of partitions would stay marked as unchecked.
         let is_ordinary = sizes.is_some();
         let steps = in_two_steps(&sql, &own).filter(|_| is_ordinary).map(|(add, validate)| {
             let validate = Job::new(validate, cost).locking(vec![(own, true)]);
@@ -63,7 +63,7 @@ impl<'a> Batch<'a> {
         self.foreign_keys.push(ForeignKey { whole: Job::new(sql, cost).locking(locks), steps });
     }
 
-    /// What was added so far, and before it what gathers statistics; for so many sessions.
+    /// The statements so far, with those that gather statistics first; for this many sessions.
     pub(crate) fn take(&mut self, sessions: usize) -> Vec<Job> {
         if self.keys.is_empty() && self.indexes.is_empty() && self.foreign_keys.is_empty() {
             return Vec::new();
@@ -72,7 +72,7 @@ impl<'a> Batch<'a> {
         std::mem::replace(self, next).finish(sessions)
     }
 
-    /// All that is left.
+    /// All remaining statements.
     pub(crate) fn finish(self, sessions: usize) -> Vec<Job> {
         let mut first = if self.is_first { self.tables.analyze() } else { Vec::new() };
         first.extend(self.keys);
@@ -91,8 +91,9 @@ impl<'a> Batch<'a> {
         if added.is_empty() || usual.len() > REHEARSED {
             return usual;
         }
-        // A foreign key that is there, but not checked yet, leaves the table that it points to alone: it
-        // is checked while indexes of that one are built. But before, it waits for both tables.
+        // A foreign key that exists, but is not checked yet, does not block the table that it
+        // refers to: it is checked while indexes of that table are built. To add it, both tables
+        // must be free.
         let early = [first, added, self.indexes, checked].concat();
         if duration(early.clone(), sessions) < duration(usual.clone(), sessions) {
             early
@@ -102,7 +103,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The statements that add the same foreign key unchecked, and check it.
+/// The statements that add the same foreign key unchecked, and then check it.
 fn in_two_steps(sql: &str, own: &str) -> Option<(String, String)> {
     if !is_checked(sql) {
         return None;
@@ -115,7 +116,7 @@ fn in_two_steps(sql: &str, own: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Whether a foreign key is checked where it is added; not one that is `NOT VALID` or `NOT ENFORCED`.
+/// Whether a foreign key is checked when it is added; false for `NOT VALID` or `NOT ENFORCED`.
 fn is_checked(sql: &str) -> bool {
     !words(sql).skip_while(|word| *word != "REFERENCES").any(|word| word == "NOT")
 }
@@ -142,7 +143,7 @@ mod tests {
         Tables::of(&[("people", 300 << 20), ("orders", 300 << 20), ("visits", 300 << 20)])
     }
 
-    /// Two tables that point to a third one.
+    /// Two tables that refer to a third one.
     fn batch(tables: &Tables) -> Batch<'_> {
         let mut batch = Batch::new(tables);
         for table in ["people", "orders", "visits"] {
@@ -166,9 +167,9 @@ mod tests {
         let jobs = batch(&all).finish(2);
         assert!(has(&jobs, "NOT VALID") && has(&jobs, "VALIDATE CONSTRAINT"));
         assert!(has(&jobs, "ANALYZE people"));
-        // One session has nothing to run beside.
+        // With one session nothing can run in parallel.
         assert!(!has(&batch(&all).finish(1), "VALID"));
-        // A table that others point to is no ordinary one.
+        // A table that others refer to is not an ordinary one.
         let without = Tables::of(&[("orders", 300 << 20), ("visits", 300 << 20)]);
         assert!(!has(&batch(&without).finish(2), "VALID"));
     }

@@ -5,16 +5,16 @@ use seaworthy_core::Result;
 use super::machine;
 use crate::sources::postgres::connect::session::Session;
 
-/// What stays in a processor's cache, in KiB: sorting in more than that is slower.
+/// What fits in a processor's cache, in KiB: sorting in more memory is slower.
 const SORTED_AT_ONCE: u64 = 8 << 10;
 
 /// What a sort reads ahead of each run that it merges, in KiB.
 const OF_A_RUN: u64 = 256;
 
-/// What is known of a server's memory.
+/// What is known about a server's memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IndexMemory {
-    /// What it takes by itself, in KiB.
+    /// Its default, in KiB.
     own: u64,
     /// Whether several processes build an index, which share the memory.
     is_shared: bool,
@@ -23,7 +23,7 @@ pub(crate) struct IndexMemory {
 }
 
 impl IndexMemory {
-    /// Asks the server of `session`, one of so many; it may be on this machine.
+    /// Asks the server of `session`, one of several; it may be on this machine.
     pub(crate) async fn of(session: &Session, sessions: usize, is_local: bool) -> Result<Self> {
         let sql = "SELECT a.setting::int8, b.setting::int8 > 0 FROM pg_catalog.pg_settings a, pg_catalog.pg_settings b
                    WHERE a.name = 'maintenance_work_mem' AND b.name = 'max_parallel_maintenance_workers'";
@@ -33,8 +33,8 @@ impl IndexMemory {
         Ok(Self { own, is_shared: row.get(1), spare })
     }
 
-    /// `sql`, which makes an index of a table of so many bytes, where that is known, with as much memory as
-    /// does it good: one with many entries for each row profits from much, and sorting from little.
+    /// `sql`, which creates an index of a table of this size (if known), with the best amount of
+    /// memory: an index with many entries per row benefits from much, and a sort from little.
     pub(crate) fn given_to(self, sql: String, table: Option<u64>) -> String {
         let sorts = sql.contains(" USING btree ")
             || sql.contains(" PRIMARY KEY (")
@@ -51,8 +51,8 @@ impl IndexMemory {
     }
 }
 
-/// The least memory, in KiB, in which so many bytes are sorted with a single merge of sorted runs: there
-/// are as many of these as it holds what is read ahead of each.
+/// The smallest memory, in KiB, in which this many bytes are sorted with a single merge of sorted
+/// runs: it must hold the read-ahead of each run.
 fn sorting(bytes: u64) -> u64 {
     (bytes.div_ceil(1024) * OF_A_RUN).isqrt().max(SORTED_AT_ONCE)
 }

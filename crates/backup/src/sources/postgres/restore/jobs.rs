@@ -1,4 +1,4 @@
-//! Statements side by side, as far as the locks that they take allow.
+//! Runs statements in parallel, as far as their locks allow.
 
 use std::{
     cmp::Reverse,
@@ -12,32 +12,31 @@ use tokio::task::JoinSet;
 use super::statements::execute;
 use crate::sources::postgres::connect::session::Session;
 
-/// A statement that waits for its turn.
+/// A waiting statement.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     sql: String,
-    /// The tables that it locks; `true` shuts all others out.
+    /// The tables that it locks; `true` for an exclusive lock.
     locks: Vec<(String, bool)>,
-    /// About how many bytes it works through.
+    /// About how many bytes it processes.
     cost: u64,
 }
 
 impl Job {
-    /// A statement that gets in nobody's way.
+    /// A statement that takes no locks.
     pub(crate) fn new(sql: String, cost: u64) -> Self {
         Self { sql, locks: Vec::new(), cost }
     }
 
-    /// The same, where it locks tables.
+    /// The same, with locks on tables.
     pub(crate) fn locking(mut self, locks: Vec<(String, bool)>) -> Self {
         self.locks = locks;
         self
     }
 }
 
-/// Runs jobs side by side. Those that get in one another's way run in their order; of the others,
-/// those on which the most depends come first, so that no session is left with nothing to do while
-/// another one still has much.
+/// Runs jobs in parallel. Those that conflict run in their order; of the others, those on which the
+/// most depends come first, so that no session is idle while another one still has much to do.
 pub(crate) async fn together(
     jobs: Vec<Job>,
     sessions: &[Arc<Session>],
@@ -68,7 +67,7 @@ pub(crate) async fn together(
     }
 }
 
-/// How much is worked through one after the other where `jobs` run on so many sessions.
+/// The longest chain of work if `jobs` run on this many sessions.
 pub(crate) fn duration(jobs: Vec<Job>, sessions: usize) -> u64 {
     let mut board = Board::new(jobs);
     let mut running: Vec<(u64, Job)> = Vec::new();
@@ -87,7 +86,7 @@ pub(crate) fn duration(jobs: Vec<Job>, sessions: usize) -> u64 {
     }
 }
 
-/// Jobs that wait, and what those that run have locked.
+/// Waiting jobs, and the locks of the running ones.
 struct Board {
     waiting: VecDeque<Job>,
     held: Locks,
@@ -101,7 +100,7 @@ impl Board {
 
     /// The first job that may begin now.
     fn next(&mut self) -> Option<Job> {
-        // What waits before a job claims its tables, too.
+        // Jobs that wait before it claim their tables, too.
         let mut claimed = Locks::default();
         let free = self.waiting.iter().position(|job| {
             let free = self.held.admit(&job.locks) && claimed.admit(&job.locks);
@@ -118,7 +117,7 @@ impl Board {
     }
 }
 
-/// Puts those jobs first with which the longest chain begins of jobs that wait for each other.
+/// Puts those jobs first that begin the longest chain of jobs waiting for each other.
 fn order(jobs: &mut [Job]) {
     #[derive(Default)]
     struct After {
@@ -133,7 +132,7 @@ fn order(jobs: &mut [Job]) {
             Some(if *exclusive { after.any } else { after.exclusive })
         };
         let longest = job.locks.iter().filter_map(follows).max().unwrap_or(0);
-        // More than that of any job that waits for this one, which it so comes before.
+        // Greater than that of any job that waits for this one, so this one comes first.
         let chain = longest.saturating_add(job.cost).max(longest.saturating_add(1));
         for (table, exclusive) in &job.locks {
             let after = after.entry(table).or_default();
@@ -148,7 +147,7 @@ fn order(jobs: &mut [Job]) {
     jobs.sort_by_cached_key(|_| Reverse(chains.next()));
 }
 
-/// How often each table is locked, alone and along with others.
+/// How often each table is locked, exclusively and shared.
 #[derive(Debug, Default)]
 struct Locks(HashMap<String, (u32, u32)>);
 

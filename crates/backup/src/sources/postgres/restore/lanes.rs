@@ -1,7 +1,7 @@
 //! Which session loads which rows.
 //!
-//! Sessions that load one table wait for each other whenever it grows, so each has tables of its own,
-//! and helps with those of others when they are done.
+//! Sessions that load the same table wait for each other whenever it grows, so each has its own
+//! tables, and helps with those of others when it is done.
 
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{format::index::Record, restore::Selection, snapshot::PayloadReader};
 /// How many units wait in each lane.
 const UNITS: usize = 2;
 
-/// What is to be loaded between the definitions: a lane for each session.
+/// The rows to load between the definitions: a lane for each session.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     units: Vec<Mutex<mpsc::Receiver<Unit>>>,
@@ -25,7 +25,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Begins to read what `selection` asks for.
+    /// Starts reading what `selection` contains.
     pub(crate) async fn open(
         payload: &PayloadReader,
         selection: &Selection,
@@ -42,7 +42,7 @@ impl Lanes {
         Ok(Arc::new(Self { units: receivers, readers: Mutex::new(readers) }))
     }
 
-    /// The next unit of this lane; of another one, where it has no more.
+    /// The next unit of this lane, or of another one if it is empty.
     pub(crate) async fn next(&self, lane: usize) -> Option<Unit> {
         for at in 0..self.units.len() {
             let units = &self.units[(lane + at) % self.units.len()];
@@ -54,7 +54,7 @@ impl Lanes {
         None
     }
 
-    /// Fails where not everything could be read.
+    /// Fails if not everything could be read.
     pub(crate) async fn finish(&self) -> Result<()> {
         let mut readers = self.readers.lock().await;
         while let Some(done) = readers.join_next().await {
@@ -67,7 +67,7 @@ impl Lanes {
     }
 }
 
-/// Shares the tables out, so that all lanes have about as much.
+/// Distributes the tables, so that all lanes have about the same amount.
 async fn lane_of(payload: PayloadReader, selection: Selection, lanes: usize) -> Result<LaneOf> {
     blocking(move || {
         let mut sizes: HashMap<(String, String), u64> = HashMap::new();

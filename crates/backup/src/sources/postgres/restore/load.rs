@@ -1,4 +1,4 @@
-//! Frames into a database.
+//! Loads frames into a database.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -42,8 +42,8 @@ impl Loader {
         Ok(Self { session, payload, decoder, copy: None, loaded: 0, cx: cx.clone() })
     }
 
-    /// Loads rows and values from this lane, then from others, until there are no more; says how many
-    /// bytes of rows.
+    /// Loads rows and values from this lane, then from others, until there are no more; returns how
+    /// many bytes of rows.
     pub(crate) async fn run(mut self, lanes: Arc<Lanes>, lane: usize) -> Result<u64> {
         while let Some(unit) = lanes.next(lane).await {
             self.load(&unit).await?;
@@ -74,7 +74,7 @@ impl Loader {
         Ok(())
     }
 
-    /// The statements of a unit of definitions, which may begin or end in other ones.
+    /// The statements of a unit of definitions; a statement may begin or end in another unit.
     pub(crate) async fn statements(
         &mut self,
         unit: &Unit,
@@ -112,7 +112,7 @@ impl Loader {
         Ok(plain.into())
     }
 
-    /// Loads one block of rows, which may go on in the frames `more`.
+    /// Loads one block of rows, which may continue in the frames `more`.
     async fn rows(
         &mut self,
         record: &RowsRecord,
@@ -126,7 +126,8 @@ impl Loader {
         };
         let start = record.at.checked_sub(frame.plain_offset).and_then(|n| usize::try_from(n).ok());
         let start = start.filter(|start| *start <= plain.len());
-        let mut block = plain.slice(start.ok_or_else(|| damaged("begin elsewhere"))?..);
+        let mut block =
+            plain.slice(start.ok_or_else(|| damaged("do not begin at the offset in the index"))?..);
         let header = header_len(&block).ok_or_else(|| damaged("begin without COPY"))?;
         self.begin_copy(block.split_to(header), record.rows).await?;
         let overhead = (header + END_OF_ROWS.len()) as u64;
@@ -150,8 +151,8 @@ impl Loader {
         }
     }
 
-    /// Begins to copy rows with the statement `header`, unless that is what is going on: a table's
-    /// blocks are loaded as one.
+    /// Starts copying rows with the statement `header`, unless that copy is already running: a
+    /// table's blocks are loaded as one.
     async fn begin_copy(&mut self, header: Bytes, rows: u64) -> Result<()> {
         if let Some(copy) = self.copy.as_mut().filter(|copy| copy.header == header) {
             copy.rows += rows;
@@ -178,7 +179,7 @@ impl Loader {
         let loaded = copy.sink.as_mut().finish().await.map_err(|error| copy.failed(error))?;
         if loaded != copy.rows {
             let message = format!(
-                "{loaded} rows in place of {} were loaded with `{}`",
+                "{loaded} rows instead of {} were loaded with `{}`",
                 copy.rows,
                 shorten(&copy.sql)
             );
@@ -190,11 +191,11 @@ impl Loader {
 
 /// Rows that are being loaded.
 struct Copy {
-    /// The statement as it stands in the payload.
+    /// The statement as in the payload.
     header: Bytes,
     sql: String,
     sink: Pin<Box<CopyInSink<Bytes>>>,
-    /// How many rows were given.
+    /// How many rows were sent.
     rows: u64,
 }
 
@@ -205,7 +206,7 @@ impl Copy {
     }
 }
 
-/// The plain bytes `at..at + len` of the payload, which must lie in `frame`.
+/// The plain bytes `at..at + len` of the payload, which must be in `frame`.
 fn slice(plain: &Bytes, frame: &FrameRecord, at: u64, len: u64) -> Result<Bytes> {
     let range = at.checked_sub(frame.plain_offset).and_then(|start| {
         let start = usize::try_from(start).ok()?;
@@ -215,13 +216,13 @@ fn slice(plain: &Bytes, frame: &FrameRecord, at: u64, len: u64) -> Result<Bytes>
     match range {
         Some(range) => Ok(plain.slice(range)),
         None => {
-            let message = "the index places statements outside of their frame";
+            let message = "the index has statements outside of their frame";
             Err(Error::new(ErrorKind::Damaged, "postgres.restore", message))
         }
     }
 }
 
-/// The length of `COPY … FROM stdin;` with its newline. A name in quotes may hold anything.
+/// The length of `COPY … FROM stdin;` with its newline. A quoted name may contain anything.
 fn header_len(block: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let end = block.iter().position(|byte| {

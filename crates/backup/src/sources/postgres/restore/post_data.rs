@@ -1,4 +1,4 @@
-//! Indexes and constraints at once, as far as their locks allow; everything else in order.
+//! Indexes and constraints in parallel, as far as their locks allow; everything else in order.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use super::{
 };
 use crate::sources::postgres::connect::session::Session;
 
-/// What a statement of the section after the rows is.
+/// The kind of a statement in the section after the rows.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     /// Changes how later statements of the same session work.
     Setting,
-    /// Makes a key of this table, or a unique index, which a foreign key may need; `true` shuts all
-    /// others out of the table.
+    /// Creates a key of this table, or a unique index, which a foreign key may need; `true` for an
+    /// exclusive lock on the table.
     Key(String, bool),
-    /// Makes an index of this table, or picks one; `true` likewise.
+    /// Creates an index of this table, or chooses one; `true` likewise.
     Index(String, bool),
-    /// Adds a foreign key to a table, which points to another one.
+    /// Adds a foreign key from a table to another one.
     ForeignKey { own: String, to: String },
-    /// Waits for everything before it, and is waited for.
+    /// Waits for everything before it, and everything after waits for it.
     Alone,
 }
 
@@ -43,7 +43,7 @@ fn classify(sql: &str) -> Kind {
     match all.as_slice() {
         ["SET", ..] => Kind::Setting,
         ["SELECT", "pg_catalog", ".", "set_config", ..] => Kind::Setting,
-        // Several indexes of one table are built at once.
+        // Several indexes of one table are built in parallel.
         ["CREATE", "INDEX", _, "ON", "ONLY", rest @ ..]
         | ["CREATE", "INDEX", _, "ON", rest @ ..] => Kind::Index(table(rest), false),
         ["CREATE", "UNIQUE", "INDEX", _, "ON", "ONLY", rest @ ..]
@@ -73,8 +73,8 @@ fn table(words: &[&str]) -> String {
     words.iter().take(3).copied().collect()
 }
 
-/// Runs `statements` over `sessions`, and what gathers the statistics of `tables` before the first of
-/// them that needs these.
+/// Runs `statements` on `sessions`; the statistics of `tables` are gathered before the first
+/// statement that needs them.
 pub(crate) async fn run(
     statements: Vec<String>,
     tables: &Tables,

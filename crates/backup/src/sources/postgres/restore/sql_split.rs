@@ -1,17 +1,17 @@
-//! Taking a stream of SQL apart into statements, as psql does.
+//! Splits a stream of SQL into statements, as psql does.
 //!
-//! Works on bytes: in every encoding that a server can have, no byte of a character of several
-//! bytes is an ASCII one.
+//! Works on bytes: in every encoding of a server, no byte of a multi-byte character is an ASCII
+//! one.
 
-/// Takes statements out of a growing buffer.
+/// Extracts statements from a growing buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
     buffer: Vec<u8>,
 }
 
 impl Splitter {
-    /// Adds `sql` and gives the statements that are whole by now, each with its semicolon and
-    /// without what stands before it. psql's own commands are left out.
+    /// Adds `sql` and returns the statements that are complete, each with its semicolon and without
+    /// the text before it. psql's own commands are skipped.
     pub(crate) fn push(&mut self, sql: &[u8]) -> Vec<Vec<u8>> {
         self.buffer.extend_from_slice(sql);
         let (mut statements, mut start) = (Vec::new(), 0);
@@ -23,7 +23,7 @@ impl Splitter {
         statements
     }
 
-    /// What is left when no more follows: nothing but space and comments, if the SQL was whole.
+    /// What is left at the end: only space and comments, if the SQL was complete.
     pub(crate) fn rest(self) -> Option<Vec<u8>> {
         let mut ended = self.buffer;
         ended.extend_from_slice(b"\n;");
@@ -32,7 +32,7 @@ impl Splitter {
     }
 }
 
-/// Where the first statement begins and ends, or nothing where it is not whole.
+/// Where the first statement begins and ends, or `None` if it is not complete.
 fn next_statement(sql: &[u8]) -> Option<(usize, usize)> {
     let (mut at, mut begin) = (0, None);
     let mut words = Words::default();
@@ -54,7 +54,7 @@ fn next_statement(sql: &[u8]) -> Option<(usize, usize)> {
                 at += comment(rest)?;
                 continue;
             }
-            // `\restrict` and its like: psql's, not the server's.
+            // Commands such as `\restrict` are for psql, not for the server.
             b'\\' if begin.is_none() && line_start => {
                 at += find(rest, b"\n")? + 1;
                 continue;
@@ -95,7 +95,8 @@ fn next_statement(sql: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// Counts `BEGIN ATOMIC … END` in the body of a function: semicolons in it end nothing.
+/// Counts `BEGIN ATOMIC … END` in the body of a function: semicolons in it do not end the
+/// statement.
 #[derive(Debug, Default)]
 struct Words {
     seen: u32,
@@ -147,8 +148,8 @@ fn comment(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The length of a quoted string or name. A doubled quote looks like two strings, which does no
-/// harm; with `escapes` a backslash hides what follows it.
+/// The length of a quoted string or name. A doubled quote looks like two strings, which is
+/// harmless; with `escapes` a backslash escapes the next character.
 fn quoted(text: &[u8], quote: u8, escapes: bool) -> Option<usize> {
     let mut at = 1;
     loop {

@@ -4,7 +4,7 @@ use seaworthy_core::Result;
 
 use crate::sources::postgres::connect::session::Session;
 
-/// How many statements are sent at once, and how many bytes of them.
+/// How many statements are sent at once, and their largest size in bytes.
 const AT_ONCE: usize = 64;
 const BYTES: usize = 1 << 20;
 
@@ -18,8 +18,8 @@ pub(crate) async fn execute(session: &Session, sql: &str) -> Result<()> {
 
 /// Runs statements of a dump in their order, many of them in one round trip and one transaction.
 ///
-/// Where one of those is refused, nothing of them was done, and they run one by one: the error then
-/// names the statement, and what may not run in a transaction with others has one of its own.
+/// If one of them is refused, none of them took effect, and they are run one by one: the error then
+/// names the statement, and a statement that cannot share a transaction gets one of its own.
 pub(crate) async fn execute_all(session: &Session, statements: &[String]) -> Result<()> {
     for batch in batches(statements) {
         let adapted = batch.iter().filter_map(|sql| adapted(sql, session.version()));
@@ -34,13 +34,13 @@ pub(crate) async fn execute_all(session: &Session, statements: &[String]) -> Res
     Ok(())
 }
 
-/// What to run for `sql`: what only tells psql or another version how to behave is passed over.
+/// What to run for `sql`: settings for psql or for another version are skipped.
 fn adapted(sql: &str, version: u32) -> Option<&str> {
     let newer = sql.starts_with("SET transaction_timeout") && version < 17_00_00;
     if newer || sql.starts_with("SET client_encoding") {
         return None;
     }
-    // A dump of chosen schemas makes it; every new database has it.
+    // A dump of selected schemas creates it, but every new database has it.
     if sql.trim_end() == "CREATE SCHEMA public;" {
         return Some("CREATE SCHEMA IF NOT EXISTS public;");
     }

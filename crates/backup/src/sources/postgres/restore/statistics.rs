@@ -1,4 +1,4 @@
-//! What the planner knows of a database that was just loaded.
+//! Planner statistics of a database that was just loaded.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,23 +12,23 @@ use crate::sources::postgres::connect::session::Session;
 const TABLES: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// Those of them that a VACUUM left with rows that it could not call visible to everybody, but for
-/// pages that the server was just writing.
+/// Those with rows that a VACUUM could not mark as visible to everybody, apart from pages that the
+/// server was just writing.
 const HIDDEN: &str = "c.relallvisible < c.relpages - c.relpages / 10";
 
-/// Tables below this many bytes are looked at several at a time.
+/// Tables smaller than this many bytes are handled several at a time.
 const SMALL: u64 = 8 << 20;
 const AT_ONCE: usize = 32;
 
-/// About how many bytes of a table its statistics are made of.
+/// About how many bytes of a table are sampled for its statistics.
 const SAMPLE: u64 = 64 << 20;
 
 /// The tables of a database, the largest first.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// As SQL has them.
+    /// Their quoted names in SQL.
     names: Vec<String>,
-    /// How many bytes each of them has on disk.
+    /// The size of each on disk, in bytes.
     sizes: HashMap<String, u64>,
 }
 
@@ -58,12 +58,12 @@ impl Tables {
         }
     }
 
-    /// How many bytes the table has on disk; nothing is known of one that is no ordinary one.
+    /// The size of the table on disk in bytes; `None` if it is not an ordinary table.
     pub(crate) fn size(&self, table: &str) -> Option<u64> {
         self.sizes.get(table).copied()
     }
 
-    /// The tables of each statement that looks at several.
+    /// The tables of each statement that handles several.
     fn groups(&self) -> impl Iterator<Item = &[String]> {
         let (large, small) =
             self.names.split_at(self.names.partition_point(|name| self.size(name) >= Some(SMALL)));
@@ -78,7 +78,7 @@ impl Tables {
         self.groups().map(job).collect()
     }
 
-    /// What gathers their statistics, which no index may be built beside.
+    /// The statements that gather their statistics; no index may be built at the same time.
     pub(crate) fn analyze(&self) -> Vec<Job> {
         let job = |names: &[String]| {
             let cost =
@@ -90,11 +90,12 @@ impl Tables {
     }
 }
 
-/// Notes that all rows of all tables are visible to everybody: a foreign key is then checked in the
-/// indexes alone, in a fifth of the time. This goes before anything else that looks at the tables: what
-/// looks may see older transactions of other databases, and rows that those do not see a VACUUM beside it
-/// does not call visible. Even a VACUUM looks, for a moment, when it begins; so what several of them did
-/// in vain, one alone does again.
+/// Marks all rows of all tables as visible to everybody: then a foreign key is checked with the
+/// indexes alone, in a fifth of the time. This must run before anything else that reads the tables:
+/// a reader's snapshot may be held back by older transactions of other databases, and a VACUUM at
+/// the same time does not mark rows as visible that such a snapshot cannot see. Even a VACUUM takes
+/// a short snapshot when it begins; so tables that several parallel ones could not finish are done
+/// again by a single one.
 pub(crate) async fn vacuum(sessions: &[Arc<Session>], cx: &Context) -> Result<Tables> {
     let Some(main) = sessions.first() else { return Ok(Tables::default()) };
     let tables = Tables::read(main, "true").await?;
@@ -108,20 +109,20 @@ pub(crate) async fn vacuum(sessions: &[Arc<Session>], cx: &Context) -> Result<Ta
     Ok(tables)
 }
 
-/// Has everything written to the server's disk that was committed: until then, rows count as visible
-/// to nobody, and so they do as long as a commit of another session that came soon after theirs is not
-/// written. Something must be committed for that; a role that may not do this much restores as well,
-/// but not as fast.
+/// Makes the server write all commits to disk: until then its rows are not marked as visible, nor
+/// while a later commit of another session is not written. That needs a commit of our own; a role
+/// that is not allowed to do this can still restore, but more slowly.
 async fn flush(session: &Session) {
     let sql = "SET LOCAL synchronous_commit = on;
                CREATE TEMPORARY TABLE seaworthy_flush (); DROP TABLE seaworthy_flush";
     if let Err(error) = session.run(sql).await {
-        tracing::debug!("what was committed is not flushed: {}", error.chain());
+        tracing::debug!("the committed rows could not be flushed: {}", error.chain());
     }
 }
 
-/// Gathers the statistics that could not be had before: of expressions in indexes, of materialized
-/// views, and of partitioned tables, whose contents are known only from their partitions.
+/// Gathers the statistics that were not available before: of expressions in indexes, of
+/// materialized views, and of partitioned tables, whose contents are known only from their
+/// partitions.
 pub(crate) async fn complete(sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let with_expressions = format!(
         "SELECT format('ANALYZE %I.%I', n.nspname, c.relname) FROM {TABLES}
@@ -134,7 +135,7 @@ pub(crate) async fn complete(sessions: &[Arc<Session>], cx: &Context) -> Result<
     run_all(others, sessions, cx).await
 }
 
-/// Runs the statements that `sql` gives, several at a time.
+/// Runs the statements that `sql` returns, several at a time.
 async fn run_all(sql: &str, sessions: &[Arc<Session>], cx: &Context) -> Result<()> {
     let Some(main) = sessions.first() else { return Ok(()) };
     let rows = main.rows(sql, &[]).await?;

@@ -1,27 +1,27 @@
-//! One database in another's place, by rename.
+//! Replaces one database with another, by renaming.
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
 use crate::sources::postgres::connect::session::{Session, literal, quote};
 
-/// Checks that the role could rename `name`, and that there is such a database.
+/// Checks that the role can rename `name`, and that the database exists.
 pub(crate) async fn check(maintenance: &Session, name: &str) -> Result<()> {
     let sql = "SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = $1";
     let rows = maintenance.rows(sql, &[&name]).await?;
     let Some(row) = rows.first() else {
-        let message = format!("there is no database {name} whose place could be taken");
+        let message = format!("there is no database {name} to replace");
         return Err(Error::new(ErrorKind::NotFound, "postgres.restore", message)
             .remedy_with("restore it with `to`: the database is created", &["to"]));
     };
     if row.get(0) {
         return Ok(());
     }
-    let message = format!("the role may not rename the database {name}");
+    let message = format!("the role is not allowed to rename the database {name}");
     Err(Error::new(ErrorKind::PermissionDenied, "postgres.restore", message)
         .remedy_is("restore as its owner or as a superuser"))
 }
 
-/// Renames `name` to `aside` and `loaded` to `name`. Sessions of both are ended. Where the second
+/// Renames `name` to `aside` and `loaded` to `name`. Sessions of both are ended. If the second
 /// rename fails, the first is undone.
 pub(crate) async fn swap(
     maintenance: &Session,
@@ -36,7 +36,7 @@ pub(crate) async fn swap(
     };
     let rename =
         |from: &str, to: &str| format!("ALTER DATABASE {} RENAME TO {}", quote(from), quote(to));
-    // Nobody may come back between the end of the sessions and the rename.
+    // No session may connect between the end of the sessions and the rename.
     maintenance.run(&allow(name, false)).await?;
     let renamed = async {
         end_sessions(maintenance, name).await?;
@@ -74,8 +74,8 @@ fn after(error: Error, undone: Result<()>, name: &str) -> Error {
     match undone {
         Ok(()) => error,
         Err(undo) => error.with("undo failed too", undo.chain()).remedy_is(format!(
-            "give the database its name back by hand: ALTER DATABASE … RENAME TO {}; \
-             ALTER DATABASE {0} ALLOW_CONNECTIONS true",
+            "rename the database back by hand: ALTER DATABASE … RENAME TO {}; ALTER DATABASE \
+             {0} ALLOW_CONNECTIONS true",
             quote(name)
         )),
     }

@@ -1,4 +1,4 @@
-//! What of a payload is fetched and loaded together.
+//! Which parts of a payload are fetched and loaded together.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,7 +27,7 @@ impl Part {
     }
 }
 
-/// A frame, those that its last part goes on in, and what of it is wanted.
+/// A frame, those in which its last part continues, and what of it is selected.
 #[derive(Debug)]
 pub(crate) struct Unit {
     pub(crate) frames: Vec<FrameRecord>,
@@ -35,7 +35,7 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// The section that it belongs to; rows have none.
+    /// The section that it belongs to; `None` for rows.
     pub(crate) fn section(&self) -> Option<SqlSection> {
         match self.parts.first()? {
             Part::Sql(sql) => Some(sql.section),
@@ -43,7 +43,7 @@ impl Unit {
         }
     }
 
-    /// Whether it is of what comes before all rows or after all of them.
+    /// Whether it belongs to the definitions before or after all rows.
     pub(crate) fn is_of_definitions(&self) -> bool {
         matches!(self.section(), Some(SqlSection::PreData | SqlSection::PostData))
     }
@@ -52,17 +52,17 @@ impl Unit {
 /// The lanes of tables, by schema and name.
 pub(crate) type LaneOf = HashMap<(String, String), usize>;
 
-/// Which units of a payload are meant.
+/// Which units of a payload to load.
 #[derive(Clone, Debug)]
 pub(crate) enum Share {
-    /// What comes before all rows, and after them.
+    /// The definitions before and after all rows.
     Definitions,
-    /// What lies between and belongs to one lane.
+    /// The rows between them that belong to one lane.
     Lane { lane_of: Arc<LaneOf>, lane: usize },
 }
 
 impl Share {
-    /// Whether `unit` belongs to it, which is decided by what comes first in it.
+    /// Whether `unit` belongs to it, which is decided by its first entry.
     fn has(&self, unit: &Unit) -> bool {
         match (self, unit.parts.first()) {
             (_, None) => false,
@@ -78,7 +78,7 @@ impl Share {
     }
 }
 
-/// What the index says of the database.
+/// The database's record in the index.
 pub(crate) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
     let reader = payload.clone();
     let found = blocking(move || {
@@ -96,7 +96,7 @@ pub(crate) async fn server(payload: &PayloadReader) -> Result<ServerRecord> {
     })
 }
 
-/// Fails where `selection` names a table that the payload does not have.
+/// Fails if `selection` names a table that the payload does not have.
 pub(crate) async fn check(payload: &PayloadReader, selection: &Selection) -> Result<()> {
     if selection.is_all() {
         return Ok(());
@@ -119,8 +119,8 @@ pub(crate) async fn check(payload: &PayloadReader, selection: &Selection) -> Res
         .remedy_with("show it with `tables`, and write schema.table as it is there", &["tables"]))
 }
 
-/// Sends the units of `payload` that `selection` asks for and that `share` has, in order, until nobody
-/// listens.
+/// Sends the units of `payload` that are in `selection` and in `share`, in order, until the
+/// receiver is dropped.
 pub(crate) fn send(
     payload: PayloadReader,
     selection: Selection,
@@ -166,7 +166,7 @@ pub(crate) fn send(
     })
 }
 
-/// Sends a unit of which something is wanted; says whether anybody listens.
+/// Sends a unit if something in it is selected; returns whether the receiver exists.
 fn hand_on(unit: Unit, share: &Share, units: &mpsc::Sender<Unit>) -> bool {
     !share.has(&unit) || units.blocking_send(unit).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Email, through a server that takes it by SMTP.
+//! Email, through an SMTP server.
 
 #[cfg(feature = "notify")]
 mod smtp;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NotifierKind, SharedNotifier};
 
-/// Email, through a server that takes it by SMTP.
+/// Email, through an SMTP server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -19,24 +19,24 @@ use super::{NotifierKind, SharedNotifier};
 pub struct EmailConfig {
     /// The server.
     pub server: String,
-    /// Its port; that of `tls` where nothing is said.
+    /// Its port. Default: that of `tls`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// How the connection is secured.
     #[serde(default)]
     pub tls: SmtpTls,
-    /// A file with authorities, in PEM, that are trusted besides the machine's.
+    /// A PEM file with authorities to trust in addition to the machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots: Option<PathBuf>,
-    /// Who logs in; nobody where nothing is said.
+    /// The user name. Default: no login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Where the password is found.
+    /// The place of the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretRef>,
-    /// Whom the message comes from.
+    /// The sender.
     pub from: String,
-    /// Whom it goes to.
+    /// The recipients.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub to: Vec<String>,
 }
@@ -47,12 +47,12 @@ pub struct EmailConfig {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SmtpTls {
-    /// It begins in the open and is secured before anything is told; port 587.
+    /// It begins unencrypted and is secured before anything is sent; port 587.
     #[default]
     Starttls,
-    /// It is secure from the beginning; port 465.
+    /// It is encrypted from the beginning; port 465.
     Implicit,
-    /// Not at all; port 25. Without a password only.
+    /// Not encrypted; port 25. Only without a password.
     None,
 }
 
@@ -74,12 +74,12 @@ impl NotifierKind for EmailConfig {
         match (&self.username, &self.password) {
             (Some(_), None) => {
                 let message = format!("{section} has a name, but no password");
-                let remedy = "add password = { env = … }, or leave the name out";
+                let remedy = "add password = { env = … }, or remove the user name";
                 section.fault(&["username"], message, remedy);
             }
             (None, Some(_)) => {
                 let message = format!("{section} has a password, but no name");
-                let remedy = "add username = \"…\", or leave the password out";
+                let remedy = "add username = \"…\", or remove the password";
                 section.fault(&["password"], message, remedy);
             }
             (Some(_), Some(_)) if self.tls == SmtpTls::None => {

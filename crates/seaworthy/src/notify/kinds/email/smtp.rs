@@ -1,4 +1,4 @@
-//! Email, handed to a server by SMTP.
+//! Email, sent to a server over SMTP.
 
 use std::{fmt, time::Duration};
 
@@ -19,10 +19,10 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret};
 use super::{EmailConfig, SmtpTls};
 use crate::notify::{Notice, Notifier};
 
-/// How long the server may take for one answer.
+/// How long the server may take for one response.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// A mail server, and whom it is given messages for.
+/// A mail server, and the recipients.
 pub(super) struct Email {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     server: String,
@@ -34,9 +34,9 @@ impl Email {
     pub(super) fn new(config: &EmailConfig, password: Option<Secret>) -> Result<Self> {
         let wrong = |message: String| Error::new(ErrorKind::InvalidInput, "notify.open", message);
         let mailbox = |address: &String| {
-            address
-                .parse::<Mailbox>()
-                .map_err(|source| wrong(format!("{address:?} is no address")).caused_by(source))
+            address.parse::<Mailbox>().map_err(|source| {
+                wrong(format!("{address:?} is not an email address")).caused_by(source)
+            })
         };
         let secured = || -> Result<TlsParameters> {
             let mut tls = TlsParameters::builder(config.server.clone());
@@ -55,7 +55,7 @@ impl Email {
             SmtpTls::Implicit => (Tls::Wrapper(secured()?), 465),
             SmtpTls::None => (Tls::None, 25),
         };
-        // Nothing about it is dangerous: the way to secure it is set.
+        // This is not dangerous: how to secure it is set.
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.server)
             .port(config.port.unwrap_or(port))
             .tls(tls)
@@ -79,7 +79,7 @@ impl Email {
             .subject(notice.title.replace(char::is_control, " "))
             .message_id(Some(format!("<{}.{}@{domain}>", notice.run, notice.occasion)))
             .header(ContentType::TEXT_PLAIN)
-            // So that nobody's holiday notice answers.
+            // So that automatic replies are suppressed.
             .raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
@@ -96,7 +96,8 @@ impl Email {
             notice.time
         );
         message.body(text).map_err(|source| {
-            Error::new(ErrorKind::Internal, "notify.send", "no message").caused_by(source)
+            Error::new(ErrorKind::Internal, "notify.send", "cannot build the message")
+                .caused_by(source)
         })
     }
 }
@@ -109,14 +110,17 @@ impl Notifier for Email {
         sent.map(drop).map_err(|source| {
             let server = &self.server;
             let error = if source.is_permanent() {
-                let message = format!("{server} does not take the message");
+                let message = format!("{server} rejects the message");
                 Error::new(ErrorKind::PermissionDenied, "notify.send", message)
-                    .remedy_is("look at the name, the password and the addresses")
+                    .remedy_is("check the user name, the password and the addresses")
             } else if is_tls(&source) {
-                let message = format!("there is no secure connection to {server}");
+                let message = format!("cannot make a secure connection to {server}");
                 Error::new(ErrorKind::Unavailable, "notify.send", message)
                     .retryable_is(false)
-                    .remedy_is("`roots` names an authority of your own; `tls` how it is secured")
+                    .remedy_is(
+                        "set `roots` for a private authority; `tls` says how the \
+                             connection is secured",
+                    )
             } else {
                 let message = format!("{server} cannot be reached, or is busy");
                 Error::new(ErrorKind::Unavailable, "notify.send", message)
@@ -132,10 +136,10 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Whether there was no secure connection: also where it was begun in the open.
+/// Whether the secure connection failed: also for STARTTLS.
 fn is_tls(error: &lettre::transport::smtp::Error) -> bool {
     let mut next = std::error::Error::source(error);
-    // A client error is that the server offers none.
+    // A client error means that the server does not offer it.
     let mut rejected = error.is_tls() || error.is_client();
     while let Some(cause) = next {
         let io = cause.downcast_ref::<std::io::Error>();
@@ -149,7 +153,7 @@ fn since_1970(notice: &Notice) -> Duration {
     Duration::from_secs(u64::try_from(notice.time.as_unix()).unwrap_or_default())
 }
 
-/// Each certificate of a file by itself: only the first of several would be read.
+/// Each certificate of a file separately: otherwise only the first would be read.
 fn pem_blocks(text: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
     let blocks = text.split_inclusive(END).filter(|block| block.contains(END));

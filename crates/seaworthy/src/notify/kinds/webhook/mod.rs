@@ -1,4 +1,4 @@
-//! Any program that takes JSON by HTTP: templated, and signed.
+//! Any program that accepts JSON over HTTP: with a template, and signed.
 
 mod template;
 
@@ -12,25 +12,25 @@ use serde::{Deserialize, Serialize};
 use super::{NotifierKind, SharedNotifier, http::Endpoint, optional_secret};
 use crate::notify::{Notice, Notifier};
 
-/// Any program that takes JSON by HTTP.
+/// Any program that accepts JSON over HTTP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct WebhookConfig {
-    /// Where its address is found.
+    /// The place of its address.
     pub url: SecretRef,
     /// Whether the address may begin with `http://`.
     #[serde(default)]
     pub allow_http: bool,
-    /// Where the key is found that each message is signed with.
+    /// The place of the key that signs each message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretRef>,
     /// More header fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, EnvironmentValue>,
-    /// The JSON that is sent, with placeholders such as `{{title}}` in its strings; the whole
-    /// notice where nothing is said.
+    /// The JSON that is sent, with placeholders such as `{{title}}` in its strings. Default: the
+    /// complete notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
@@ -84,7 +84,7 @@ impl NotifierKind for WebhookConfig {
 /// The header field with the signature of the body: `sha256=` and the HMAC in hexadecimal.
 const SIGNATURE: &str = "x-seaworthy-signature-256";
 
-/// An address that takes JSON.
+/// An address that accepts JSON.
 #[derive(Debug)]
 struct Webhook {
     endpoint: Endpoint,

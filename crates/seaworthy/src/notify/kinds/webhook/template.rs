@@ -2,19 +2,19 @@
 
 use seaworthy_core::{Error, ErrorKind, Result};
 
-/// What can stand in a template.
+/// The placeholders of a template.
 pub(super) const PLACEHOLDERS: [&str; 10] =
     ["occasion", "kind", "name", "host", "time", "title", "text", "remedy", "since", "run"];
 
-/// Whether `template` is JSON, and knows what it asks for.
+/// Checks that `template` is JSON, and that its placeholders exist.
 ///
 /// # Errors
 /// [`ErrorKind::Config`].
 pub(super) fn check(template: &str) -> Result<()> {
-    // What would break out of a string does so here.
+    // A placeholder outside of a string is found here.
     let rendered = render(template, |_| Some("\"\\\n".to_owned()))?;
     serde_json::from_str::<serde_json::Value>(&rendered).map(drop).map_err(|source| {
-        Error::new(ErrorKind::Config, "config.read", "the `body` is no JSON")
+        Error::new(ErrorKind::Config, "config.read", "the `body` is not JSON")
             .caused_by(source)
             .remedy_is(
                 "write JSON with placeholders inside its strings: '{\"text\": \"{{title}}\"}'",
@@ -22,7 +22,7 @@ pub(super) fn check(template: &str) -> Result<()> {
     })
 }
 
-/// `template` with the value of each placeholder, escaped for a JSON string, in its place.
+/// `template` with each placeholder replaced by its value, escaped for a JSON string.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a placeholder that is not known.
@@ -45,9 +45,9 @@ pub(super) fn render(template: &str, value: impl Fn(&str) -> Option<String>) -> 
 
 fn unknown(what: &str) -> Error {
     let known: Vec<_> = PLACEHOLDERS.iter().map(|name| format!("{{{{{name}}}}}")).collect();
-    let message = format!("the `body` asks for {what}, which is not known");
+    let message = format!("the `body` has the unknown placeholder {what}");
     Error::new(ErrorKind::Config, "config.read", message)
-        .remedy_is(format!("known are {}", known.join(", ")))
+        .remedy_is(format!("the known ones are {}", known.join(", ")))
 }
 
 #[cfg(test)]
