@@ -1,4 +1,4 @@
-//! `[sink.<name>]` and `[backup.<name>]` as the file has them.
+//! `[sink.<name>]` and `[backup.<name>]` as in the file.
 
 mod keys;
 
@@ -37,37 +37,37 @@ pub use keys::{EncryptionConfig, SigningConfig};
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct JobConfig {
-    /// The names of the sinks. The first takes the stream; the others are copied from it.
+    /// The names of the sinks. The run writes to the first one; the others are copies of it.
     pub sinks: Vec<Name>,
-    /// When the job is due; without a schedule it is never due by itself.
+    /// When the job is due. Without a schedule it only runs by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// Which snapshots are kept; without it all are.
+    /// Which snapshots are kept. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
-    /// Where a sink keeps differently.
+    /// Different rules for single sinks.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub keep_on: Named<Keep>,
-    /// How payloads are compressed; zstd at level 3 where nothing is said.
+    /// How payloads are compressed. Default: zstd at level 3.
     #[serde(default)]
     pub compression: CompressionConfig,
-    /// How long a snapshot that another sink of the job still lacks stays in the first one against
-    /// `keep`; `7d` where nothing is said.
+    /// How long a snapshot stays in the first sink, whatever `keep` says, while another sink of the
+    /// job does not have it yet. Default: `7d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_hold: Option<Span>,
-    /// Whom snapshots are encrypted for; plain where nothing is said.
+    /// The recipients that snapshots are encrypted for. Default: no encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<EncryptionConfig>,
-    /// Who vouches for snapshots.
+    /// The keys that sign and verify snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<SigningConfig>,
-    /// How a new snapshot is verified; for local sinks by reading it back where nothing is said.
+    /// How a new snapshot is verified. Default: `read` for local sinks, `stat` for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_after: Option<VerifyAfter>,
     /// What the run may use.
     #[serde(default)]
     pub limit: LimitConfig,
-    /// The names of those who are told how the job goes; everybody where nothing is said.
+    /// The names of the notifiers that get the job's results. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Vec<Name>>,
     /// What is backed up. Sources run in the order in which they are written.
@@ -75,7 +75,7 @@ pub struct JobConfig {
     /// Commands around a restore in place.
     #[serde(default)]
     pub restore: RestoreConfig,
-    /// How snapshots are tried out.
+    /// How restore drills are run.
     #[serde(default)]
     pub drill: DrillConfig,
 }
@@ -96,13 +96,13 @@ pub struct CompressionConfig {
     /// The codec.
     #[serde(default)]
     pub codec: Codec,
-    /// zstd 1 to 19, 3 where nothing is said; gzip 1 to 9, 6 where nothing is said.
+    /// zstd 1 to 19, default 3; gzip 1 to 9, default 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<i32>,
 }
 
 impl CompressionConfig {
-    /// The codec and its level. A level that the codec lacks is
+    /// The codec and its level. A level that the codec does not have is
     /// [`ErrorKind::InvalidInput`](seaworthy_core::ErrorKind::InvalidInput).
     pub fn compression(&self) -> Result<Compression> {
         Compression::new(self.codec, self.level)
@@ -115,18 +115,18 @@ impl CompressionConfig {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct LimitConfig {
-    /// How many threads read and compress; one for each core where nothing is said.
+    /// How many threads read and compress. Default: one per core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 256)))]
     pub workers: Option<u16>,
-    /// The most bytes that are sent to a sink on another machine in a second.
+    /// The upload limit to sinks on another machine, in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<ByteRate>,
-    /// The most bytes that are received from a sink on another machine in a second.
+    /// The download limit from sinks on another machine, in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<ByteRate>,
-    /// The folder for temporary files, such as the copy of an SQLite database; the machine's own
-    /// where nothing is said.
+    /// The folder for temporary files, such as the copy of an SQLite database. Default: the
+    /// machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temp: Option<PathBuf>,
 }
@@ -137,10 +137,10 @@ pub struct LimitConfig {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct RestoreConfig {
-    /// Run one after another before anything is touched; a failure stops the restore.
+    /// Commands that run one after another before anything is changed; a failure stops the restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<CommandLine>,
-    /// Run afterwards, also when the restore failed.
+    /// Commands that run afterwards, also if the restore failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<CommandLine>,
 }

@@ -1,28 +1,29 @@
 //! Backups that are proved to restore.
 //!
-//! The way of the data is the way to read this crate:
+//! To read this crate, follow the data:
 //!
 //! 1. A [`BackupSource`] (folders, a database) sends [segments](payload::Segment) of plain bytes.
 //! 2. They become a [`payload`]: frames, compressed by themselves, one after another, that stock tools
 //!    read as one stream. The [index](format::index) says where each lies and what is in it.
-//! 3. A [`BackupSink`] stores the objects. The [`Manifest`] comes last and makes them a snapshot.
+//! 3. A [`BackupSink`] stores the objects. The [`Manifest`] is written last and makes them a
+//!    snapshot.
 //! 4. [`verify`](verify::verify) reads everything back, and a [`RetentionPolicy`] says which older
-//!    snapshots may go.
+//!    snapshots may be removed.
 //! 5. [`restore`](restore::restore) brings a [`Snapshot`] to a [`RestoreTarget`], whole or in part,
-//!    and [`drill`](drill::drill) tries that out in a throw-away place.
+//!    and [`drill`](drill::drill) tests that in a temporary place.
 //!
-//! [`BackupJob`] drives 1 to 4, [`Repository`] knows the snapshots of a job in a sink. Every trait has
-//! a suite or a reference implementation behind the feature `testing`.
+//! [`BackupJob`] drives 1 to 4, [`Repository`] lists the snapshots of a job in a sink. Every trait
+//! has a test suite or a reference implementation in the feature `testing`.
 //!
 //! [`format`](mod@format) is what is stored, [`sources`] has a folder for each kind of source, with what
 //! restores and tries out its payloads, and [`sinks`] one for each kind of sink. A module imports from
 //! lower ones alone: the test `modules` has their order.
 //!
-//! [`encryption`] and [`signing`] keep what is stored from being read and forged: behind the feature
-//! `encryption`.
+//! [`encryption`] and [`signing`] protect what is stored from being read and forged: with the
+//! feature `encryption`.
 //!
-//! With no feature this crate has the engine and [`MemorySink`] alone; `files`, `sqlite`, `postgres`,
-//! `local` and `s3` add sources, targets and sinks.
+//! Without features this crate has only the engine and [`MemorySink`]; `files`, `sqlite`,
+//! `postgres`, `local` and `s3` add sources, targets and sinks.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;

@@ -1,4 +1,4 @@
-//! What goes to standard error: errors, warnings, and whether there is a terminal to adorn.
+//! Output on standard error: errors, warnings, and whether it is a terminal.
 
 use std::{
     borrow::Cow,
@@ -10,7 +10,7 @@ use seaworthy::core::Error;
 
 use crate::global::{Global, When};
 
-/// How to speak to people.
+/// How to print for people.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terminal {
     colour: bool,
@@ -60,7 +60,7 @@ impl Terminal {
         self.line(&format!("{} {message}", self.label("warning:", "1;33")));
     }
 
-    /// A line on standard error. One that nobody reads is no failure.
+    /// A line on standard error. It is not an error if nobody reads it.
     pub(crate) fn line(&self, text: &str) {
         let text = if self.colour { neutral_but_colour(text) } else { neutral(text) };
         let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -76,8 +76,7 @@ fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-/// `text` without control characters that a terminal would obey: names of files are chosen by
-/// others.
+/// `text` without control characters that affect a terminal: file names may come from others.
 pub(crate) fn neutral(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| {
         (c.is_control() && c != '\n')
@@ -98,8 +97,7 @@ pub(crate) fn one_line(text: &str) -> String {
     neutral(text).replace('\n', "\\n")
 }
 
-/// The same for text that carries the colours of [`Terminal::label`] at its beginning or on its
-/// last line.
+/// The same for text with the colours of [`Terminal::label`] at its beginning or on its last line.
 fn neutral_but_colour(text: &str) -> Cow<'_, str> {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
@@ -123,7 +121,7 @@ fn neutral_but_colour(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Shows what the crates log: warnings, or more with `-v`.
+/// Shows log messages of the crates: warnings, or more with `-v`.
 fn log_to_stderr(global: &Global, colour: bool) {
     use tracing_subscriber::filter::EnvFilter;
     let level = match (global.quiet, global.verbose) {

@@ -202,12 +202,14 @@
 
 /**
  * The version of this header. It changes when something existing changes; additions do not change
- * it. A library is compatible with a program if `sw_abi_version()` returns this number. /
+ * it. A library is compatible with a program if `sw_abi_version()` returns this number.
+ */
 #define SW_ABI_VERSION 1
 
 /**
  * A trigger that stops the calls which it is passed to. It cannot be reset: create a new one for
- * the next call. /
+ * the next call.
+ */
 typedef struct sw_cancel sw_cancel;
 
 /**
@@ -217,7 +219,8 @@ typedef struct sw_ctx sw_ctx;
 
 /**
  * An error: a code, a message for people, the operation, what to do about it, and facts as JSON.
- * Owned by the caller, until `sw_error_free`. /
+ * Owned by the caller, until `sw_error_free`.
+ */
 typedef struct sw_error sw_error;
 
 /**
@@ -230,8 +233,9 @@ typedef struct sw_string sw_string;
  *
  * It is called on the thread that made the call, and only during the call. Its arguments are
  * borrowed until it returns. Any result other than 0 cancels the call. Inside it only
- * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no
- * longjmp. /
+ * `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. It must return: no exception,
+ * no longjmp.
+ */
 typedef struct sw_callback {
   /**
    * The size of this struct, in bytes.
@@ -250,8 +254,9 @@ typedef struct sw_callback {
    */
   void *user_data;
   /**
-   * Called once with `user_data`, on the same thread, before the call returns, whatever its result,
-   * if this struct could be read. May be NULL. /
+   * Called once with `user_data`, on the same thread, before the call returns, whatever its
+   * result, if this struct could be read. May be NULL.
+   */
   void (*finalizer)(void *user_data);
 } sw_callback;
 
@@ -265,7 +270,8 @@ typedef struct sw_call {
   uint32_t size;
   /**
    * The log level of `log`: 0 warnings and errors, 1 errors, 2 warnings, 3 information, 4
-   * debugging, 5 everything. /
+   * debugging, 5 everything.
+   */
   uint32_t log_level;
   /**
    * Stops the call when it is triggered. Borrowed while the call starts. May be NULL.
@@ -275,13 +281,15 @@ typedef struct sw_call {
    * Called with events: `{"schema":1,"time":…,"event":"started","task":…,"total_bytes":…}`, with
    * `"event":"advanced","bytes":…,"items":…` (combined, at most 20 per second),
    * `"event":"finished","task":…,"seconds":…`, `"event":"warning","message":…` and those that
-   * docs/events.md lists; in later versions others, which must be ignored. Borrowed while the
-   * call starts. May be NULL. /
+   * docs/events.md lists; in later versions others, which must be ignored. Borrowed while
+   * the call starts. May be NULL.
+   */
   const struct sw_callback *progress;
   /**
-   * Called with log records of the library: `{"level":"warn","target":…,"message":…,"fields":{…}}`.
-   * If several calls of a context run at the same time, each gets all records. Borrowed while the
-   * call starts. May be NULL. /
+   * Called with log records of the library:
+   * `{"level":"warn","target":…,"message":…,"fields":{…}}`. If several calls of a context run at
+   * the same time, each gets all records. Borrowed while the call starts. May be NULL.
+   */
   const struct sw_callback *log;
 } sw_call;
 
@@ -294,18 +302,20 @@ typedef struct sw_options {
    */
   uint32_t size;
   /**
-   * How many threads move data; 0 for one per core. Reading and compressing has its own threads, as
-   * many as configured in the file. /
+   * How many threads move data; 0 for one per core. Reading and compressing has its own threads,
+   * as many as configured in the file.
+   */
   uint32_t threads;
 } sw_options;
 
 /**
  * A notifier, implemented by the host.
  *
- * `send` is called on a thread that is inside a call of the library, so on several at the same time
- * if several calls run; it may block, but not longer than the time limit of notifications in the
- * file. Its arguments are borrowed until it returns. Inside it only `sw_cancel_trigger`,
- * `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp. /
+ * `send` is called on a thread that is inside a call of the library, so on several at the same
+ * time if several calls run; it may block, but not longer than the time limit of notifications in
+ * the file. Its arguments are borrowed until it returns. Inside it only `sw_cancel_trigger`,
+ * `sw_error_*` and `sw_string_*` may be used. It must return: no exception, no longjmp.
+ */
 typedef struct sw_notifier {
   /**
    * The size of this struct, in bytes.
@@ -321,14 +331,17 @@ typedef struct sw_notifier {
   void *user_data;
   /**
    * Called once with `user_data` when the notifier is no longer used: when its context is freed,
-   * also if it was replaced before, or when it was not accepted. May be NULL. /
+   * also if it was replaced before, or when it was not accepted. May be NULL.
+   */
   void (*finalizer)(void *user_data);
   /**
-   * Sends it, once: `notice` is NUL-terminated JSON, the same as with `type = "webhook"`, such as
+   * Sends it, once: `notice` is NUL-terminated JSON, the same as with `type = "webhook"`, such
+   * as
    * `{"schema":1,"occasion":"failure","subject":{"kind":"backup","name":…},"title":…,"text":…}`.
-   * Returns 0 or one of SW_E_*, and may give details by putting an error made with `sw_error_new`
-   * where `error` points to; the library frees it. A retryable error, such as SW_E_UNAVAILABLE, is
-   * tried again. /
+   * Returns 0 or one of SW_E_*, and may give details by putting an error made with
+   * `sw_error_new` where `error` points to; the library frees it. A retryable error, such as
+   * SW_E_UNAVAILABLE, is tried again.
+   */
   int32_t (*send)(void *user_data, const char *notice, size_t notice_len, struct sw_error **error);
 } sw_notifier;
 
@@ -398,8 +411,9 @@ typedef struct sw_sink {
    */
   void *user_data;
   /**
-   * Called once with `user_data` when the sink is no longer used: when its context is freed, also
-   * if it was replaced before, or when it was not accepted. May be NULL. /
+   * Called once with `user_data` when the sink is no longer used: when its context is freed,
+   * also if it was replaced before, or when it was not accepted. May be NULL.
+   */
   void (*finalizer)(void *user_data);
   /**
    * Starts writing the object `key`, and returns a number for it, chosen by the sink. Nothing is
@@ -420,8 +434,9 @@ typedef struct sw_sink {
                    size_t len,
                    struct sw_error **error);
   /**
-   * Makes the object visible, complete and durable, and fills `info`. The upload is over, whatever
-   * the result. SW_E_ALREADY_EXISTS if `if_absent` was set and the object exists. /
+   * Makes the object visible, complete and durable, and fills `info`. The upload is over,
+   * whatever the result. SW_E_ALREADY_EXISTS if `if_absent` was set and the object exists.
+   */
   int32_t (*commit)(void *user_data,
                     uint64_t upload,
                     struct sw_object_info *info,
@@ -433,7 +448,8 @@ typedef struct sw_sink {
   /**
    * Reads the object `key` from byte `offset` on: fills `buffer` (`capacity` bytes) and sets
    * `*filled` to the number of bytes. Less than `capacity` only at the end of the object.
-   * SW_E_NOT_FOUND if it does not exist. /
+   * SW_E_NOT_FOUND if it does not exist.
+   */
   int32_t (*read)(void *user_data,
                   const char *key,
                   size_t key_len,
@@ -444,7 +460,8 @@ typedef struct sw_sink {
                   struct sw_error **error);
   /**
    * Fills `info` about the object `key`. SW_E_NOT_FOUND if it does not exist; a folder is not an
-   * object. /
+   * object.
+   */
   int32_t (*stat)(void *user_data,
                   const char *key,
                   size_t key_len,
@@ -462,7 +479,8 @@ typedef struct sw_sink {
                   struct sw_error **error);
   /**
    * Deletes the object `key`, durably. It is not an error if it does not exist. NULL without
-   * SW_SINK_DELETE. /
+   * SW_SINK_DELETE.
+   */
   int32_t (*delete_object)(void *user_data, const char *key, size_t key_len, struct sw_error **error);
   /**
    * Frees what unfinished uploads below `prefix` left behind, such as those of a process that was killed,
@@ -479,17 +497,18 @@ typedef struct sw_sink {
  * A solver of an authority's challenges, implemented by the host.
  *
  * Every function gets a challenge as NUL-terminated JSON: `{"kind","identifier","token",
- * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that must
- * return `key_authorization`, `dns_name` (without a trailing dot) is the name of a TXT record that
- * must have the value `dns_value`, and `dns_value` is the base64url of the SHA-256 that a
+ * "key_authorization","http_path","dns_name","dns_value"}`, where `http_path` is the path that
+ * must return `key_authorization`, `dns_name` (without a trailing dot) is the name of a TXT record
+ * that must have the value `dns_value`, and `dns_value` is the base64url of the SHA-256 that a
  * certificate for tls-alpn-01 contains. It returns 0 or one of SW_E_*, and may give details by
  * putting an error made with `sw_error_new` where `error` points to; the library frees it. Several
  * challenges may be open at once, also for one name.
  *
  * Functions are called on a thread that is inside a call of the library, so on several at the same
- * time if several calls run; they may block. Their arguments are borrowed until they return. Inside
- * them only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must return: no
- * exception, no longjmp. /
+ * time if several calls run; they may block. Their arguments are borrowed until they return.
+ * Inside them only `sw_cancel_trigger`, `sw_error_*` and `sw_string_*` may be used. They must
+ * return: no exception, no longjmp.
+ */
 typedef struct sw_solver {
   /**
    * The size of this struct, in bytes.
@@ -504,8 +523,9 @@ typedef struct sw_solver {
    */
   void *user_data;
   /**
-   * Called once with `user_data` when the solver is no longer used: when its context is freed, also
-   * if it was replaced before, or when it was not accepted. May be NULL. /
+   * Called once with `user_data` when the solver is no longer used: when its context is freed,
+   * also if it was replaced before, or when it was not accepted. May be NULL.
+   */
   void (*finalizer)(void *user_data);
   /**
    * Makes the answer available. Calling it twice for one challenge is not an error.
@@ -516,7 +536,8 @@ typedef struct sw_solver {
                      struct sw_error **error);
   /**
    * Returns when the authority can see the answer, such as when DNS has propagated. NULL:
-   * immediately. /
+   * immediately.
+   */
   int32_t (*ready)(void *user_data,
                    const char *challenge,
                    size_t challenge_len,
@@ -537,17 +558,17 @@ extern "C" {
 /**
  * Runs backup jobs, one after another.
  *
- * `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names, empty for
- * all of them; `dry_run`; `accept`, which accepts a suspect result as good. `call` may be NULL.
- * `*document` is the document that `seaworthy backup --json` prints, also if a job failed. It is
- * owned by the caller, until `sw_string_free`; it stays NULL if the call could not start.
- * `document` and `error` may be NULL; the caller must free what is put there.
+ * `request` (JSON, `request_len` bytes; NULL with 0 is `{}`) has `jobs`, a list of names,
+ * empty for all of them; `dry_run`; `accept`, which accepts a suspect result as good. `call`
+ * may be NULL. `*document` is the document that `seaworthy backup --json` prints, also if a
+ * job failed. It is owned by the caller, until `sw_string_free`; it stays NULL if the call
+ * could not start. `document` and `error` may be NULL; the caller must free what is put there.
  *
- * Any thread, several at once, but not inside a callback. Blocks until all of its work has ended.
- * Returns 0 for success, also with losses (see the document's `outcome`); SW_E_CANCELLED after a
- * trigger; the kind of the first error; SW_E_FAILED or SW_E_FINDINGS if only the document says what
- * is wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH, SW_E_STRUCT_SIZE, SW_E_REENTRANT,
- * SW_E_FORKED, SW_E_PANIC.
+ * Any thread, several at once, but not inside a callback. Blocks until all of its work has
+ * ended. Returns 0 for success, also with losses (see the document's `outcome`);
+ * SW_E_CANCELLED after a trigger; the kind of the first error; SW_E_FAILED or SW_E_FINDINGS if
+ * only the document says what is wrong; SW_E_REQUEST, SW_E_NULL, SW_E_UTF8, SW_E_LENGTH,
+ * SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
  *
  * The contract:
  * `ctx` is NULL or a living context; pointers are valid as described above.
@@ -596,11 +617,11 @@ int32_t sw_show(const struct sw_ctx *ctx,
 /**
  * Reads snapshots back and checks every byte, in each of their sinks.
  *
- * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each job;
- * `sink`, to check only that one; `sample`, the fraction of the frames to read, above 0 and at most
- * 1; or `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with `sw_snapshots`. The
- * document is that of `seaworthy verify --json`. Ownership, threads and errors are those of
- * `sw_backup`; SW_E_FINDINGS if something is damaged.
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each
+ * job; `sink`, to check only that one; `sample`, the fraction of the frames to read, above 0
+ * and at most 1; or `rebuild_index`; `identity`, as with `sw_show`; and `host`, as with
+ * `sw_snapshots`. The document is that of `seaworthy verify --json`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS if something is damaged.
  *
  * The contract:
  * That of `sw_backup`.
@@ -631,14 +652,14 @@ int32_t sw_sync(const struct sw_ctx *ctx,
 /**
  * Issues, renews, lists and checks certificates.
  *
- * `request` has `command` and its options; the document is that of `seaworthy cert COMMAND --json`:
- * `issue` and `renew` with `names` (empty for all), `dry_run`, `staging`, `force`, `strict`,
- * `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates or
- * `"HOST:PORT"`; `revoke` with `names` and `reason`; `import-certbot` with `from`, certbot's
- * folder, `names`, `dry_run` and `roll_over`; `cleanup` with `dry_run` and `look_in`. If nothing
- * had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and errors are
- * those of `sw_backup`; SW_E_FINDINGS if a check found problems, SW_E_FAILED if a certificate was
- * issued but is not served.
+ * `request` has `command` and its options; the document is that of `seaworthy cert COMMAND
+ * --json`: `issue` and `renew` with `names` (empty for all), `dry_run`, `staging`, `force`,
+ * `strict`, `skip_checks`; `list`; `show` with `names`; `check` with `targets`, certificates
+ * or `"HOST:PORT"`; `revoke` with `names` and `reason`; `import-certbot` with `from`,
+ * certbot's folder, `names`, `dry_run` and `roll_over`; `cleanup` with `dry_run` and
+ * `look_in`. If nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership,
+ * threads and errors are those of `sw_backup`; SW_E_FINDINGS if a check found problems,
+ * SW_E_FAILED if a certificate was issued but is not served.
  *
  * The contract:
  * That of `sw_backup`.
@@ -653,9 +674,9 @@ int32_t sw_cert(const struct sw_ctx *ctx,
 /**
  * Really tries each part of the configuration, and says how to fix what does not work.
  *
- * `request` has `notify`: whether each notifier is sent a test message. The document is that of
- * `seaworthy doctor --json`; its `outcome` is `findings` if a check failed. Nothing is left behind.
- * Ownership, threads and errors are those of `sw_backup`.
+ * `request` has `notify`: whether each notifier is sent a test message. The document is that
+ * of `seaworthy doctor --json`; its `outcome` is `findings` if a check failed. Nothing is left
+ * behind. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -668,14 +689,14 @@ int32_t sw_doctor(const struct sw_ctx *ctx,
                   struct sw_error **error);
 
 /**
- * Restores snapshots into a temporary place, compares them with what was backed up, and records the
- * results.
+ * Restores snapshots into a temporary place, compares them with what was backed up, and
+ * records the results.
  *
- * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each job;
- * `sink`, to take them from that one; `identity`, files with private keys, those that
- * SEAWORTHY_IDENTITY names where there are none; and `host`, as with `sw_snapshots`. The document
- * is that of `seaworthy drill --json`. Ownership, threads and errors are those of `sw_backup`;
- * SW_E_FINDINGS if something differs.
+ * `request` has `snapshots`, a list of `"JOB"` or `"JOB@ID"`, empty for the latest of each
+ * job; `sink`, to take them from that one; `identity`, files with private keys, those that
+ * SEAWORTHY_IDENTITY names where there are none; and `host`, as with `sw_snapshots`. The
+ * document is that of `seaworthy drill --json`. Ownership, threads and errors are those of
+ * `sw_backup`; SW_E_FINDINGS if something differs.
  *
  * The contract:
  * That of `sw_backup`.
@@ -738,11 +759,11 @@ int32_t sw_unpin(const struct sw_ctx *ctx,
  * Renders, checks, compares and installs nginx's configuration.
  *
  * `request` has `command` and its options; the document is that of `seaworthy proxy COMMAND
- * --json`: `render` with `out`, a folder that the files are also written to; `check`, which lints
- * and lets nginx check the files; `diff`; `apply` with `dry_run` and `keep_going`; `switch` with
- * `site` and `to`, a pool of servers. If nothing had to be done the document's `outcome` is
- * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS if the
- * installed files differ.
+ * --json`: `render` with `out`, a folder that the files are also written to; `check`, which
+ * lints and lets nginx check the files; `diff`; `apply` with `dry_run` and `keep_going`;
+ * `switch` with `site` and `to`, a pool of servers. If nothing had to be done the document's
+ * `outcome` is `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`;
+ * SW_E_FINDINGS if the installed files differ.
  *
  * The contract:
  * That of `sw_backup`.
@@ -758,11 +779,11 @@ int32_t sw_proxy(const struct sw_ctx *ctx,
  * Restores a snapshot, or a part of it, to a new or empty folder or in place.
  *
  * `request` has `snapshot`, `"JOB"` or `"JOB@ID"`; `to`, a folder or a database's URL, or
- * `in_place`; `source`, to restore only that one; `sink`, to read it from that one; `only`, a list
- * of paths or tables; `force`, for an untrusted one; `identity` and `host`, as with `sw_show`. A
- * restore in place also needs `yes`: without it SW_E_INVALID_INPUT is returned, with `places` and
- * `before` in the error's context, and nothing is changed. The document is that of `seaworthy
- * restore --json`. Ownership, threads and errors are those of `sw_backup`.
+ * `in_place`; `source`, to restore only that one; `sink`, to read it from that one; `only`, a
+ * list of paths or tables; `force`, for an untrusted one; `identity` and `host`, as with
+ * `sw_show`. A restore in place also needs `yes`: without it SW_E_INVALID_INPUT is returned,
+ * with `places` and `before` in the error's context, and nothing is changed. The document is
+ * that of `seaworthy restore --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -778,14 +799,14 @@ int32_t sw_restore(const struct sw_ctx *ctx,
  * Renders, checks, compares, installs and runs services, and deploys new versions of them.
  *
  * `request` has `command` and its options; the document is that of `seaworthy service COMMAND
- * --json`: `render` with `type` (`"systemd"`, the default, `"pm2"`, `"cron"` or `"github-actions"`)
- * and `out`, a folder that the files are written to; `check` with `type` and `folder`, which
- * systemd or cron reads; `diff` with `type`, `out` and `folder`; `apply` with `type`, `dry_run` and
- * `folder`; `start`, `stop` and `restart` with `name`; `status` with `names` (empty for all); and
- * `deploy`, as `seaworthy deploy`, with `service` and `from`, a folder or an archive (default: go
- * back to the previous release). If nothing had to be done the document's `outcome` is
- * `nothing_to_do`. Ownership, threads and errors are those of `sw_backup`; SW_E_FINDINGS if
- * something differs, or is not healthy.
+ * --json`: `render` with `type` (`"systemd"`, the default, `"pm2"`, `"cron"` or
+ * `"github-actions"`) and `out`, a folder that the files are written to; `check` with `type`
+ * and `folder`, which systemd or cron reads; `diff` with `type`, `out` and `folder`; `apply`
+ * with `type`, `dry_run` and `folder`; `start`, `stop` and `restart` with `name`; `status`
+ * with `names` (empty for all); and `deploy`, as `seaworthy deploy`, with `service` and
+ * `from`, a folder or an archive (default: go back to the previous release). If
+ * nothing had to be done the document's `outcome` is `nothing_to_do`. Ownership, threads and
+ * errors are those of `sw_backup`; SW_E_FINDINGS if something differs, or is not healthy.
  *
  * The contract:
  * That of `sw_backup`.
@@ -801,9 +822,9 @@ int32_t sw_service(const struct sw_ctx *ctx,
  * Returns the status of backups, certificates, sites, services and disks, as reported by
  * themselves.
  *
- * `request` has `all_hosts`: whether to include the backups of other machines in the same sinks.
- * The document is that of `seaworthy status --json`; its `outcome` is `findings` if something is
- * wrong. Ownership, threads and errors are those of `sw_backup`.
+ * `request` has `all_hosts`: whether to include the backups of other machines in the same
+ * sinks. The document is that of `seaworthy status --json`; its `outcome` is `findings` if
+ * something is wrong. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -818,9 +839,9 @@ int32_t sw_status(const struct sw_ctx *ctx,
 /**
  * Does everything that is due now: backups, copies, retention, drills, certificates.
  *
- * `request` has `dry_run`, which only reports what is due. The document is that of `seaworthy run
- * --json`; if nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and errors are
- * those of `sw_backup`.
+ * `request` has `dry_run`, which only reports what is due. The document is that of `seaworthy
+ * run --json`; if nothing was due its `outcome` is `nothing_to_do`. Ownership, threads and
+ * errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -838,8 +859,8 @@ int32_t sw_run(const struct sw_ctx *ctx,
  *
  * `request` has `dry_run`, which changes nothing and lists every file and command; `type` and
  * `folder`, as in `sw_service` with `apply`. The document is that of `seaworthy apply --json`;
- * if nothing had to be done its `outcome` is `nothing_to_do`. Ownership, threads and errors are
- * those of `sw_backup`.
+ * if nothing had to be done its `outcome` is `nothing_to_do`. Ownership, threads and errors
+ * are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.
@@ -970,12 +991,12 @@ int32_t sw_keygen(const char *request,
  * places as the program: SEAWORTHY_CONFIG, then ./seaworthy.toml, then
  * /etc/seaworthy/seaworthy.toml.
  *
- * The process environment is read now, and only now: for the state folder, and for secrets that the
- * file takes from it. `options` may be NULL. `*out` is owned by the caller, until `sw_ctx_free`.
- * `error` may be NULL; the caller must free what is put there. Any thread, but not inside a
- * callback. After fork(2) open new contexts. Answers SW_E_CONFIG for an invalid file, with `line`
- * and `column` in the error's context, the codes of one that cannot be read, SW_E_NULL, SW_E_UTF8,
- * SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
+ * The process environment is read now, and only now: for the state folder, and for secrets that
+ * the file takes from it. `options` may be NULL. `*out` is owned by the caller, until
+ * `sw_ctx_free`. `error` may be NULL; the caller must free what is put there. Any thread, but not
+ * inside a callback. After fork(2) open new contexts. Answers SW_E_CONFIG for an invalid file,
+ * with `line` and `column` in the error's context, the codes of one that cannot be read,
+ * SW_E_NULL, SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_INVALID_INPUT, SW_E_REENTRANT.
  *
  * The contract:
  * Pointers are valid as described above.
@@ -1121,9 +1142,9 @@ void sw_error_free(struct sw_error *error);
  * Registers `notifier` as the implementation of the notifier `name` (UTF-8, `name_len` bytes),
  * which has `[notify.NAME]` with `type = "custom"` in the file. An earlier one is replaced.
  *
- * `*notifier` is copied; its finalizer runs when `ctx` is freed, or immediately if this call fails,
- * if the struct could be read. `error` may be NULL; the caller must free what is put there. Any
- * thread, but not inside a callback; running calls continue with the earlier one. Answers
+ * `*notifier` is copied; its finalizer runs when `ctx` is freed, or immediately if this call
+ * fails, if the struct could be read. `error` may be NULL; the caller must free what is put there.
+ * Any thread, but not inside a callback; running calls continue with the earlier one. Answers
  * SW_E_INVALID_INPUT if the file has no such custom notifier, SW_E_NULL for a missing function,
  * SW_E_UTF8, SW_E_STRUCT_SIZE, SW_E_REENTRANT, SW_E_FORKED, SW_E_PANIC.
  *
@@ -1159,10 +1180,10 @@ int32_t sw_ctx_add_sink(struct sw_ctx *ctx,
  * Tests the functions of `sink` with the suite that Seaworthy's own sinks pass: one case after
  * another, each below its own random prefix. It writes about 300 MB.
  *
- * `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` with the
- * usual members. `call` may be NULL. `error` may be NULL; the caller must free what is put there.
- * The finalizer runs before this returns, if the struct could be read. Any thread, but not inside a
- * callback. Answers SW_E_FINDINGS if a case failed, else the same as `sw_ctx_add_sink`.
+ * `*document` is owned by the caller: `{"result":{"cases":[{"name","passed","message"}]}}` with
+ * the usual members. `call` may be NULL. `error` may be NULL; the caller must free what is put
+ * there. The finalizer runs before this returns, if the struct could be read. Any thread, but not
+ * inside a callback. Answers SW_E_FINDINGS if a case failed, else the same as `sw_ctx_add_sink`.
  *
  * The contract:
  * Pointers are valid as described above.

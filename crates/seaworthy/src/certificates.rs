@@ -1,4 +1,4 @@
-//! From the file's words about certificates to the parts that do the work.
+//! Builds the parts for certificates from the configuration.
 
 use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use seaworthy_tls::{
@@ -10,13 +10,13 @@ use seaworthy_tls::{
 use crate::Seaworthy;
 
 impl Seaworthy {
-    /// The store and the memory of certificates.
+    /// The store and the history of certificates.
     pub(crate) fn certificate_manager(&self) -> Manager {
         let store = Store::new(self.config.tls.clone().unwrap_or_default().store());
         Manager::new(store, self.state.path().join("tls"))
     }
 
-    /// The certificates that are asked for, or all.
+    /// The requested certificates, or all.
     pub(crate) fn certificate_names(&self, asked: &[Name]) -> Result<Vec<Name>> {
         let known = || self.config.certificate.names();
         for name in asked {

@@ -1,4 +1,4 @@
-//! From the file's words to the parts that do the work.
+//! Builds the parts from the configuration.
 
 use std::{
     path::{Path, PathBuf},
@@ -45,14 +45,14 @@ impl Seaworthy {
         })
     }
 
-    /// The names of the sinks of `job`, or the one that is asked for.
+    /// The names of the sinks of `job`, or the requested one.
     pub(crate) fn sinks_of(&self, job: &Name, only: Option<&Name>) -> Result<Vec<Name>> {
         let config = self.job_config(job)?;
         match only {
             None => Ok(config.sinks.clone()),
             Some(sink) if config.sinks.contains(sink) => Ok(vec![sink.clone()]),
             Some(sink) => {
-                let message = format!("{job} does not store in the sink {:?}", sink.as_str());
+                let message = format!("job {job} does not use the sink {:?}", sink.as_str());
                 let names = config.sinks.iter().map(Name::as_str);
                 let suggestion = crate::config::suggestion(sink.as_str(), names);
                 Err(Error::new(ErrorKind::InvalidInput, "sink.find", message)
@@ -104,7 +104,7 @@ impl Seaworthy {
         self.config.sink.get(sink.as_str()).is_some_and(|sink| sink.as_kind().append_only())
     }
 
-    /// The policy of `job` on `sink`; none keeps everything.
+    /// The policy of `job` on `sink`; `None` keeps everything.
     pub(crate) fn policy(
         &self,
         job: &Name,
@@ -168,7 +168,7 @@ impl Seaworthy {
             for replica in self.replicas(name, cx).await? {
                 job = job.replica(replica);
             }
-            // An append-only sink is pruned by `prune` alone.
+            // An append-only sink is only pruned by `prune`.
             let policy = self.policy(name, sink)?;
             if let Some(policy) = policy.filter(|_| !self.is_append_only(sink)) {
                 job = job.retention(policy);

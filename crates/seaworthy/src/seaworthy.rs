@@ -1,4 +1,4 @@
-//! The whole behind one configuration.
+//! Everything in one configuration.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,8 +10,8 @@ use seaworthy_tls::ChallengeSolver;
 
 use crate::{Config, StateVariables, default_state_folder, machine, open::BroughtSource};
 
-/// Everything that the file describes, ready to be worked with: one async function for each
-/// command, each giving a [`Reply`](crate::Reply) that serialises.
+/// Everything in the configuration, ready to use: one async function for each command, each
+/// returning a [`Reply`](crate::Reply) that can be serialised.
 ///
 /// ```no_run
 /// use seaworthy::{Config, Seaworthy, core::Context};
@@ -26,20 +26,20 @@ use crate::{Config, StateVariables, default_state_folder, machine, open::Brought
 pub struct Seaworthy {
     pub(crate) config: Config,
     pub(crate) host: HostId,
-    /// The machine whose snapshots are meant, where it is another.
+    /// The machine whose snapshots are used, if it is another one.
     pub(crate) meant: Option<HostId>,
     pub(crate) state: StateFolder,
     /// What surrounds each part of the file.
     pub(crate) environment: Environment,
     pub(crate) brought_sources: Vec<BroughtSource>,
     pub(crate) identities: Identities,
-    /// This program with its file, as timers call it.
+    /// This program with its file, as called by timers.
     pub(crate) program: Option<CommandLine>,
 }
 
 impl Seaworthy {
-    /// What `config` describes, on this machine. State lies in the folder that the file names,
-    /// else in `default_state`; see [`default_state_folder`](crate::default_state_folder).
+    /// `config` on this machine. The state is in the folder in the file, else in `default_state`;
+    /// see [`default_state_folder`](crate::default_state_folder).
     pub fn new(config: Config, default_state: &Path) -> Result<Self> {
         let state = config.state.clone().unwrap_or_else(|| default_state.to_owned());
         let host = machine::host_id(&state)?;
@@ -57,15 +57,15 @@ impl Seaworthy {
         })
     }
 
-    /// What timers call: `seaworthy --config FILE`, both with absolute paths. Without it they call
-    /// the `seaworthy` of their PATH with the file that it finds.
+    /// The command for timers: the program and its configuration file, both with absolute paths.
+    /// Without it they call the `seaworthy` in their PATH with the file that it finds.
     #[must_use]
     pub fn with_program(self, program: CommandLine) -> Self {
         Self { program: Some(program), ..self }
     }
 
-    /// What `config` describes, for a frontend: where the file names no folder for state,
-    /// `variables` say where it is, and secrets are looked up in them.
+    /// `config` for a frontend: if the file has no state folder, it is taken from `variables`, and
+    /// secrets are looked up in them.
     ///
     /// # Errors
     /// Those of [`default_state_folder`] and of [`new`](Self::new).
@@ -81,32 +81,32 @@ impl Seaworthy {
         Ok(Self::new(config, &state)?.with_variables(variables))
     }
 
-    /// Looks up in `variables` what the file says to be in the environment. Without this nothing is
-    /// set there.
+    /// Uses `variables` as the environment. Without this it is empty.
     #[must_use]
     pub fn with_variables(mut self, variables: Variables) -> Self {
         self.environment = self.environment.with_variables(variables);
         self
     }
 
-    /// Fills the sink `name`, which the file calls `custom`, with `sink`.
+    /// Registers `sink` as the implementation of the custom sink `name`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where the file has no such sink or calls it something else.
+    /// [`ErrorKind::InvalidInput`] if the file has no such sink or it has another type.
     pub fn add_sink(&mut self, name: &Name, sink: Arc<dyn BackupSink>) -> Result<()> {
         if !self.sink_kind(name).is_ok_and(|kind| kind.is_brought()) {
             let message = format!("the file has no custom sink {:?}", name.as_str());
             return Err(Error::new(ErrorKind::InvalidInput, "sink.add", message)
-                .remedy_is(format!("write [sink.{name}] with type = \"custom\"")));
+                .remedy_is(format!("add [sink.{name}] with type = \"custom\"")));
         }
         self.environment.bring(name, sink);
         Ok(())
     }
 
-    /// Answers with `solver` where the file has a `challenge` with `custom = "NAME"`.
+    /// Registers `solver` for challenges with `custom = "NAME"` in the file.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where the file names no such solver, or for another kind of challenge.
+    /// [`ErrorKind::InvalidInput`] if the file has no such solver, or for another kind of
+    /// challenge.
     pub fn add_solver(&mut self, name: &Name, solver: Arc<dyn ChallengeSolver>) -> Result<()> {
         let kind = solver.kind();
         let challenges =
@@ -122,7 +122,7 @@ impl Seaworthy {
         }
         if let Some(other) = named.find(|one| one.as_kind().kind() != kind) {
             return wrong(format!(
-                "{name} answers {kind}, but the file wants {}",
+                "solver {name} answers {kind}, but the file requires {}",
                 other.as_kind().kind()
             ));
         }
@@ -130,7 +130,7 @@ impl Seaworthy {
         Ok(())
     }
 
-    /// The secret that `place` names. Its path, if it has one, must be absolute.
+    /// The secret at `place`. Its path, if it has one, must be absolute.
     ///
     /// # Errors
     /// Those of [`find_secret`](crate::find_secret).
@@ -143,7 +143,7 @@ impl Seaworthy {
         &self.config
     }
 
-    /// The machine whose snapshots are ours.
+    /// The machine whose snapshots count as our own.
     pub fn host(&self) -> &HostId {
         &self.host
     }

@@ -1,4 +1,4 @@
-//! What certbot keeps in its folder, read so that it can be taken over.
+//! Reads certbot's folder, so that its certificates and accounts can be imported.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub struct Found {
     pub lineages: Vec<Lineage>,
     /// Its accounts.
     pub accounts: Vec<FoundAccount>,
-    /// What cannot be taken over.
+    /// What cannot be imported.
     pub notes: Vec<String>,
 }
 
@@ -30,13 +30,13 @@ pub struct Found {
 pub struct Lineage {
     /// Its name.
     pub name: Name,
-    /// The certificate and those above it.
+    /// The certificate and the intermediate ones.
     pub chain: IssuedChain,
     /// Its key, as PEM.
     pub key: Secret,
     /// The URL of the directory that issued it.
     pub server: String,
-    /// What its renewal file says.
+    /// The settings in its renewal file.
     settings: BTreeMap<String, String>,
 }
 
@@ -48,24 +48,24 @@ pub struct FoundAccount {
     pub directory: String,
     /// The URL of the account.
     pub url: String,
-    /// Its key: PKCS#8 in PEM; none for one that is neither RSA nor P-256.
+    /// Its key: PKCS#8 in PEM; `None` if it is neither RSA nor P-256.
     pub key: Option<Secret>,
-    /// Whether its key is one that we can use as it is.
+    /// Whether we can use its key as it is.
     is_p256: bool,
-    /// What certbot calls it.
+    /// Its name in certbot.
     id: String,
 }
 
 /// Reads certbot's folder `from`: all its certificates, or those called `names`.
 ///
 /// # Errors
-/// Where the folder is not there, or a certificate that is named is not.
+/// If the folder does not exist, or one of the named certificates does not.
 pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
     let mut found = Found::default();
     let folder = from.join("renewal");
     let entries = fs::read_dir(&folder).map_err(|e| {
         Error::io("certbot.read", format!("cannot read {}", folder.display()), e)
-            .remedy_is("name certbot's folder with --from")
+            .remedy_is("pass the path of certbot's folder")
     })?;
     let mut files: Vec<PathBuf> =
         entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
@@ -74,7 +74,7 @@ pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
     for path in files {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(name) = Name::new(stem.clone()) else {
-            found.notes.push(format!("{stem:?} is no name here: it is left out"));
+            found.notes.push(format!("{stem:?} is not a valid name: it is skipped"));
             continue;
         };
         if !names.is_empty() && !names.contains(&name) {
@@ -88,10 +88,10 @@ pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
     if let Some(missing) = names.iter().find(|n| found.lineages.iter().all(|l| l.name != **n)) {
         let message = format!("certbot has no usable certificate {missing}");
         return Err(Error::new(ErrorKind::NotFound, "certbot.read", message)
-            .remedy_is(format!("see what lies in {}", folder.display())));
+            .remedy_is(format!("check what is in {}", folder.display())));
     }
     read_accounts(&from.join("accounts"), &from.join("accounts"), &mut found)?;
-    // Of several at one authority the one that is in use.
+    // Of several accounts at one authority, the one in use.
     let used: Vec<&String> =
         found.lineages.iter().filter_map(|lineage| lineage.settings.get("account")).collect();
     found.accounts.sort_by_key(|account| (!used.contains(&&account.id), account.id.clone()));
@@ -127,7 +127,7 @@ fn parse(text: &str) -> BTreeMap<String, String> {
     settings
 }
 
-/// Accounts lie in folders named after their directory's URL.
+/// Accounts are in folders named after their directory's URL.
 fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<()> {
     #[derive(Deserialize)]
     struct Registration {
@@ -177,8 +177,8 @@ impl FoundAccount {
         self.key.is_some() && !self.is_p256
     }
 
-    /// Makes this account ours, unless we have one at its directory. Whether it was done. certbot
-    /// can go on using it.
+    /// Imports this account, unless we have one at its directory. Returns whether this was done.
+    /// certbot can continue to use it.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for a key that is not P-256.
@@ -188,14 +188,14 @@ impl FoundAccount {
             return Ok(false);
         }
         let Some(key) = self.key.as_ref().filter(|_| self.is_p256) else {
-            let kind = if self.can_roll_over() { "an RSA key" } else { "a key of an odd kind" };
+            let kind = if self.can_roll_over() { "an RSA key" } else { "a key of an unknown kind" };
             let message = format!("certbot's account at {} has {kind}", self.directory);
             let error = Error::new(ErrorKind::Unsupported, "certbot.account", message);
             return Err(error.remedy_is(if self.can_roll_over() {
-                "with --roll-over it gets a new key and is ours, and certbot cannot use it any \
-                 more; without, a new account is registered by itself"
+                "it can be imported with a new key (roll_over); then certbot cannot use it any \
+                 more; otherwise a new account is registered automatically"
             } else {
-                "a new account is registered by itself"
+                "a new account is registered automatically"
             }));
         };
         if dry_run {
@@ -213,7 +213,7 @@ impl FoundAccount {
 }
 
 impl Found {
-    /// What belongs into the configuration file, to do what certbot did.
+    /// The sections of the configuration file that do what certbot did.
     pub fn settings(&self) -> String {
         let mut text = String::new();
         let mut servers: Vec<&str> = self.lineages.iter().map(|l| l.server.as_str()).collect();

@@ -1,7 +1,7 @@
 //! The sections `ca`, `tls` and `certificate` of the configuration file, as types.
 //!
-//! They say what a user may write; a frontend reads the file, resolves secrets and puts the parts
-//! together.
+//! They define what a user may write; a frontend reads the file, resolves secrets and builds the
+//! parts.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,10 +21,10 @@ pub use crate::{challenges::*, providers::*};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct TlsConfig {
-    /// The folder for certificates, keys and accounts; /etc/seaworthy/tls where nothing is said.
+    /// The folder for certificates, keys and accounts. Default: /etc/seaworthy/tls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
-    /// Name servers for checks, such as `192.0.2.53:53`; the machine's where nothing is said.
+    /// Name servers for checks, such as `192.0.2.53:53`. Default: the machine's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolvers: Vec<Server>,
 }
@@ -40,40 +40,40 @@ pub struct CertificateConfig {
     /// The authorities, tried in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ca: Vec<Name>,
-    /// How an ACME authority sees that the names are ours.
+    /// How an ACME authority validates that we control the names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<ChallengeConfig>,
-    /// Where it lies, if somebody else issues it.
+    /// The files of a certificate that another program issues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalConfig>,
-    /// The kind of its key; P-256 where nothing is said.
+    /// The kind of its key. Default: P-256.
     #[serde(default)]
     pub key: KeyType,
     /// The authority's profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The common name of a root that the chain shall lead to, where there is a choice.
+    /// The common name of the preferred root, if the authority offers several chains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_chain: Option<String>,
-    /// Commands that must succeed before the servers are told, such as `nginx -t`.
+    /// Commands that must succeed before the servers are reloaded, such as `nginx -t`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub check: Vec<CommandLine>,
-    /// Commands that tell the servers.
+    /// Commands that reload the servers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deploy: Vec<CommandLine>,
-    /// Where to look whether it is served: addresses with ports, or `false`; port 443 of this
-    /// machine where nothing is said.
+    /// Where to check that it is served: addresses with ports, or `false`. Default: port 443 of
+    /// this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prove: Option<ProveConfig>,
 }
 
-/// `external`: somebody else issues.
+/// `external`: another program issues the certificate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExternalConfig {
-    /// The certificate and those above it, in PEM.
+    /// The certificate and the intermediate ones, in PEM.
     pub chain: PathBuf,
     /// The key, in PEM.
     pub key: PathBuf,
@@ -84,9 +84,9 @@ pub struct ExternalConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ProveConfig {
-    /// Whether to look at all.
+    /// Whether to check at all.
     Whether(bool),
-    /// Where to look.
+    /// Where to check.
     At(Vec<Server>),
 }
 
@@ -102,7 +102,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// With `port` where none is said.
+    /// With `port` if it has none.
     pub fn or_port(self, port: u16) -> SocketAddr {
         match self {
             Self::WithPort(address) => address,
@@ -112,7 +112,7 @@ impl Server {
 }
 
 impl TlsConfig {
-    /// The folder for certificates where nothing is said.
+    /// The default folder for certificates.
     pub const DEFAULT_STORE: &'static str = "/etc/seaworthy/tls";
 
     /// The folder for certificates.
@@ -120,7 +120,7 @@ impl TlsConfig {
         self.store.as_deref().unwrap_or(Path::new(Self::DEFAULT_STORE))
     }
 
-    /// Makes relative paths relative to `base`.
+    /// Resolves relative paths against `base`.
     pub fn resolve(&mut self, base: &Path) {
         if let Some(store) = &mut self.store {
             *store = base.join(&store);
@@ -129,7 +129,7 @@ impl TlsConfig {
 }
 
 impl CertificateConfig {
-    /// Makes relative paths relative to `base`.
+    /// Resolves relative paths against `base`.
     pub fn resolve(&mut self, base: &Path) {
         if let Some(external) = &mut self.external {
             external.chain = base.join(&external.chain);

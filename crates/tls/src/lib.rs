@@ -1,8 +1,8 @@
 //! Certificates: issued, renewed, deployed, and proved to be served.
 //!
-//! - [`CertificateProvider`] issues for a [`CertificateRequest`] and a [`CertificateKey`]; it sees
+//! - [`CertificateProvider`] issues for a [`CertificateRequest`] and a [`CertificateKey`]; it gets
 //!   what the key signs, never the key
-//! - [`ChallengeSolver`] answers what an authority asks to see whether a name is ours
+//! - [`ChallengeSolver`] answers an authority's challenges
 //! - [`config`] is what the file says about both: each kind of authority, and each that answers
 //!   challenges, is a file of its own in this crate, and a line in a list
 //! - [`decide`] says what to do about one certificate now: a pure function of its [`Validity`],
@@ -12,8 +12,8 @@
 //! Feature `manage` adds private keys, the [`manage::Manager`] and handshakes that prove what is
 //! served; `acme` the [`acme::AcmeProvider`], [`solver`]s and [`preflight`]; `local-ca` the
 //! [`local_ca`]; `rfc2136` signed DNS updates; `schema` JSON Schemas; `testing` a provider and a
-//! solver in memory with the cases that prove others. Without any there is no HTTP client and no
-//! cryptography beyond SHA-256.
+//! solver in memory, with test cases for other implementations. Without features there is no HTTP
+//! client and no cryptography beyond SHA-256.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod certbot;

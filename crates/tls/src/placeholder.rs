@@ -1,4 +1,4 @@
-//! Stand-ins: what a server shows until its certificate is issued.
+//! Placeholders: what a server presents until its certificate is issued.
 //!
 //! A web server does not start without the files that its configuration names, and an authority asks
 //! the web server before it issues them. A placeholder breaks the circle: `live/<name>` leads to a
@@ -93,7 +93,7 @@ mod tests {
         assert!(!store.put_placeholder(&name, &names, &cx).await.unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
 
-        // The real one takes its place in one step, and is not removed with it.
+        // The real certificate replaces it in one step, and is not removed with it.
         let key = PrivateKey::generate(KeyType::P256).unwrap();
         let request = CertificateRequest::new(names.clone());
         let chain = SelfSigned::new().issue(&request, &key, &cx).await.unwrap();
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(store.current(&name).unwrap().unwrap().id, version.id);
         assert!(!store.put_placeholder(&name, &names, &cx).await.unwrap());
 
-        // Without one, removing leaves nothing.
+        // Without a placeholder, removing leaves nothing.
         let other = Name::new("b").unwrap();
         assert!(store.put_placeholder(&other, &names, &cx).await.unwrap());
         store.remove_placeholder(&other).unwrap();

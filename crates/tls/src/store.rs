@@ -1,4 +1,5 @@
-//! Where certificates lie: `live/<name>/{fullchain,privkey,cert,chain}.pem`, as certbot has them.
+//! Where certificates are stored: `live/<name>/{fullchain,privkey,cert,chain}.pem`, as certbot has
+//! them.
 
 use std::{
     fs::{self, DirBuilder},
@@ -13,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::{Certificate, IssuedChain, pem};
 
 const ABOUT: &str = "about.json";
-/// The folder of what stands in for certificates that are not issued yet.
+/// The folder of placeholders for certificates that are not issued yet.
 pub(crate) const PLACEHOLDERS: &str = "stand-ins";
 
 /// Certificates and their keys on disk.
 ///
-/// Every certificate that was ever issued is a folder of its own,
-/// `versions/<name>/<time>/`; `live/<name>` is a link to one of them. A key and its certificate so
-/// change together, in one rename, and the public paths never move.
+/// Every certificate that was ever issued is a folder of its own, `versions/<name>/<time>/`;
+/// `live/<name>` is a link to one of them. So a key and its certificate change together, in one
+/// rename, and the public paths stay the same.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
@@ -32,7 +33,7 @@ pub struct Store {
 pub struct Version {
     /// The name of its folder.
     pub id: String,
-    /// The certificate and those above it.
+    /// The certificate and the intermediate ones.
     pub chain: IssuedChain,
     /// What is known about it.
     pub about: About,
@@ -53,7 +54,7 @@ impl Version {
     }
 }
 
-/// As much of a [`Version`] as tells whether it is to be renewed: quick to read.
+/// The part of a [`Version`] that decides whether to renew it: quick to read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CertificateSummary {
@@ -65,11 +66,11 @@ pub struct CertificateSummary {
     pub about: About,
 }
 
-/// What is known about a certificate beside what it says itself.
+/// What is known about a certificate in addition to its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct About {
-    /// The id of who issued it.
+    /// The id of its issuer.
     pub provider: String,
 }
 
@@ -96,7 +97,7 @@ impl Store {
         self.root.join("live").join(name.as_str())
     }
 
-    /// The folder for what belongs to the accounts at one provider.
+    /// The folder for the accounts at one provider.
     pub fn account_folder(&self, provider: &str) -> PathBuf {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let readable: String = provider.chars().map(plain).take(80).collect();
@@ -122,7 +123,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Whether what is live under `name` only stands in for a certificate that is not issued yet.
+    /// Whether the live files of `name` are a placeholder for a certificate that is not issued yet.
     pub fn is_placeholder(&self, name: &Name) -> bool {
         fs::read_link(self.live(name)).is_ok_and(|target| leads_to_placeholder(&target))
     }
@@ -136,7 +137,7 @@ impl Store {
     /// The live certificate of `name`; none where there is only a placeholder.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] where one is there that cannot be read.
+    /// [`ErrorKind::Damaged`] if there is one that cannot be read.
     pub fn current(&self, name: &Name) -> Result<Option<Version>> {
         match self.current_id(name)? {
             Some(id) => self.version(name, &id),
@@ -147,7 +148,7 @@ impl Store {
     /// The id of the live version of `name`.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where `live/<name>` is something that is not ours.
+    /// [`ErrorKind::AlreadyExists`] if `live/<name>` is not a link of ours.
     pub fn current_id(&self, name: &Name) -> Result<Option<String>> {
         let link = self.live(name);
         match fs::read_link(&link) {
@@ -170,7 +171,7 @@ impl Store {
         Ok(Some(Version { id: id.to_owned(), chain, about, folder }))
     }
 
-    /// One version of `name`, without those above the certificate.
+    /// One version of `name`, without the intermediate certificates.
     pub fn glance(&self, name: &Name, id: &str) -> Result<Option<CertificateSummary>> {
         let folder = self.versions(name).join(id);
         let path = folder.join("fullchain.pem");
@@ -193,26 +194,26 @@ impl Store {
         Ok(ids)
     }
 
-    /// Whether there is room and the right to write here: tried before an authority is asked.
+    /// Checks that there is space and permission to write here, before an authority is asked.
     ///
     /// # Errors
-    /// What writing fails with.
+    /// The error of writing.
     pub fn probe(&self, name: &Name) -> Result<()> {
         let root = self.root.display();
         self.try_probe(name).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => error.remedy_is(format!(
-                "run it as the owner of {root}, or give that to this user with chown -R"
+                "run it as the owner of {root}, or make this user the owner with chown -R"
             )),
-            ErrorKind::NoSpace => error.remedy_is(format!("free some space where {root} lies")),
+            ErrorKind::NoSpace => error.remedy_is(format!("free some space on the disk of {root}")),
             _ => error,
         })
     }
 
-    /// As [`probe`](Self::probe), and leaves no empty folder of that name.
+    /// Like [`probe`](Self::probe), but leaves no empty folder of that name.
     #[cfg(feature = "manage")]
     pub(crate) fn try_out(&self, name: &Name) -> Result<()> {
         let done = self.probe(name);
-        // One that is not empty stays.
+        // A folder that is not empty stays.
         let _ = fs::remove_dir(self.versions(name));
         done
     }
@@ -222,7 +223,7 @@ impl Store {
         durable::create_private_folder(&folder)?;
         durable::create_private_folder(&self.root.join("live"))?;
         let path = folder.join(".probe");
-        // As much as a long chain, a large key and their copies need.
+        // Enough for a long chain, a large key and their copies.
         durable::write_file(&path, &[b'\n'; 64 << 10], 0o600)?;
         fs::remove_file(&path)
             .map_err(|e| Error::io("store.probe", format!("cannot remove {}", path.display()), e))
@@ -260,7 +261,7 @@ impl Store {
             durable::write_file(&folder.join("privkey.pem"), key.expose().as_bytes(), 0o600)?;
             durable::write_file(&folder.join("cert.pem"), chain.leaf().pem().as_bytes(), 0o644)?;
             durable::write_file(&folder.join("chain.pem"), chain.above_pem().as_bytes(), 0o644)?;
-            // The last one: without it the folder is no version.
+            // The last file: without it the folder is not a version.
             durable::write_file(&folder.join("fullchain.pem"), chain.pem().as_bytes(), 0o644)?;
             durable::sync_folder(&versions)
         };
@@ -272,15 +273,15 @@ impl Store {
         Ok(Version { id, chain: chain.clone(), about: about.clone(), folder })
     }
 
-    /// Makes a version live, in one rename, or none.
+    /// Makes a version live, or `None`, in one rename.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where `live/<name>` is something that is not ours.
+    /// [`ErrorKind::AlreadyExists`] if `live/<name>` is not a link of ours.
     pub fn swap(&self, name: &Name, id: Option<&str>) -> Result<()> {
         match id {
             Some(id) => {
                 self.lead_to(name, &Path::new("../versions").join(name.as_str()).join(id))?;
-                // Nothing stands in for what is there.
+                // A real certificate needs no placeholder.
                 remove(&self.root.join(PLACEHOLDERS).join(name.as_str()))
             }
             None => {
@@ -296,7 +297,7 @@ impl Store {
         durable::swap_link(&link, Some(target)).map_err(|e| cannot_set(&link, e))
     }
 
-    /// `live/<name>`, which is ours or not there, in a folder that is there.
+    /// `live/<name>`, which is ours or does not exist, in a folder that exists.
     fn own_link(&self, name: &Name) -> Result<PathBuf> {
         let link = self.live(name);
         match fs::symlink_metadata(&link) {
@@ -308,7 +309,7 @@ impl Store {
         Ok(link)
     }
 
-    /// Removes old versions of `name`: all but the newest `keep`, the live one and `also`.
+    /// Removes old versions of `name`: all except the newest `keep`, the live one and `also`.
     pub fn prune(&self, name: &Name, keep: usize, also: Option<&str>) -> Result<()> {
         let live = fs::read_link(self.live(name)).ok();
         let live = live.as_deref().and_then(Path::file_name).map(|id| id.to_string_lossy());
@@ -363,7 +364,7 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-/// The visible names in a folder; none where it is missing.
+/// The visible names in a folder; empty if it does not exist.
 fn list(folder: &Path) -> Result<Vec<String>> {
     let fail = |e| Error::io("store.list", format!("cannot list {}", folder.display()), e);
     let entries = match fs::read_dir(folder) {
@@ -375,7 +376,7 @@ fn list(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn not_ours(link: &Path) -> Error {
-    let message = format!("{} is not a link of ours", link.display());
+    let message = format!("{} is not a link that Seaworthy made", link.display());
     Error::new(ErrorKind::AlreadyExists, "store.swap", message)
         .remedy_is("move it away, or use another `store`: it will not be overwritten")
 }

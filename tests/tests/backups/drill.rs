@@ -86,7 +86,7 @@ fn damage_and_wrong_answers_fail_it_and_the_snapshot_is_not_good() {
     assert_eq!(run["outcome"], "findings");
     let sources = &run["result"]["drilled"][0]["report"]["sources"];
     assert!(sources[0]["findings"][0].as_str().unwrap().contains("damaged"), "{sources}");
-    assert!(sources[1]["findings"][0].as_str().unwrap().contains("does not answer with true"));
+    assert!(sources[1]["findings"][0].as_str().unwrap().contains("does not return true"));
     assert_eq!(remains(&lab), [""; 0]);
     let list = lab.ok(&["snapshots"]).stdout;
     assert!(list.contains("damaged"), "{list}");

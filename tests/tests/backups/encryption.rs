@@ -112,7 +112,7 @@ fn a_passphrase_works_with_stock_age_too() {
     assert_restored(&lab, "out");
     lab.write("passphrase", "another\n");
     let run = lab.run(&["restore", "nightly", "--to", "out2"]).expect_code(2);
-    run.says(&["no identity that was given", "passphrase"]);
+    run.says(&["none of the given identities", "passphrase"]);
     fs::remove_file(lab.path("passphrase")).unwrap();
     lab.run(&["backup"]).expect_code(1).says(&["passphrase"]);
     assert_eq!(lab.stored().len(), 1);
@@ -217,7 +217,7 @@ fn without_an_identity_nothing_shows_and_every_stored_byte_is_still_checked() {
     ] {
         lab.run(arguments).expect_code(2).says(&["no identity was given", &public, "--identity"]);
         let wrong = [arguments, &["--identity", "wrong.key"]].concat();
-        lab.run(&wrong).expect_code(2).says(&["no identity that was given", &public]);
+        lab.run(&wrong).expect_code(2).says(&["none of the given identities", &public]);
     }
     assert!(!lab.path("out").exists());
     lab.run(&["verify", "nightly", "--identity", "wrong.key"]).expect_code(2).says(&[&public]);
@@ -365,11 +365,11 @@ fn what_somebody_else_wrote_is_listed_and_restored_only_by_force() {
         &["verify", &forged_name],
         &["show", &forged_name],
     ] {
-        lab.run(arguments).expect_code(1).says(&["not to be trusted", "not signed", "--force"]);
+        lab.run(arguments).expect_code(1).says(&["cannot be trusted", "not signed", "--force"]);
     }
     assert!(!lab.path("out").exists());
     let run = lab.ok(&["restore", &forged_name, "--to", "out", "--force"]);
-    run.says(&["not to be trusted"]);
+    run.says(&["cannot be trusted"]);
     // It is never removed, and does not push the signed one out.
     lab.ok(&["prune"]);
     assert_eq!(lab.snapshots().len(), 2);

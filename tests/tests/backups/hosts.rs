@@ -57,7 +57,7 @@ fn another_machine_is_meant_where_it_is_named() {
     assert_eq!(listed(&lab, &["--host", "db2"]).len(), 1);
 
     let run = lab.run(&["snapshots", "--host", "db3"]).expect_code(1);
-    run.says(&["no snapshot is of a machine called \"db3\"", "db2 ("]);
+    run.says(&["there is no snapshot of a machine called \"db3\"", "db2 ("]);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn bytes_that_turn_out_flipped_half_way_come_from_another_sink() {
         let restore =
             |arguments: &[&str]| lab.run(&[&["restore", "nightly"], arguments, &identity].concat());
         let run = restore(&["--to", "back"]).expect_code(0);
-        let run = run.says(&["is damaged in the frame at byte", "going on from offsite"]);
+        let run = run.says(&["is damaged in the frame at byte", "continuing from offsite"]);
         assert!(run.stdout.contains("from local and offsite"), "{}", run.stdout);
         let data = lab.path("back/data").join(lab.path("data").strip_prefix("/").unwrap());
         assert!(tree(&data) == tree(&lab.path("data")));
@@ -174,7 +174,7 @@ fn bytes_that_turn_out_flipped_half_way_come_from_another_sink() {
         // In place: nothing was lost, and nothing half-written lies about.
         let before = tree(&lab.path("data"));
         let run = restore(&["--in-place", "--source", "data", "--yes"]).expect_code(0);
-        run.says(&["going on from offsite"]);
+        run.says(&["continuing from offsite"]);
         assert!(tree(&lab.path("data")) == before);
         // Who names the damaged sink gets the truth of it, and nothing else.
         restore(&["--sink", "local", "--to", "no"]).expect_code(1).says(&["is damaged"]);

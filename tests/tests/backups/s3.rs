@@ -331,7 +331,7 @@ fn a_proxy_of_the_environment_is_used_and_its_password_is_shown_nowhere() {
     run(&[("HTTPS_PROXY", &wrong)]).expect_code(1).says(&["the proxy", "HTTPS_PROXY", "help:"]);
     run(&[("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:1")]).expect_code(1).says(&["refused"]);
     let nowhere = "http://me:hunter2@no-such-proxy.invalid:3128";
-    run(&[("HTTPS_PROXY", nowhere)]).expect_code(1).says(&["looked up"]);
+    run(&[("HTTPS_PROXY", nowhere)]).expect_code(1).says(&["resolved"]);
     run(&[("HTTPS_PROXY", "ftp://me:hunter2@proxy")]).says(&["proxy's address", "help:"]);
     assert_eq!(proxy.tunnels(), second);
 }

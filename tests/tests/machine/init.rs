@@ -49,7 +49,7 @@ fn what_serves_is_found_and_the_file_is_right() {
     server.ok("seaworthy backup && seaworthy verify");
     // Never a second time.
     let (code, again) = server.sh("seaworthy init --yes");
-    assert!(code != 0 && again.contains("is there already"), "{again}");
+    assert!(code != 0 && again.contains("already exists"), "{again}");
     assert_eq!(server.ok("cat /etc/seaworthy/seaworthy.toml"), text);
 }
 

@@ -38,7 +38,10 @@ fn a_key_that_others_may_read_is_found_with_what_to_do() {
     let key = fs::canonicalize(lab.path("tls/live/api/privkey.pem")).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let found = lab.run(&["cert", "check"]).expect_code(1).stdout;
-    assert!(found.contains(&format!("others may read {}: chmod 600", key.display())), "{found}");
+    assert!(
+        found.contains(&format!("other users can read {}: run chmod 600", key.display())),
+        "{found}"
+    );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     lab.ok(&["cert", "check"]);
 }

@@ -152,7 +152,7 @@ fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
     let lab = lab.with_config(&config(&ports, ""));
     let dry = lab.run(&["cert", "issue", "--dry-run", "app"]).stdout;
     let wanted =
-        format!("perhaps   app.flotteq.example: does not answer at 127.0.0.9:{}", ports.http);
+        format!("perhaps   app.flotteq.example: does not respond at 127.0.0.9:{}", ports.http);
     assert!(dry.contains(&wanted) && dry.contains("help: open the port"), "{dry}");
     set_addresses(dns_management, "app.flotteq.example.", &[]);
 
@@ -167,7 +167,7 @@ fn five_domains_are_issued_in_one_command_renewed_checked_and_proved() {
     assert_eq!(names("certificate api")["state"], "ok");
     let lost = names("certificate partner");
     assert_eq!(lost["state"], "warning", "{lost}");
-    let place = format!("does not answer at 127.0.0.9:{}", ports.http);
+    let place = format!("does not respond at 127.0.0.9:{}", ports.http);
     assert!(lost["message"].as_str().unwrap().contains(&place), "{lost}");
     assert!(lost["remedy"].as_str().unwrap().contains("open the port"), "{lost}");
     let issued = lab.run(&["cert", "issue", "--json"]).expect_code(1).json();

@@ -205,7 +205,7 @@ impl Nginx {
         command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
         let mut nginx = Self(command.stderr(Stdio::null()).spawn().unwrap());
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(nginx.0.try_wait().unwrap().is_none(), "nginx does not run");
+            assert!(nginx.0.try_wait().unwrap().is_none(), "cannot run nginx");
             thread::park_timeout(Duration::from_millis(20));
         }
         nginx

@@ -176,7 +176,7 @@ fn switching_loses_no_request_and_is_remembered() {
         .collect();
     for to in ["green", "blue", "green"] {
         let run = web.lab.ok(&["proxy", "switch", "a", to]);
-        assert!(run.stdout.contains(&format!("app uses {to} now")), "{}", run.stdout);
+        assert!(run.stdout.contains(&format!("app now uses pool {to}")), "{}", run.stdout);
         assert_eq!(web.ask("a.example", "/").unwrap(), to);
     }
     stop.store(true, Ordering::Relaxed);

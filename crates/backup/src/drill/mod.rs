@@ -1,4 +1,5 @@
-//! Drills: a snapshot restored into a throw-away place, compared with its index, and removed again.
+//! Drills: a snapshot is restored into a temporary place, compared with its index, and removed
+//! again.
 
 mod config;
 mod read_back;
@@ -24,7 +25,7 @@ pub(crate) use read_back::read_frames;
 #[cfg(any(feature = "files", feature = "sqlite", feature = "postgres"))]
 pub(crate) use {read_back::panicked, scratch::Scratch};
 
-/// How many findings are kept of a source, and named in a record.
+/// How many findings are kept per source, and listed in a record.
 const MAX_FINDINGS: usize = 20;
 
 /// How a drill runs.
@@ -107,7 +108,7 @@ impl Drill for LeftOut {
     }
 }
 
-/// One source of a snapshot, and how it is tried out.
+/// One source of a snapshot, and how it is drilled.
 #[derive(Clone, Debug)]
 pub struct DrillPlan {
     source: Name,
@@ -121,8 +122,8 @@ impl DrillPlan {
         Self { source, drill, checks: Vec::new() }
     }
 
-    /// Asks the restored database these questions in SQL. Each must answer with a row whose first
-    /// value is true: `true`, or a number other than zero.
+    /// Runs these SQL queries on the restored database. Each must return a row whose first value is
+    /// true: `true`, or a number other than zero.
     #[must_use]
     pub fn checks(mut self, checks: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.checks = checks.into_iter().map(Into::into).collect();
@@ -138,7 +139,7 @@ pub struct DrillReport {
     pub id: SnapshotId,
     /// The worst outcome of its sources.
     pub outcome: CheckOutcome,
-    /// Whether every source of the snapshot was tried out.
+    /// Whether every source of the snapshot was drilled.
     pub complete: bool,
     /// How long it took, in seconds.
     pub seconds: f64,
@@ -154,20 +155,20 @@ pub struct SourceDrill {
     pub source: Name,
     /// What its payload is: `tar`, `sqlite`, `sql`, ….
     pub kind: String,
-    /// How it went.
+    /// The outcome.
     pub outcome: CheckOutcome,
     /// Files, databases or tables that were restored and compared.
     pub compared: u64,
-    /// Rows that were compared, where rows are known.
+    /// Rows that were compared, if the rows are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// How many questions in SQL were answered well.
+    /// How many SQL queries passed.
     pub checks: u64,
-    /// What is wrong, or why it could not be told; twenty at most.
+    /// What is wrong, or why it could not be determined; at most twenty.
     pub findings: Vec<String>,
-    /// What could not be restored here as it was and says nothing about the snapshot, such as an
+    /// What could not be restored here exactly, without being a fault of the snapshot, such as an
     /// owner that only root can set.
     pub notes: Vec<String>,
     /// How long it took, in seconds.
@@ -205,11 +206,11 @@ impl DrillReport {
 pub struct Found {
     /// Files, databases or tables that were restored and compared.
     pub compared: u64,
-    /// Rows that were compared, where rows are known.
+    /// Rows that were compared, if the rows are known.
     pub rows: Option<u64>,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// How many questions in SQL were answered well.
+    /// How many SQL queries passed.
     pub checks: u64,
     /// What could not be restored here as it was and says nothing about the snapshot.
     pub notes: Vec<String>,
@@ -252,7 +253,7 @@ impl Faults {
 /// Tries `plans` out, one after another. What is wrong with the snapshot, or why it cannot be
 /// told here, is in the report; whatever was made for it is removed, also where this fails.
 ///
-/// Fails with [`ErrorKind::Cancelled`], and where the snapshot does not hold a source.
+/// Fails with [`ErrorKind::Cancelled`], and if the snapshot does not contain a source.
 pub async fn drill(
     snapshot: &Snapshot,
     plans: Vec<DrillPlan>,
@@ -288,7 +289,8 @@ async fn one(
     let name = &plan.source;
     let held = snapshot.manifest().sources.iter().find(|held| held.name == *name);
     let held = held.ok_or_else(|| {
-        let message = format!("{}@{} holds no source {name}", snapshot.job(), snapshot.id());
+        let message =
+            format!("the snapshot {}@{} has no source {name}", snapshot.job(), snapshot.id());
         Error::new(ErrorKind::NotFound, "drill", message)
     })?;
     let task = format!("drill {}: {name}", snapshot.job());
@@ -330,7 +332,7 @@ async fn one(
     })
 }
 
-/// Whether an error speaks of the snapshot, or of the place where it was tried out.
+/// Whether an error is about the snapshot, or about the place of the drill.
 fn judge(error: &Error) -> CheckOutcome {
     match error.kind() {
         ErrorKind::Damaged | ErrorKind::Source => CheckOutcome::Failed,
@@ -338,7 +340,7 @@ fn judge(error: &Error) -> CheckOutcome {
     }
 }
 
-/// Whether a database means true by `text`.
+/// Whether `text` is a database's value for true.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn is_true(text: &str) -> bool {
     matches!(text, "t" | "true") || text.parse().is_ok_and(|number: f64| number != 0.0)

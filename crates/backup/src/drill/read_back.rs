@@ -1,4 +1,4 @@
-//! A payload of which nothing is known but its bytes: every frame is fetched, checked and decoded.
+//! A payload of unknown content: every frame is fetched, checked and decoded.
 
 use async_trait::async_trait;
 use seaworthy_core::{Context, Error, ErrorKind, Event, Result};
@@ -15,13 +15,13 @@ impl Drill for ReadBack {
     async fn run(&self, payload: DrillPayload<'_>, cx: &Context) -> Result<Found> {
         let bytes = read_frames(payload.reader(cx).await?, cx, |_| {}).await?;
         let mut found = Found { compared: 1, bytes, ..Found::default() };
-        let note = "its bytes were read back; they are restored nowhere by themselves";
+        let note = "its bytes were read back; there is no drill that restores this kind of payload";
         found.notes.push(note.to_owned());
         Ok(found)
     }
 }
 
-/// Gives the plain bytes of every frame to `each`, in order, and says how many they were.
+/// Passes the plain bytes of every frame to `each`, in order, and returns how many there were.
 pub(crate) async fn read_frames(
     payload: PayloadReader,
     cx: &Context,

@@ -1,4 +1,4 @@
-//! One adapter for every store that crate `object_store` speaks to.
+//! One adapter for every store that the crate `object_store` supports.
 
 mod error;
 mod upload;
@@ -18,8 +18,8 @@ use super::{
 use crate::format::ObjectKey;
 use upload::ObjectUpload;
 
-/// A folder or a bucket as a sink: [`local`](Self::local), or any store behind
-/// [`new`](Self::new). Clones share it.
+/// A folder or a bucket as a sink: [`local`](Self::local), or any store with [`new`](Self::new).
+/// Clones share it.
 #[derive(Clone)]
 pub struct ObjectStoreSink(pub(super) Arc<Inner>);
 
@@ -30,33 +30,33 @@ pub(super) struct Inner {
     preset: StorePreset,
 }
 
-/// In what a store differs from others.
+/// How a store differs from others.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StorePreset {
-    /// What the sink claims.
+    /// The capabilities that the sink claims.
     pub capabilities: Capabilities,
-    /// The size in bytes of every part of an upload but the last. An object that is smaller goes
-    /// in one request.
+    /// The size in bytes of every part of an upload except the last. A smaller object is sent in
+    /// one request.
     pub part_size: usize,
     /// After the first thousand parts, every 500 are larger than those before, by
     /// [`part_size`](Self::part_size) each.
     pub parts_grow: bool,
     /// The most parts that an upload can have.
     pub max_parts: usize,
-    /// The store keeps metadata. Each upload is then marked, so that one whose answer is lost is
-    /// settled by looking whether the object is its own.
+    /// The store keeps metadata. Each upload is then marked, so that after a lost response it is
+    /// possible to check whether the object is its own.
     pub marks: bool,
-    /// How many parts of one upload may be under way. While as many are, nothing is gathered for
+    /// How many parts of one upload may be in flight. When this many are, nothing is buffered for
     /// the next one: an upload holds at most this many parts, and the chunk that is being written.
     pub parts_in_flight: usize,
-    /// An unfinished upload of the store frees what it stored when it is dropped. Where it does
-    /// not, the sink aborts it in the background.
+    /// An unfinished upload of the store frees what it stored when it is dropped. If it does not,
+    /// the sink aborts it in the background.
     pub drop_frees: bool,
 }
 
 impl StorePreset {
-    /// Claims `capabilities`; parts of 8 MiB, two of them under way; a dropped upload is aborted.
+    /// Claims `capabilities`; parts of 8 MiB, two of them in flight; a dropped upload is aborted.
     pub fn new(capabilities: Capabilities) -> Self {
         Self {
             capabilities,
@@ -70,7 +70,7 @@ impl StorePreset {
     }
 
     /// The size in bytes of each part of an object of `size` bytes, so that it fits into
-    /// [`max_parts`](Self::max_parts) that are all alike.
+    /// [`max_parts`](Self::max_parts) of equal size.
     pub(super) fn part_size_for(&self, size: u64) -> usize {
         const STEP: u64 = 1 << 20;
         let parts = (self.max_parts as u64).saturating_sub(1).max(1);
@@ -78,7 +78,7 @@ impl StorePreset {
         usize::try_from(even).unwrap_or(usize::MAX).max(self.part_size)
     }
 
-    /// The size in bytes of part `n`, counted from 0, where the object's size is not known.
+    /// The size in bytes of part `n`, counted from 0, if the object's size is not known.
     pub fn part_size_of(&self, n: usize) -> usize {
         let times = if self.parts_grow && n >= 1000 { n / 500 } else { 1 };
         self.part_size.saturating_mul(times)
@@ -87,7 +87,7 @@ impl StorePreset {
 
 impl ObjectStoreSink {
     /// Everything below `prefix` of `store` as a sink. `label` is the place's name for people and
-    /// holds no secret. A claimed [`Capabilities::if_absent`] needs a store that honours
+    /// contains no secret. A claimed [`Capabilities::if_absent`] needs a store that honours
     /// `PutMode::Create` and, for objects of more than one part, `RenameTargetMode::Create`.
     pub fn new(
         store: Arc<dyn ObjectStore>,
@@ -107,13 +107,13 @@ impl ObjectStoreSink {
         Self(Arc::new(Inner { store, label, prefix, preset }))
     }
 
-    /// What is doubtful about this sink though it works, in sentences for people: that its folder,
-    /// or a job's folder in it, is open to other users. Folders that this sink made are not.
+    /// Warnings about this sink, for people: that its folder, or a job's folder in it, is open to
+    /// other users. Folders that this sink created are not.
     pub async fn warnings(&self) -> Vec<String> {
         self.0.store.warnings().await
     }
 
-    /// Never deletes, and claims so.
+    /// Never deletes, and does not claim to.
     #[must_use]
     pub fn append_only(self) -> Self {
         let mut preset = self.0.preset;
@@ -129,10 +129,10 @@ impl ObjectStoreSink {
 }
 
 impl Inner {
-    /// Where the object of `key` lies in the store.
+    /// The path of the object `key` in the store.
     fn locate(&self, key: &ObjectKey) -> Result<Path> {
         if key.as_str().is_empty() {
-            let message = format!("the root of {} is no object", self.label);
+            let message = format!("the root of {} is not an object", self.label);
             return Err(Error::new(ErrorKind::InvalidInput, "sink.locate", message));
         }
         self.path(key)
@@ -145,7 +145,7 @@ impl Inner {
         })
     }
 
-    /// The object behind `meta`; `None` when its name is none of ours.
+    /// The object of `meta`; `None` if its name is not one of ours.
     fn info(&self, meta: &ObjectMeta) -> Option<ObjectInfo> {
         let whole: ObjectKey = meta.location.as_ref().parse().ok()?;
         let key = whole.strip_prefix(&self.prefix)?.parse().ok()?;
@@ -163,14 +163,14 @@ impl Inner {
         Ok(meta.map_err(|e| self.error("sink.read", "read", key, e))?.size)
     }
 
-    /// What a read of `range` gives when the store did not accept it: nothing at the very end.
+    /// The result of reading `range` if the store did not accept it: empty at the very end.
     async fn edge(&self, key: &ObjectKey, path: &Path, range: &Range<u64>) -> Result<()> {
         let size = self.size(key, path).await?;
         if range.start <= size {
             return Ok(());
         }
         let message = format!(
-            "{key} in {} has {size} bytes, so none can be read from byte {}",
+            "{key} in {} has {size} bytes, so nothing can be read from byte {}",
             self.label, range.start
         );
         Err(Error::new(ErrorKind::InvalidInput, "sink.read", message))
@@ -184,7 +184,7 @@ impl fmt::Display for ObjectStoreSink {
 }
 
 impl fmt::Debug for ObjectStoreSink {
-    /// Leaves out the store: its own text may hold credentials.
+    /// Leaves out the store: its own text may contain credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObjectStoreSink")
             .field("label", &self.0.label)
@@ -217,7 +217,7 @@ impl BackupSink for ObjectStoreSink {
                 let message = format!("{range:?} of {key} ends before it begins");
                 return Err(Error::new(ErrorKind::InvalidInput, "sink.read", message));
             }
-            // Stores differ in what they make of an empty range.
+            // Stores treat an empty range differently.
             if range.is_empty() {
                 self.0.edge(key, &path, range).await?;
                 return Ok(stream::empty().boxed());
@@ -230,7 +230,7 @@ impl BackupSink for ObjectStoreSink {
             (Err(error), None) => return Err(self.0.error("sink.read", "read", key, error)),
             (Err(error), Some(range)) => {
                 let error = self.0.error("sink.read", "read", key, error);
-                // Only the object's size tells a range beyond it from any other failure.
+                // Only the object's size distinguishes a range beyond it from other failures.
                 if matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput)
                     && self.0.size(key, &path).await? <= range.start
                 {

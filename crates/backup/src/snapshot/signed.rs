@@ -9,13 +9,14 @@ use crate::{
     sinks::{BackupSink, BackupSinkExt, PutOptions},
 };
 
-/// The signature of the next manifest, while one takes the place of another.
+/// The signature of the next manifest, while it replaces another.
 const NEXT_SIGNATURE: &str = "manifest.json.minisig.next";
 
 /// The largest signature that is read, in bytes.
 pub(crate) const MAX_SIGNATURE: u64 = 16 << 10;
 
-/// Fails with [`ErrorKind::Untrusted`] unless a trusted key signed `manifest`, which lies in `folder`.
+/// Fails with [`ErrorKind::Untrusted`] unless a trusted key signed `manifest`, which is in
+/// `folder`.
 pub(crate) async fn check_manifest(
     sink: &dyn BackupSink,
     folder: &ObjectKey,
@@ -23,7 +24,7 @@ pub(crate) async fn check_manifest(
     trust: &TrustedKeys,
 ) -> Result<()> {
     let untrusted = |why: &str| {
-        let message = format!("the manifest in {folder} is not to be trusted: {why}");
+        let message = format!("the manifest in {folder} cannot be trusted: {why}");
         Error::new(ErrorKind::Untrusted, "manifest.trust", message).remedy_with(
             "find out who wrote it; a restore with `force` takes it all the same",
             &["force"],
@@ -46,8 +47,8 @@ pub(crate) async fn check_manifest(
     Err(untrusted(why.as_deref().unwrap_or("it is not signed")))
 }
 
-/// Stores `manifest`, which makes `folder` a snapshot, and before it its signature. Where there was
-/// a manifest already, one of the two is signed at every moment.
+/// Stores the signature and then `manifest`, which makes `folder` a snapshot. If there was a
+/// manifest already, one of the two is signed at any time.
 pub(crate) async fn put_manifest(
     sink: &dyn BackupSink,
     folder: &ObjectKey,
@@ -61,7 +62,7 @@ pub(crate) async fn put_manifest(
     };
     let Some(signature) = signature.map(Bytes::from) else {
         put(MANIFEST, manifest.into()).await?;
-        // One of an earlier manifest would only mislead.
+        // A signature of an earlier manifest would only mislead.
         return if replaces { sink.delete(&folder.join(SIGNATURE)?).await } else { Ok(()) };
     };
     if !replaces {
@@ -72,7 +73,7 @@ pub(crate) async fn put_manifest(
     put(MANIFEST, manifest.into()).await?;
     put(SIGNATURE, signature).await?;
     match sink.delete(&folder.join(NEXT_SIGNATURE)?).await {
-        // Where nothing can be deleted it stays, and does no harm.
+        // If nothing can be deleted it stays, which is harmless.
         Err(error) if !sink.capabilities().delete => {
             tracing::debug!(error = error.chain(), "a signature is left over");
             Ok(())

@@ -1,4 +1,4 @@
-//! Making a lost or damaged index anew from the payloads.
+//! Rebuilds a lost or damaged index from the payloads.
 
 use std::{
     io::{BufRead, Read},
@@ -30,11 +30,10 @@ use crate::{
     sources::{EntryScanner, payload_handler},
 };
 
-/// How far behind an entry's beginning its headers and the map of a sparse file end at the latest,
-/// in bytes.
+/// The largest size of an entry's headers with the map of a sparse file, in bytes.
 const MAP_ROOM: u64 = 3 << 20;
 
-/// What a rebuild did.
+/// The result of a rebuild.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RebuildReport {
@@ -42,16 +41,16 @@ pub struct RebuildReport {
     pub id: SnapshotId,
     /// How many frames its payloads have.
     pub frames: u64,
-    /// How many files or other items were found in them.
+    /// How many files or other items they contain.
     pub items: u64,
 }
 
-/// Makes the index of `snapshot` anew from its payloads, and with it a new manifest.
+/// Rebuilds the index of `snapshot` from its payloads, and writes a new manifest with it.
 ///
-/// Every payload is read whole first and must have the SHA-256 that the manifest names; until then
-/// nothing is changed. What only the old index knew, such as which files could not be read, is
-/// lost; so an index that is whole is left alone, with [`ErrorKind::InvalidInput`]. Temporary files go
-/// to the folder `temp`. To be called under the job's lock.
+/// Every payload is first read completely and must have the SHA-256 in the manifest; until then
+/// nothing is changed. Facts that only the old index had, such as which files could not be read,
+/// are lost; so an intact index is not replaced: that fails with [`ErrorKind::InvalidInput`].
+/// Temporary files go to the folder `temp`. Call it under the job's lock.
 pub async fn rebuild_index(
     repository: &Repository,
     snapshot: &Snapshot,
@@ -60,19 +59,21 @@ pub async fn rebuild_index(
 ) -> Result<RebuildReport> {
     let (sink, folder) = (&**snapshot.sink(), snapshot.folder());
     if is_whole(snapshot, temp, cx).await? {
-        let message = format!("the index of {}@{} is whole", snapshot.job(), snapshot.id());
-        return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message)
-            .remedy_is("only a lost or damaged one is made anew: the old one knows more"));
+        let message = format!("the index of {}@{} is intact", snapshot.job(), snapshot.id());
+        return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message).remedy_is(
+            "only a lost or damaged index is rebuilt: the old one contains more facts",
+        ));
     }
     let mut manifest = snapshot.manifest().clone();
     let keys = repository.held_keys();
     keys.check_writing()?;
     let recipients = keys.recipients.as_ref().filter(|_| manifest.encryption.is_some());
     if manifest.encryption.is_some() && recipients.is_none() {
-        // Those that the manifest names may be anybody's.
-        let message = "the snapshot is encrypted, and nobody is named to encrypt its index for";
+        // Those in the manifest may belong to anybody.
+        let message =
+            "the snapshot is encrypted, and no recipients are configured for its new index";
         return Err(Error::new(ErrorKind::InvalidInput, "index.rebuild", message)
-            .remedy_is("name the recipients in the job's `encryption`"));
+            .remedy_is("set the recipients in the job's `encryption`"));
     }
     let plain_name = manifest.index.strip_suffix(ENCRYPTED_SUFFIX).unwrap_or(&manifest.index);
     let codec = [Codec::Gzip, Codec::Zstd].into_iter();
@@ -117,7 +118,7 @@ fn record(manifest: &Manifest, cx: &Context) -> CheckRecord {
         outcome: CheckOutcome::Ok,
         complete: true,
         sealed: false,
-        findings: vec![format!("{} was made anew", manifest.index)],
+        findings: vec![format!("{} was rebuilt", manifest.index)],
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -132,7 +133,7 @@ async fn rebuild_payload(
 ) -> Result<()> {
     let key = snapshot.folder().join(&source.object)?;
     let promised = snapshot.manifest().object(&source.object).cloned().ok_or_else(|| {
-        let message = format!("{} is not vouched for", source.object);
+        let message = format!("{} is not listed in the manifest", source.object);
         Error::new(ErrorKind::Damaged, "index.rebuild", message)
     })?;
     let record = PayloadRecord::new(source.name.clone(), source.kind.clone(), source.codec);
@@ -172,7 +173,7 @@ async fn rebuild_payload(
         }
         pushed = index.push(&record).await;
         if pushed.is_err() {
-            // The scan stops when nobody listens.
+            // The scan stops when the receiver is dropped.
             scanned.close();
         }
     }
@@ -218,7 +219,7 @@ impl Scan {
         }
         let (size, sha256) = self.whole.finish();
         if size != self.promised.size || sha256 != self.promised.sha256 {
-            let message = "it does not have the SHA-256 that the manifest names";
+            let message = "it does not have the SHA-256 in the manifest";
             let error = Error::new(ErrorKind::Damaged, "index.rebuild", message);
             return Err(in_payload(&self.source, error));
         }
@@ -227,7 +228,7 @@ impl Scan {
 }
 
 fn in_payload(source: &ManifestSource, error: Error) -> Error {
-    let message = format!("cannot make a new index: {} is damaged itself", source.object);
+    let message = format!("cannot rebuild the index: {} is damaged, too", source.object);
     Error::new(error.kind(), "index.rebuild", message).caused_by(error)
 }
 
@@ -247,7 +248,7 @@ struct Frames {
     carried: Vec<u8>,
     carried_entry: Option<Record>,
     plain: Vec<u8>,
-    /// Where the next frame begins in the plain bytes.
+    /// The offset of the next frame in the plain bytes.
     start: u64,
 }
 
@@ -278,7 +279,7 @@ impl Frames {
         Ok(next)
     }
 
-    /// A frame as its codec marks it.
+    /// A frame, as delimited by its codec.
     fn decode(
         &mut self,
         entries: &mut dyn EntryScanner,
@@ -302,14 +303,15 @@ impl Frames {
             Err(e) => damaged(&format!("the frame at byte {begin} cannot be decompressed: {e}")),
         })?;
         if self.plain.len() as u64 > MAX_FRAME {
-            return Err(damaged(&format!("the frame at byte {begin} holds more than 64 MiB")));
+            return Err(damaged(&format!("the frame at byte {begin} contains more than 64 MiB")));
         }
         entries.push(&self.plain, found)?;
         let stored = self.stored.size() - begin;
         Ok(Some(Found { stored, plain: self.plain.len() as u64, sha256: self.stored.end_frame() }))
     }
 
-    /// Without a codec nothing marks a frame: one is cut where an entry begins, near the usual size.
+    /// Without a codec frames have no delimiter: one is cut where an entry begins, near the usual
+    /// size.
     fn cut(
         &mut self,
         entries: &mut dyn EntryScanner,
@@ -333,8 +335,8 @@ impl Frames {
         Ok(Some(Found { stored: len as u64, plain: len as u64, sha256 }))
     }
 
-    /// How many of the carried bytes make a frame. Headers, and the map of a sparse file behind
-    /// them, stay whole: an entry that has only just begun goes into the next frame.
+    /// How many of the carried bytes form a frame. Headers, and the map of a sparse file after
+    /// them, are not split: an entry that has just begun goes into the next frame.
     fn cut_at(&mut self, entries: &dyn EntryScanner, found: &mut Vec<Record>) -> usize {
         let end = self.start + self.carried.len() as u64;
         let begun = match found.last() {

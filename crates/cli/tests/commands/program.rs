@@ -173,7 +173,7 @@ fn what_is_asked_for_wrongly_ends_with_2_and_says_what_to_do() {
         ("backup nightl", "did you mean \"nightly\"?"),
         ("show nightly@1999", "seaworthy snapshots nightly"),
         ("show nightly@2", ""),
-        ("verify nightly --sink b2", "does not store in the sink"),
+        ("verify nightly --sink b2", "does not use the sink"),
         ("restore nightly --to x --source db", "it holds data"),
         ("restore nightly --to x --only /nothing", "show nightly@"),
         ("--config none.toml backup", "none.toml"),
@@ -240,7 +240,7 @@ fn an_empty_source_is_done_with_losses_until_accepted() {
     fs::remove_dir_all(lab.path().join("data")).unwrap();
     fs::create_dir(lab.path().join("data")).unwrap();
     let run = lab.run("backup").code(3);
-    assert!(run.stdout().contains("holds nothing") && run.stdout().contains("--accept"));
+    assert!(run.stdout().contains("is empty") && run.stdout().contains("--accept"));
     lab.run("backup --accept").code(0);
 }
 

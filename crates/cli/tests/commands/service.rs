@@ -190,7 +190,7 @@ fn services_are_installed_deployed_and_looked_after() {
     lab.run("service stop api", 0);
     assert_eq!((lab.get(0), lab.get(1)), (None, None));
     let (_, said) = lab.run("service status api", 1);
-    assert!(said.contains("api is NOT well"), "{said}");
+    assert!(said.contains("api is NOT healthy"), "{said}");
 }
 
 #[test]

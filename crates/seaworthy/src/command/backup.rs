@@ -1,4 +1,4 @@
-//! `backup`: the jobs run, one after another.
+//! `backup`: runs jobs, one after another.
 
 use std::path::PathBuf;
 
@@ -14,27 +14,27 @@ use crate::{
     notify::{self, Delivery, Heard, Occasion, SubjectKind},
 };
 
-/// What `backup` is asked for.
+/// The request of `backup`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct BackupRequest {
-    /// The jobs; all of them when none is named.
+    /// The jobs; default: all of them.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB"))]
     pub jobs: Vec<Name>,
-    /// Store nothing and say what would be done.
+    /// Store nothing and print what would be done.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Take what looks suspicious, such as an empty source, as right.
+    /// Accept a suspicious result, such as an empty source.
     #[cfg_attr(feature = "clap", arg(long))]
     pub accept: bool,
 }
 
 request!(BackupRequest, "backup", backup -> BackupResult);
 
-/// What `backup` did.
+/// The result of `backup`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct BackupResult {
@@ -42,7 +42,7 @@ pub struct BackupResult {
     pub jobs: Vec<JobResult>,
 }
 
-/// What `backup` did for one job.
+/// The result of `backup` for one job.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobResult {
@@ -50,13 +50,13 @@ pub struct JobResult {
     pub job: Name,
     /// How it ended.
     pub outcome: Outcome,
-    /// What the run did.
+    /// The result of the run.
     pub report: Option<BackupReport>,
     /// What a run would do.
     pub dry_run: Option<DryRun>,
     /// Why it failed.
     pub error: Option<ErrorDocument>,
-    /// Who was told.
+    /// The notifications that were sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<Delivery>,
 }
@@ -69,12 +69,12 @@ pub struct DryRun {
     pub sink: String,
     /// The sources and what they would read, in order.
     pub sources: Vec<(Name, Vec<PathBuf>)>,
-    /// What retention would do with the snapshots that are there.
+    /// What retention would do with the existing snapshots.
     pub prune: PruneReport,
 }
 
 impl Seaworthy {
-    /// Runs jobs, one after another. One that fails does not keep the next from running.
+    /// Runs jobs, one after another. A failure does not stop the next job.
     pub async fn backup(&self, request: &BackupRequest, cx: &Context) -> Reply<BackupResult> {
         let jobs = match self.jobs(&request.jobs) {
             Ok(jobs) if jobs.is_empty() => {
@@ -117,7 +117,7 @@ impl Seaworthy {
         reply
     }
 
-    /// Runs a job, and tells those who want to know.
+    /// Runs a job, and sends notifications.
     async fn run_and_tell(&self, result: &mut JobResult, accept: bool, cx: &Context) -> Result<()> {
         self.emit_started(SubjectKind::Backup, &result.job, cx);
         let begun = self.notice(SubjectKind::Backup, &result.job, Occasion::Started, cx);
@@ -171,10 +171,10 @@ impl Seaworthy {
         Ok(DryRun { sink: engine.repository().sink().to_string(), sources, prune })
     }
 
-    /// The sink that takes the stream.
+    /// The sink that the run writes to.
     pub(crate) fn first_sink(&self, job: &Name) -> Result<Name> {
         self.job_config(job)?.sinks.first().cloned().ok_or_else(|| {
-            let message = format!("{job} has no sink");
+            let message = format!("job {job} has no sink");
             Error::new(ErrorKind::Config, "job.find", message)
         })
     }

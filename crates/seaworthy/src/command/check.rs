@@ -1,4 +1,4 @@
-//! `config check`: is the file right?
+//! `config check`: is the file valid?
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{Config, Reply};
 
-/// What `config check` found: that the file is right, and what it describes.
+/// The result of `config check`: the file is valid, and what it contains.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ConfigCheckResult {
@@ -18,12 +18,12 @@ pub struct ConfigCheckResult {
     pub sinks: usize,
     /// How many sites it has.
     pub sites: usize,
-    /// What is right and may come as a surprise all the same.
+    /// Notes on settings that are valid but may be surprising.
     pub notes: Vec<String>,
 }
 
 impl ConfigCheckResult {
-    /// What is said of `config`, which was read from `file`.
+    /// The summary of `config`, which was read from `file`.
     pub fn new(file: &Path, config: &Config) -> Self {
         let (jobs, sinks) = (config.backup.len(), config.sink.len());
         let notes = config.sections().flat_map(|section| section.notes().to_vec()).collect();

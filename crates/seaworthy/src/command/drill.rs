@@ -1,4 +1,5 @@
-//! `drill`: snapshots restored into a throw-away place, compared, asked, and removed again.
+//! `drill`: restores snapshots into a temporary place, compares and queries them, and removes them
+//! again.
 
 use seaworthy_backup::{
     Snapshot, SnapshotId, SnapshotState,
@@ -17,14 +18,14 @@ use crate::{
     notify::{Delivery, SubjectKind},
 };
 
-/// What `drill` is asked for.
+/// The request of `drill`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct DrillRequest {
-    /// The snapshots; the latest of each job when none is named.
+    /// The snapshots; default: the latest of each job.
     #[cfg_attr(feature = "clap", arg(value_name = "JOB[@ID]"))]
     pub snapshots: Vec<SnapshotName>,
     /// From this sink; by default from the first one that has the snapshot.
@@ -34,7 +35,7 @@ pub struct DrillRequest {
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub identities: IdentityFiles,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -42,18 +43,18 @@ pub struct DrillRequest {
 
 request!(DrillRequest, "drill", drill -> DrillResult);
 
-/// What `drill` found.
+/// The result of `drill`.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct DrillResult {
     /// One for each snapshot.
     pub drilled: Vec<Drilled>,
-    /// Who was told.
+    /// The notifications that were sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<Delivery>,
 }
 
-/// What `drill` found in one snapshot.
+/// The result of `drill` for one snapshot.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Drilled {
@@ -63,13 +64,13 @@ pub struct Drilled {
     pub id: SnapshotId,
     /// The sink's name in the file.
     pub sink: Name,
-    /// What was found.
+    /// The findings.
     pub report: DrillReport,
 }
 
 impl Seaworthy {
-    /// Tries snapshots out and keeps what was found beside them. A failed drill makes a snapshot
-    /// damaged, until another one goes well.
+    /// Drills snapshots and stores the results next to them. A failed drill makes a snapshot
+    /// damaged, until another one succeeds.
     pub async fn drill(&self, request: &DrillRequest, cx: &Context) -> Reply<DrillResult> {
         let (keys, jobs) = (Some(&request.identities), jobs_of(&request.snapshots));
         match self.looking(keys, &request.host, &jobs, cx).await {
@@ -135,18 +136,19 @@ impl Seaworthy {
         let report = drill(&snapshot, plans, &options, cx).await?;
         let recorded = repository.record_check(&info.id, &report.to_record(cx.now())).await;
         if let Err(error) = recorded {
-            // Unless it changes what is known, a record that cannot be kept is no failure.
+            // If it does not change the state, a record that cannot be stored is not a failure.
             let was_good = !matches!(info.state, SnapshotState::Damaged { .. });
             if was_good == (report.outcome == CheckOutcome::Failed) {
                 return Err(error);
             }
-            let message = format!("cannot keep the result beside the snapshot: {}", error.chain());
+            let message =
+                format!("cannot store the result next to the snapshot: {}", error.chain());
             cx.emit(Event::warning(message));
         }
         Ok(Drilled { job: name.job.clone(), id: info.id, sink, report })
     }
 
-    /// How each source of `snapshot` is tried out.
+    /// How each source of `snapshot` is drilled.
     async fn drill_plans(
         &self,
         snapshot: &Snapshot,
@@ -177,13 +179,13 @@ impl Seaworthy {
     }
 }
 
-/// What a failed drill found, in lines.
+/// The findings of a failed drill, as lines.
 fn faults_of(drilled: &Drilled) -> Vec<String> {
     if drilled.report.outcome == CheckOutcome::Ok {
         return Vec::new();
     }
     let Drilled { id, sink, report, .. } = drilled;
-    let mut faults = vec![format!("{id} from {sink} does not restore as it should")];
+    let mut faults = vec![format!("the drill of snapshot {id} from sink {sink} failed")];
     for source in &report.sources {
         let findings = source.findings.iter().take(10);
         faults.extend(findings.map(|finding| format!("{}: {finding}", source.source)));

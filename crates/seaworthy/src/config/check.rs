@@ -1,4 +1,4 @@
-//! What no single value shows: whether the parts of the file fit together.
+//! Checks across several values: whether the parts of the file are consistent.
 
 mod drills;
 mod notify;
@@ -37,7 +37,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     }
 }
 
-/// Adds what does not fit together in the web server, whose paths are whole by now.
+/// Adds inconsistencies in the web server, whose paths are absolute by now.
 pub(super) fn check_web(config: &Config, reader: &mut Reader<'_>) -> Result<()> {
     let sites = !config.site.is_empty() || !config.upstream.is_empty();
     if config.proxy.is_none() && !sites {
@@ -80,8 +80,8 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
     let this = section(&["backup", name]);
 
     if job.sinks.is_empty() {
-        let remedy = "name a sink, such as sinks = [\"local\"]";
-        problem(&["sinks"], format!("{this} names no sink"), Some(remedy.into()));
+        let remedy = "add a sink, such as sinks = [\"local\"]";
+        problem(&["sinks"], format!("{this} has no sinks"), Some(remedy.into()));
     }
     let mut seen = HashSet::new();
     for (i, sink) in job.sinks.iter().enumerate() {
@@ -90,18 +90,18 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
             let remedy = unknown_sink(sink, config.sink.names());
             problem(
                 place,
-                format!("{this} names the sink {:?}, which is not there", sink.as_str()),
+                format!("{this} uses the sink {:?}, which does not exist", sink.as_str()),
                 remedy,
             );
         } else if !seen.insert(sink) {
-            let remedy = Some("name each sink once".into());
-            problem(place, format!("{this} names the sink {:?} twice", sink.as_str()), remedy);
+            let remedy = Some("list each sink once".into());
+            problem(place, format!("{this} lists the sink {:?} twice", sink.as_str()), remedy);
         }
     }
     for sink in job.keep_on.names() {
         if !job.sinks.is_empty() && !job.sinks.contains(sink) {
             let message = format!(
-                "{this} keeps differently on {:?}, which is none of its sinks",
+                "{this} has retention rules for {:?}, which is not one of its sinks",
                 sink.as_str()
             );
             problem(&["keep_on", sink.as_str()], message, unknown_sink(sink, job.sinks.iter()));
@@ -124,12 +124,12 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
         let own = job.keep_on.get(sink.as_str()).is_some();
         let place: &[&str] = if own { &["keep_on", sink.as_str()] } else { &["keep"] };
         let message = format!(
-            "the sink {:?} is append-only, so only `within` counts there, not `{rules}`",
+            "the sink {:?} is append-only, so only `within` applies there, not `{rules}`",
             sink.as_str()
         );
         let remedy = format!(
-            "whoever steals the key could push snapshots out by storing new ones; write {} with \
-             `within` alone",
+            "a stolen key could be used to push out snapshots by storing new ones; write {} \
+             with `within` alone",
             section(&["backup", name, "keep_on", sink.as_str()])
         );
         problem(place, message, Some(remedy));
@@ -141,8 +141,8 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
     }
     check_keys(name, job, &mut problem);
     if job.limit.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
-        let remedy = Some("write a number from 1 to 256, or leave it out".into());
-        problem(&["limit", "workers"], "a job cannot have so many workers".into(), remedy);
+        let remedy = Some("write a number from 1 to 256, or remove it".into());
+        problem(&["limit", "workers"], "the number of workers is out of range".into(), remedy);
     }
     if job.sources.is_empty() {
         let remedy = format!("add {} with a type", section(&["backup", name, "sources", "NAME"]));
@@ -157,7 +157,7 @@ fn check_job(config: &Config, name: &str, job: &JobConfig, reader: &mut Reader<'
     }
 }
 
-/// Keys that are malformed, and those that do not go together.
+/// Malformed keys, and keys that contradict each other.
 fn check_keys(
     name: &str,
     job: &JobConfig,
@@ -168,13 +168,13 @@ fn check_keys(
         match (&encryption.passphrase, encryption.recipients.is_empty()) {
             (None, true) => problem(
                 &["encryption"],
-                format!("{this} names nobody to encrypt for"),
+                format!("{this} has no recipients to encrypt for"),
                 Some("write recipients = [\"age1…\"]; `seaworthy keygen age` makes a pair".into()),
             ),
             (Some(_), false) => problem(
                 &["encryption", "passphrase"],
-                format!("{this} has a passphrase beside recipients: age refuses to mix them"),
-                Some("leave one of the two out".into()),
+                format!("{this} has both a passphrase and recipients: age does not support this"),
+                Some("remove one of the two".into()),
             ),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Whether the sections about certificates fit together.
+//! Whether the sections about certificates are consistent.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ fn check_certificate(
     for (i, wanted) in certificate.names.iter().enumerate() {
         if seen.insert(wanted, i).is_some() {
             let place = [at[0], at[1], "names", &i.to_string()];
-            add(reader, &place, format!("{this} names {wanted} twice"), "name it once");
+            add(reader, &place, format!("{this} lists {wanted} twice"), "list it once");
         }
     }
     if certificate.external.is_some() {
@@ -47,22 +47,27 @@ fn check_certificate(
             [("ca", !certificate.ca.is_empty()), ("challenge", certificate.challenge.is_some())]
         {
             if there {
-                let message = format!("{this} is `external`, and has `{key}` as well");
-                add(reader, &[at[0], at[1], key], message, "somebody else issues it: leave it out");
+                let message = format!("{this} is `external`, but also has `{key}`");
+                add(
+                    reader,
+                    &[at[0], at[1], key],
+                    message,
+                    "another program issues it: remove the key",
+                );
             }
         }
         return;
     }
     if certificate.ca.is_empty() {
         let remedy = "write ca = [\"letsencrypt\"], or external = { chain = …, key = … }";
-        add(reader, &at, format!("nobody issues {this}"), remedy);
+        add(reader, &at, format!("{this} has no authority"), remedy);
     }
     let mut needed = false;
     for (i, ca) in certificate.ca.iter().enumerate() {
         let place = [at[0], at[1], "ca", &i.to_string()];
         match config.ca.get(ca.as_str()) {
             None => {
-                let message = format!("{this} names the ca {:?}, which is not there", ca.as_str());
+                let message = format!("{this} uses the ca {:?}, which does not exist", ca.as_str());
                 let known = config.ca.names().map(Name::as_str);
                 let remedy = suggestion(ca.as_str(), known).unwrap_or_else(|| {
                     format!("add {} with a type", section(&["ca", ca.as_str()]))

@@ -1,4 +1,4 @@
-//! Sinks: written to, read, listed, deleted from, and left as they were.
+//! Sinks: write, read, list, delete, and leave no traces.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,14 +16,14 @@ use crate::{Seaworthy, keys::Purpose};
 /// is.
 const BEGUN: ByteSize = ByteSize::new(5 << 20);
 
-/// How far a store's clock may be off.
+/// How far a store's clock may differ.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// How far it is off where stores refuse requests.
+/// The difference at which stores refuse requests.
 const TOO_MUCH_SKEW: Duration = Duration::from_secs(15 * 60);
 
 impl Seaworthy {
-    /// Tries the sink `name`.
+    /// Checks the sink `name`.
     pub(super) async fn try_sink(&self, name: &Name, cx: &Context) -> Findings {
         let mut checks = Findings::of(format!("sink {name}"));
         let opened = self.open_sink(name, SinkUse::run().for_trial(), cx).await;
@@ -80,17 +80,24 @@ impl Seaworthy {
             match newest.await {
                 Ok((id, history)) if history.locked_until.is_none() => checks.fail(
                     "object lock",
-                    format!("{job}@{id} is not locked, though the file says object_lock"),
-                    "turn object lock on for the bucket, which most stores allow only when it is \
-                     made, and let the key read and write retentions",
+                    format!(
+                        "snapshot {job}@{id} is not locked, although object_lock is \
+                             configured"
+                    ),
+                    "enable object lock for the bucket (most stores allow this only when it is \
+                     created), and allow the key to read and write retentions",
                 ),
                 Ok((id, history)) => {
                     let until = history.locked_until.map(|until| until.to_string());
                     let until = until.unwrap_or_default();
-                    checks.ok("object lock", format!("{job}@{id} is locked until {until}"));
+                    checks
+                        .ok("object lock", format!("snapshot {job}@{id} is locked until {until}"));
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    checks.skip("object lock", format!("{job} has no snapshot here that shows it"));
+                    checks.skip(
+                        "object lock",
+                        format!("job {job} has no snapshot here to check it with"),
+                    );
                 }
                 Err(error) => checks.error("object lock", &error),
             }
@@ -98,10 +105,10 @@ impl Seaworthy {
     }
 }
 
-/// A sink, and what is done to it.
+/// A sink, and the operations on it.
 struct Trial<'a> {
     sink: &'a Arc<dyn BackupSink>,
-    /// Who may delete; nobody where an append-only sink has no keys for that here.
+    /// The sink opened for deleting; `None` if an append-only sink has no keys for that here.
     remover: Option<&'a Arc<dyn BackupSink>>,
     folder: ObjectKey,
     facts: SinkTrial,
@@ -112,7 +119,7 @@ impl Trial<'_> {
         let listed = self.sink.list_sorted(&self.folder).await;
         let listed = checks.note("list", listed, |_| "the sink can be listed".to_owned());
         if self.remover.is_none() {
-            // Nothing could be removed again: what is begun and given up shows as much.
+            // Nothing could be removed again: an upload that is started and aborted is enough.
             self.begin_and_give_up(checks).await;
             let why = "the sink is append-only, and the file has no keys that may delete";
             for name in ["read", "versions", "delete"] {
@@ -127,7 +134,7 @@ impl Trial<'_> {
         self.remove(checks, written, listed.is_some()).await;
     }
 
-    /// A small object; false where it cannot be stored.
+    /// Writes a small object; false if it cannot be stored.
     async fn write_and_read(&self, checks: &mut Findings, cx: &Context) -> bool {
         let Ok(key) = self.folder.join("probe") else { return false };
         let bytes = Bytes::from_static(b"seaworthy doctor was here for a moment\n");
@@ -138,19 +145,22 @@ impl Trial<'_> {
         };
         look_at_clock(before, info.modified, cx.now(), checks);
         let whole = self.sink.get(&key, 1 << 10).await.and_then(|read| same(&read, &bytes));
-        checks.note("read", whole, |()| "it reads back as it was".to_owned());
+        checks.note("read", whole, |()| "it was read back unchanged".to_owned());
         let part = self.sink.get_range(&key, 10..16).await;
         let part = part.and_then(|read| same(&read, &bytes[10..16]));
-        checks.note("read a range", part, |()| "a part of it does too".to_owned());
+        checks.note("read a range", part, |()| "a part of it was read back".to_owned());
         match self.sink.history(&key).await {
             Ok(history) if history.versions > 1 => {
                 checks.ok("versions", format!("{} versions are stored", history.versions));
             }
-            Ok(_) => checks.ok("versions", "what is stored can be looked at, hidden or not"),
+            Ok(_) => checks.ok("versions", "its versions can be listed"),
             Err(error)
                 if error.kind() == ErrorKind::PermissionDenied && !self.facts.needs_versions =>
             {
-                let message = format!("{}; that does while the bucket keeps none", error.chain());
+                let message = format!(
+                    "{}; this is fine as long as the bucket keeps no versions",
+                    error.chain()
+                );
                 checks.warn("versions", message, error.remedy().unwrap_or_default());
             }
             Err(error) => checks.error("versions", &error),
@@ -187,12 +197,11 @@ impl Trial<'_> {
             written.and(ended)
         };
         let said =
-            |_: &()| "an upload was begun and given up: nothing could be removed again".to_owned();
+            |_: &()| "an upload was started and aborted: nothing could be removed again".to_owned();
         checks.note("write", done.await, said);
     }
 
-    /// Removes everything, also what a store kept of a write that failed, and looks whether it is
-    /// gone.
+    /// Removes everything, also the remains of a failed write, and checks that it is gone.
     async fn remove(&self, checks: &mut Findings, written: bool, can_list: bool) {
         let Some(remover) = self.remover else { return };
         let mut removed = Ok(());
@@ -201,17 +210,17 @@ impl Trial<'_> {
             let done = remover.delete(&key).await.map_err(|error| {
                 let left = format!("{}; {key} is left behind: delete it by hand", error.chain());
                 let said = Error::new(error.kind(), "doctor", left);
-                said.remedy_is(error.remedy().unwrap_or("look at the rights of the key"))
+                said.remedy_is(error.remedy().unwrap_or("check the permissions of the key"))
             });
             removed = removed.and(done);
         }
         let good = removed.is_ok();
         if good && !written {
-            checks.skip("delete", "nothing was stored that could be deleted");
+            checks.skip("delete", "nothing was stored, so there is nothing to delete");
         } else {
             checks.note("delete", removed, |()| "all of it was deleted".to_owned());
         }
-        // What is left of an upload that broke.
+        // The remains of a failed upload.
         let _ = remover.discard_unfinished(&self.folder, None).await;
         if !good || !can_list {
             return;
@@ -228,10 +237,10 @@ impl Trial<'_> {
     }
 }
 
-/// Judges this machine's clock by when the store says that something was written that was begun
-/// `before` and ended `after`.
+/// Checks this machine's clock with the store's time of an object that was written between `before`
+/// and `after`.
 fn look_at_clock(before: Timestamp, store: Timestamp, after: Timestamp, checks: &mut Findings) {
-    // Stores cut fractions of seconds off.
+    // Stores truncate fractions of seconds.
     let ahead = store.since(after);
     let behind = before.since(store).saturating_sub(Duration::from_secs(1));
     let (off, way) = if ahead > behind { (ahead, "behind") } else { (behind, "ahead of") };
@@ -248,12 +257,12 @@ fn same(read: &[u8], written: &[u8]) -> Result<()> {
     if read == written {
         return Ok(());
     }
-    let message = "what was read is not what was written";
+    let message = "the data that was read differs from what was written";
     Err(Error::new(ErrorKind::Damaged, "doctor", message)
-        .remedy_is("store nothing there: look at the disk, or at what lies between"))
+        .remedy_is("do not store anything there: check the disk, or the network in between"))
 }
 
-/// A folder that nobody else uses.
+/// A folder that nothing else uses.
 fn trial_folder() -> Result<ObjectKey> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|source| {

@@ -99,7 +99,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
         (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
         // Notifiers.
-        (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:11", r#"[backup.nightly] names the notifier "ops", which is not there"#, "add [notify.ops] with a type"),
+        (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:11", r#"[backup.nightly] uses the notifier "ops", which does not exist"#, "add [notify.ops] with a type"),
         (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:1", "[notify.x] has no `url`", "add url = …"),
         (format!("{GOOD}[notify.x]\ntype = \"slak\"\n"), "33:8", r#"unknown type "slak" in [notify.x]"#, r#"did you mean "slack"?"#),
         (format!("{GOOD}[notify.x]\ntype = \"slack\"\nurl = {{ env = \"U\" }}\non = [\"failur\"]\n"), "35:7", r#"unknown on "failur" in [notify.x]"#, r#"did you mean "failure"?"#),
@@ -121,28 +121,31 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("last = 3", "last = 0"), "17:8", "`last` in [backup.nightly.keep_on.local]: a count of 0 would keep nothing", ""),
         // Keys.
         (with("verify_after = \"stat\"", "encryption = { recipients = [\"age1x\"] }"), "13:30", r#"the recipient "age1x" is malformed"#, "copy it again; a key of X25519 is age1 and 58 letters and digits"),
-        (with("verify_after = \"stat\"", &format!("encryption = {{ recipients = [{AGE:?}, \"x\"] }}")), "13:96", r#"the recipient "x" is no public key that age knows"#, "write one line: age1…, ssh-ed25519 … or ssh-rsa …"),
-        (with("verify_after = \"stat\"", &format!("encryption = {{ passphrase = {{ env = \"X\" }}, recipients = [{AGE:?}] }}")), "13:16", "[backup.nightly.encryption] has a passphrase beside recipients: age refuses to mix them", "remove one of the two"),
-        (with("verify_after = \"stat\"", "encryption = {}"), "13:1", "[backup.nightly.encryption] names nobody to encrypt for", ""),
+        (with("verify_after = \"stat\"", &format!("encryption = {{ recipients = [{AGE:?}, \"x\"] }}")), "13:96", r#"the recipient "x" is not a public key that age supports"#, "write one line: age1…, ssh-ed25519 … or ssh-rsa …"),
+        (with("verify_after = \"stat\"", &format!("encryption = {{ passphrase = {{ env = \"X\" }}, recipients = [{AGE:?}] }}")), "13:16", "[backup.nightly.encryption] has both a passphrase and recipients: age does \
+                 not support this", "remove one of the two"),
+        (with("verify_after = \"stat\"", "encryption = {}"), "13:1", "[backup.nightly.encryption] has no recipients to encrypt for", ""),
         (with("verify_after = \"stat\"", "signing = {}"), "13:1", "[backup.nightly.signing] neither signs nor trusts", ""),
-        (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is no public key of minisign"#, ""),
+        (with("verify_after = \"stat\"", "signing = { trust = [\"RWQx\"] }"), "13:22", r#""RWQx" is not a public key of minisign"#, ""),
         // Buckets.
         (with("\"local\"\npath", "\"s3\"\npath"), "6:1", r#"unknown key "path" in [sink.local]"#, ""),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\n"), "32:1", "[sink.x] has no `bucket`", "add bucket = …"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" cannot be a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything in the clear", "use https://, or set allow_http = true"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "a part cannot have 1.00 MiB", "write a size from 5MiB to 5GiB"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" is not the name of a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything unencrypted", "use https://, or set allow_http = true"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "the part size cannot be 1.00 MiB", "write a size from 5MiB to 5GiB"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret need each other"),
         (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:1", "[sink.x] has no `application_key`", "add application_key = …"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or remove the keys"),
-        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` counts there, not `last 3`", "whoever steals the key could push snapshots out by storing new ones; write [backup.nightly.keep_on.local] with `within` alone"),
+        (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` applies there, not `last \
+                 3`", "a stolen key could be used to push out snapshots by storing new \
+                          ones; write [backup.nightly.keep_on.local] with `within` alone"),
         // What is missing, and what does not fit together.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
-        (with("[\"local\"]", "[]"), "9:9", "[backup.nightly] names no sink", r#"name a sink, such as sinks = ["local"]"#),
-        (with("[\"local\"]", "[\"locl\"]"), "9:10", r#"[backup.nightly] names the sink "locl", which is not there"#, ""),
-        (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] names the sink "local" twice"#, "list each sink once"),
-        (with("keep_on.local", "keep_on.locla"), "16:25", r#"[backup.nightly] keeps differently on "locla", which is none of its sinks"#, r#"did you mean "local"?"#),
+        (with("[\"local\"]", "[]"), "9:9", "[backup.nightly] has no sinks", r#"add a sink, such as sinks = ["local"]"#),
+        (with("[\"local\"]", "[\"locl\"]"), "9:10", r#"[backup.nightly] uses the sink "locl", which does not exist"#, ""),
+        (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] lists the sink "local" twice"#, "list each sink once"),
+        (with("keep_on.local", "keep_on.locla"), "16:25", r#"[backup.nightly] has retention rules for "locla", which is not one of its sinks"#, r#"did you mean "local"?"#),
         (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "set what to back up"),
         (with("workers = 2", "workers = 0"), "14:21", "the number of workers is out of range", "write a number from 1 to 256, or remove it"),
         ("backup.\"../x\" = { sinks = [\"a\"], sources = {} }".into(), "1:8", r#""../x" is not a name"#, ""),
@@ -378,8 +381,8 @@ fn mistakes_about_certificates_are_named_with_their_place() {
             "not a name for a certificate",
         ),
         (replaced("{ env = \"KID\" }", "\"hunter2\""), ":5", "never written in the file"),
-        (replaced("ca = [\"letsencrypt\"]\n", ""), ":8", "nobody issues"),
-        (replaced("external", "ca = [\"letsencrypt\"]\nexternal"), ":16", "as well"),
+        (replaced("ca = [\"letsencrypt\"]\n", ""), ":8", "has no authority"),
+        (replaced("external", "ca = [\"letsencrypt\"]\nexternal"), ":16", "but also has"),
     ] {
         let (said, _) = read(&text).unwrap_err();
         assert!(said.contains(message) && said.contains(place), "{place} {message} in {said}");

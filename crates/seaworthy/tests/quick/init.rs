@@ -147,7 +147,7 @@ async fn what_is_found_is_written_and_no_secret_is() {
         "exact = true",
         "proxy = { to = [\"127.0.0.1:3000\", \"127.0.0.1:3001\"], websocket = true }",
         "files = { root = \"/data/media\" }",
-        "# By hand: line 17: location /old/ passes on in its own way",
+        "# By hand: line 17: location /old/ has special proxy settings",
         "# By hand: line 18: location ~ \\.php$ has no path of its own",
         "external = { chain = \"/etc/letsencrypt/live/shop/fullchain.pem\"",
         "# [service.node]\n# command = [\"/usr/bin/node\", \"server.js\"]           # and its options\n# port = 3000",

@@ -150,7 +150,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_a_warning() {
     assert!(why.contains("404") && why.contains("said by the server"), "{why}");
     assert_eq!(server.take().len(), 1, "that does not pass");
     let warnings = machine.heard.0.lock().unwrap().join("\n");
-    assert!(warnings.contains("ops could not be told"), "{warnings}");
+    assert!(warnings.contains("ops could not be notified"), "{warnings}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +179,7 @@ async fn a_disk_that_takes_nothing_keeps_nobody_from_being_told() {
     assert_eq!(result.jobs[0].notified[0].state, DeliveryState::Sent);
     assert_eq!(occasions(&server), ["failure"]);
     let warnings = machine.heard.0.lock().unwrap().join("\n");
-    assert!(warnings.contains("what ops was told cannot be remembered"), "{warnings}");
+    assert!(warnings.contains("the state of notifier ops cannot be stored"), "{warnings}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,8 +320,8 @@ async fn email_goes_over_a_secure_connection_or_not_at_all() {
 
         // A server that nobody vouches for, and a wrong password.
         for (roots, password, why) in [
-            ("", "hunter2", "no secure connection"),
-            (&*trusted, "hunter2-wrong", "does not take the message"),
+            ("", "hunter2", "cannot make a secure connection"),
+            (&*trusted, "hunter2-wrong", "rejects the message"),
         ] {
             let machine = Machine::new(&section(tls, server.port, roots)).set("PASSWORD", password);
             machine.hurt();

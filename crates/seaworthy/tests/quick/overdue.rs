@@ -95,7 +95,7 @@ async fn a_run_that_hangs_is_told_of_by_the_next_one_and_once() {
     assert_eq!(overdue.due, Some("2026-11-23T02:30:00Z".parse().unwrap()));
     assert_eq!(
         overdue.findings,
-        ["nightly in local: the last good backup is 24 h old; one was due 30 min ago"]
+        ["nightly in local: the last good backup is 24 h old; a new one was due 30 min ago"]
     );
     let notice = lab.server.take().remove(0).json();
     assert!(notice["title"].as_str().unwrap().starts_with("Backup nightly is overdue on "));

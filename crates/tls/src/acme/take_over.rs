@@ -1,4 +1,4 @@
-//! Another program's account made ours, by giving it a new key (RFC 8555, section 7.3.5).
+//! Taking over another program's account, by giving it a new key (RFC 8555, section 7.3.5).
 
 use ::http::{HeaderMap, StatusCode};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -27,15 +27,15 @@ struct Directory {
 }
 
 impl AcmeAuthority {
-    /// Gives the account at `url` a new key, and keeps it as our account here. Whoever has the
-    /// `old` key (RSA or P-256) cannot use the account any more. Whether it was done: an account
-    /// that we have already stays.
+    /// Gives the account at `url` a new key, and keeps it as our account here. The `old` key (RSA
+    /// or P-256) no longer works for the account. Returns whether this was done: an existing
+    /// account of ours is kept.
     ///
-    /// The new key lies on disk before the authority hears of it: after a crash at any moment the
-    /// same call ends what was begun.
+    /// The new key is written to disk before it is sent to the authority: after a crash at any
+    /// point the same call completes the change.
     ///
     /// # Errors
-    /// Where the authority refuses; the account then has its old key.
+    /// If the authority refuses; then the account keeps its old key.
     pub async fn roll_over_account_key(&self, url: &str, old: &PrivateKey) -> Result<bool> {
         let folder = &self.0.options.account_folder;
         let path = folder.join("account.json");
@@ -58,11 +58,12 @@ impl AcmeAuthority {
         let new = PrivateKey::from_pem(&saved.key)?;
         let (_, _, body) = self.0.http.get(self.directory()).await?;
         let directory: Directory = serde_json::from_slice(&body).map_err(|e| {
-            let message = format!("{} is no ACME directory", self.directory());
+            let message = format!("{} is not an ACME directory", self.directory());
             Error::new(ErrorKind::Unavailable, "acme.take_over", message).caused_by(e)
         })?;
         if let Err(refused) = self.change_key(&directory, url, old, &new).await {
-            // Where only the answer was lost, now or in a run before, the new key opens the account.
+            // If only the response was lost, now or in an earlier run, the new key opens the
+            // account.
             let opened = self.post(&directory, url, url, "", &new).await;
             if !opened.is_ok_and(|(status, ..)| status.is_success()) {
                 return Err(refused);
@@ -84,9 +85,10 @@ impl AcmeAuthority {
         new: &PrivateKey,
     ) -> Result<()> {
         let Some(url) = &directory.key_change else {
-            let message = format!("{} lets no account change its key", self.directory());
+            let message =
+                format!("{} does not support changing an account's key", self.directory());
             return Err(Error::new(ErrorKind::Unsupported, "acme.take_over", message)
-                .remedy_is("a new account is registered by itself"));
+                .remedy_is("a new account is registered automatically"));
         };
         let protected = json!({ "alg": algorithm(new), "jwk": public_jwk(new)?, "url": url });
         let wish = json!({ "account": account, "oldKey": public_jwk(old)? });
@@ -96,14 +98,14 @@ impl AcmeAuthority {
             return Ok(());
         }
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let why = problem["detail"].as_str().unwrap_or("it does not say why");
+        let why = problem["detail"].as_str().unwrap_or("it gives no reason");
         let message = format!("{} does not change the account's key: {why}", self.directory());
         Err(Error::new(ErrorKind::PermissionDenied, "acme.take_over", message)
             .with("status", status)
-            .remedy_is("a new account is registered by itself"))
+            .remedy_is("a new account is registered automatically"))
     }
 
-    /// A request that `key` signs for the account at `account`, as often as only its nonce is
+    /// A request signed with `key` for the account at `account`, repeated while only its nonce is
     /// refused.
     async fn post(
         &self,
@@ -166,7 +168,7 @@ fn public_jwk(key: &PrivateKey) -> Result<Value> {
 }
 
 fn odd_key() -> Error {
-    let message = "an account's key is RSA or P-256";
+    let message = "an account's key must be RSA or P-256";
     Error::new(ErrorKind::Unsupported, "acme.take_over", message)
 }
 

@@ -1,4 +1,4 @@
-//! Runs certificates, one or many side by side.
+//! Manages certificates, one or many in parallel.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,14 +17,14 @@ use crate::{
 
 /// How many certificates are worked on at once.
 const SIDE_BY_SIDE: usize = 64;
-/// A thread of its own is worth so many looks.
+/// How many checks are worth a thread of their own.
 const SMALLEST_SHARE: usize = 64;
-/// How often an authority is asked for hints, where it does not say.
+/// How often an authority is asked for hints by default.
 const ASK_HINTS: Duration = Duration::from_secs(6 * 3600);
-/// How long a hint may take: it is no more than a hint.
+/// How long a hint may take: it is only a hint.
 const HINT_LIMIT: Duration = Duration::from_secs(15);
 
-/// Keeps certificates fresh.
+/// Keeps certificates up to date.
 #[derive(Clone, Debug)]
 pub struct Manager {
     pub(super) store: Store,
@@ -35,20 +35,20 @@ pub struct Manager {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// Get a new certificate, whether or not one is due.
+    /// Get a new certificate, even if none is due.
     pub force: bool,
-    /// Do not wait after failures: a person asks.
+    /// Do not wait after failures, because a person asked.
     pub now: bool,
-    /// Take likely findings as seriously as certain ones.
+    /// Treat likely findings as errors, too.
     pub strict: bool,
-    /// Look at nothing before the authority is asked.
+    /// Skip the checks before the authority is asked.
     pub skip_checks: bool,
     /// Get a certificate, and throw it away.
     pub dry_run: bool,
 }
 
 impl Manager {
-    /// Certificates in `store`; what is remembered of them lies in the folder `state`.
+    /// Certificates in `store`; their history is in the folder `state`.
     pub fn new(store: Store, state: impl Into<PathBuf>) -> Self {
         Self { store, state: state.into() }
     }
@@ -58,12 +58,12 @@ impl Manager {
         &self.store
     }
 
-    /// What is remembered of `name`.
+    /// The history of `name`.
     pub fn history(&self, name: &Name) -> Result<History> {
         History::load(&self.history_file(name))
     }
 
-    /// Does what is due about each of `certificates`, side by side. One that fails does not stop
+    /// Does what is due for each of `certificates`, in parallel. One that fails does not stop
     /// the others. The reports come in the same order.
     pub async fn run_all(
         &self,
@@ -83,7 +83,7 @@ impl Manager {
         stream::iter(runs).buffered(SIDE_BY_SIDE).collect().await
     }
 
-    /// The reports of those about which nothing is to be done, looked at by all processors.
+    /// The reports of those with nothing to do, checked on all processors.
     fn resting(
         &self,
         certificates: &[ManagedCertificate],
@@ -91,7 +91,7 @@ impl Manager {
         cx: &Context,
     ) -> Vec<Option<Report>> {
         let look = |part: &[ManagedCertificate]| -> Vec<Option<Report>> {
-            // What fails is looked at again by whoever runs it, and says why.
+            // What fails here is checked again by the run itself, which reports why.
             part.iter().map(|one| self.rests(one, options, cx).ok().flatten()).collect()
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -109,7 +109,7 @@ impl Manager {
         })
     }
 
-    /// The report where nothing is to be done.
+    /// The report if there is nothing to do.
     fn rests(
         &self,
         certificate: &ManagedCertificate,
@@ -127,7 +127,7 @@ impl Manager {
         Ok(Some(report).filter(|report| report.is_unchanged() && !asks))
     }
 
-    /// Does what is due about one certificate.
+    /// Does what is due for one certificate.
     pub async fn run(
         &self,
         certificate: &ManagedCertificate,
@@ -148,13 +148,13 @@ impl Manager {
         cx: &Context,
         report: &mut Report,
     ) -> Result<()> {
-        // Looked at without the lock: a thousand that are not due cost nothing.
+        // Checked without the lock: a thousand that are not due cost nothing.
         if let Some(rests) = self.rests(certificate, options, cx)? {
             *report = rests;
             return Ok(());
         }
         let _lock = self.lock(&certificate.name, cx).await?;
-        // Whoever had it may have done the work.
+        // The previous holder may have done the work.
         let mut history = self.history(&certificate.name)?;
         if hint_is_old(&history, cx) && !options.dry_run {
             self.ask_hint(certificate, &mut history, cx).await?;
@@ -186,7 +186,7 @@ impl Manager {
         self.decide(certificate, newest.as_ref(), options, history, cx)
     }
 
-    /// What is due, where `newest` is the newest certificate that there is.
+    /// What is due, where `newest` is the newest certificate.
     fn decide(
         &self,
         certificate: &ManagedCertificate,
@@ -219,7 +219,7 @@ impl Manager {
             !newest.leaf.is_for(&certificate.names) || (was_trial && now_real)
         });
         if changed && matches!(action, Action::Rest { .. } | Action::Deploy) {
-            // As if there were none: pauses after failures hold.
+            // As if there were none: pauses after failures still apply.
             action = match decide(cx.now(), None, None, history) {
                 Action::Renew { .. } => Action::Renew { reason: Reason::Changed },
                 other => other,
@@ -243,7 +243,7 @@ impl Manager {
         self.store.current(name)
     }
 
-    /// What matters of the newest certificate.
+    /// Facts about the newest certificate.
     fn glance(&self, name: &Name, history: &History) -> Result<Option<CertificateSummary>> {
         if let Some(id) = &history.waiting
             && let Some(newest) = self.store.glance(name, id)?
@@ -256,7 +256,7 @@ impl Manager {
         }
     }
 
-    /// Remembers that the live certificate of `name` is revoked: a new one is due, with a new key.
+    /// Records that the live certificate of `name` is revoked: a new one is due, with a new key.
     pub fn note_revoked(&self, name: &Name) -> Result<()> {
         let mut history = self.history(name)?;
         history.revoked = true;
@@ -276,10 +276,10 @@ impl Manager {
         }
     }
 
-    /// Takes a certificate over that another program got from the provider `provider`.
+    /// Imports a certificate that another program got from the provider `provider`.
     ///
     /// # Errors
-    /// Where it and its key do not belong together.
+    /// If the key does not match it.
     pub fn take_over(
         &self,
         name: &Name,
@@ -290,7 +290,7 @@ impl Manager {
     ) -> Result<()> {
         let pair = PrivateKey::from_pem(key.expose())?;
         if !pair.fits(chain.leaf()) {
-            let message = format!("the key of {name} is for another certificate");
+            let message = format!("the key of certificate {name} belongs to another certificate");
             return Err(Error::new(ErrorKind::Damaged, "certificate.take_over", message));
         }
         let version = self.store.stage(name, chain, key, &About::new(provider), cx.now())?;
@@ -313,8 +313,8 @@ impl Manager {
         Self::lock_file(&self.folder(name).join("lock"), &format!("certificate {name}"), cx).await
     }
 
-    /// One change at a time of what is live: a server reads the files of all certificates, one after
-    /// the other, and would take a key from before a change for a certificate from after it.
+    /// One change of live files at a time: a server reads the files of all certificates one after
+    /// the other, and could pair an old key with a new certificate.
     pub(super) async fn lock_live(&self, cx: &Context) -> Result<FileLock> {
         Self::lock_file(&self.state.join(".live.lock"), "deploying a certificate", cx).await
     }
@@ -335,7 +335,7 @@ impl Manager {
         }
     }
 
-    /// Asks the authority that issued the certificate. Its silence is no failure.
+    /// Asks the authority that issued the certificate. A missing response is not a failure.
     async fn ask_hint(
         &self,
         certificate: &ManagedCertificate,
@@ -355,7 +355,7 @@ impl Manager {
                         && (known.hint.start, known.hint.end) == (hint.start, hint.end)
                 };
                 match &mut history.hint {
-                    // The moment is chosen once for each window.
+                    // The time is chosen once for each window.
                     Some(known) if same(known) => known.hint = hint,
                     place => {
                         let mut part = [0; 2];
@@ -390,7 +390,7 @@ fn issuer_of<'a>(origin: &'a Origin, about: &About) -> Option<&'a dyn Certificat
     providers.iter().find(|p| p.id() == about.provider).map(|p| &**p)
 }
 
-/// Whether nobody trusts what this provider issues, because it is for trying things out.
+/// Whether this provider issues test certificates, which nobody trusts.
 pub(super) fn is_trial(provider: &str) -> bool {
     provider.contains("staging")
 }

@@ -129,7 +129,7 @@ async fn a_change_of_keys_that_is_refused_leaves_the_account_as_it_is() {
     let other = AcmeAuthority::new(options).unwrap();
     let error = other.roll_over_account_key(&url, &stranger).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
-    assert!(error.remedy().unwrap().contains("registered by itself"), "{error:?}");
+    assert!(error.remedy().unwrap().contains("registered automatically"), "{error:?}");
     assert_eq!(other.account_url(), None);
     provider.issue(&request, &key, &Context::new()).await.unwrap();
 }

@@ -86,7 +86,7 @@ async fn a_record_that_does_not_spread_is_said_before_the_authority_is_asked() {
     let request = CertificateRequest::new(ids(&["a.test.example"]));
     let error = provider.issue(&request, &key, &Context::new()).await.unwrap_err();
     assert!(
-        error.to_string().contains("does not show the TXT record _acme-challenge.a"),
+        error.to_string().contains("does not return the TXT record _acme-challenge.a"),
         "{error}"
     );
 }

@@ -88,11 +88,15 @@ async fn an_aaaa_record_that_leads_elsewhere_is_named_with_what_to_do() {
     let port = lab.http_port;
     // Nobody listens there.
     let silent = look(provider.clone()).await;
-    expect_one(&silent, &format!("does not answer at [::1]:{port}"), "correct the record");
+    expect_one(&silent, &format!("does not respond at [::1]:{port}"), "correct the record");
     // Somebody else listens there.
     serve_files_at(TcpListener::bind(("::1", port)).unwrap(), PathBuf::from("/nowhere"));
     let other = look(provider.clone()).await;
-    expect_one(&other, &format!("another server answers at [::1]:{port} (404)"), "lead here");
+    expect_one(
+        &other,
+        &format!("another server responds at [::1]:{port} (404)"),
+        "point this record to this machine",
+    );
 
     // It is a warning, and with `strict` it stops before anybody is asked.
     let check = AcmePreflight::new(

@@ -90,7 +90,7 @@ fn a_database_that_turns_out_damaged_half_way_comes_from_another_sink() {
     shop.ok(&["backup"]);
     spoil(&payload(&shop), 1_000_000);
     let (to, name) = target();
-    restore(&shop, &["--to", &to]).expect_code(0).says(&["is damaged", "going on from other"]);
+    restore(&shop, &["--to", &to]).expect_code(0).says(&["is damaged", "continuing from other"]);
     assert_same(&server().dump_text(&shop.name), &server().dump_text(&name));
     let (to, name) = target();
     restore(&shop, &["--to", &to, "--sink", "local"]).expect_code(1).says(&["is damaged"]);

@@ -104,8 +104,10 @@ fn targets_that_will_not_do_are_refused_before_anything_is_touched() {
     let run = run.says(&["password", ".pgpass", "env:NAME"]);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
     // Which source?
-    restore(&["--to", &to]).expect_code(2).says(&["several were chosen", "db, uploads"]);
-    restore(&["--source", "uploads", "--to", &to]).expect_code(2).says(&["no PostgreSQL database"]);
+    restore(&["--to", &to]).expect_code(2).says(&["several were selected", "db, uploads"]);
+    restore(&["--source", "uploads", "--to", &to])
+        .expect_code(2)
+        .says(&["not a PostgreSQL database"]);
     restore(&["--source", "db-globals", "--to", &to]).expect_code(2).says(&["roles", "psql -f"]);
     restore(&["--source", "db", "--to", "env:UNSET_URL"]).expect_code(2).says(&["UNSET_URL"]);
     assert!(databases(&name).is_empty());

@@ -37,7 +37,7 @@ fn a_bucket_is_tried_in_parts_and_emptied_again() {
     lab.write("secret", "wrong");
     let run = lab.run(&["--json", "doctor"]).expect_code(1);
     let list = check(&run, "sink off", "list");
-    assert!(list["remedy"].as_str().unwrap().contains("the secret does not fit"), "{list}");
+    assert!(list["remedy"].as_str().unwrap().contains("the secret does not match"), "{list}");
 }
 
 fn b2_lab(server: &B2, who: &str, more: &str) -> Lab {

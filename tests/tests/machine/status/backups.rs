@@ -70,7 +70,7 @@ fn a_backup_that_should_have_been_made_is_overdue() {
     assert_eq!(found["jobs"][0]["sinks"][0]["overdue"], true);
     let text = lab.run(&["status"]).expect_code(1).stdout;
     assert!(text.contains("3 days ago, OVERDUE"), "{text}");
-    assert!(text.contains("the last good backup is 3 days old; one was due"), "{text}");
+    assert!(text.contains("the last good backup is 3 days old; a new one was due"), "{text}");
     // So much less than what was forged looks wrong, until somebody says that it is right.
     lab.ok(&["backup", "--accept"]);
     assert_eq!(status(&lab, 0)["jobs"][0]["sinks"][0]["overdue"], false);
@@ -90,10 +90,10 @@ fn what_shrinks_or_looks_wrong_is_said() {
     put(24.0, 990_000, 500);
     let found = status(&lab, 1);
     assert_eq!(rules(&found), ["backup.shrunk"]);
-    assert_eq!(found["findings"][0]["message"], "the last backup holds 500 rows instead of 990");
+    assert_eq!(found["findings"][0]["message"], "the last backup has 500 rows instead of 990");
     put(12.0, 700_000, 500);
     let message = status(&lab, 1)["findings"][0]["message"].as_str().unwrap().to_owned();
-    assert_eq!(message, "the last backup holds 684 KiB instead of 967 KiB");
+    assert_eq!(message, "the last backup has 684 KiB instead of 967 KiB");
     put(6.0, 690_000, 490);
     assert!(rules(&status(&lab, 0)).is_empty(), "that is how it is now");
     // Next to nothing is not even good.

@@ -26,13 +26,14 @@ use crate::{
 impl ObjectStoreSink {
     /// The folder at `path`, which is created when something is first written to it.
     ///
-    /// Every object is written beside its place, fsynced and moved there; folders are made for
-    /// the owner alone (0700), files too (0600). [`BackupSink::delete`](crate::sinks::BackupSink::delete)
-    /// removes folders that it empties, but never the root.
+    /// Every object is written next to its final path, fsynced and moved there; folders (0700) and
+    /// files (0600) are readable by the owner only.
+    /// [`BackupSink::delete`](crate::sinks::BackupSink::delete) removes folders that become empty,
+    /// but never the root.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` when `path` is empty, or relative where there is no working directory.
+    /// `InvalidInput` when `path` is empty, or relative if there is no working directory.
     ///
     /// ```
     /// # use seaworthy_backup::{BackupSinkExt, ObjectKey, PutOptions, sinks::ObjectStoreSink};
@@ -49,10 +50,10 @@ impl ObjectStoreSink {
         let path = path.as_ref();
         let root = std::path::absolute(path).map_err(|e| {
             Error::io("sink.open", format!("{:?} cannot be a sink's folder", path.display()), e)
-                .remedy_is("write the folder's whole path, from / on")
+                .remedy_is("write the absolute path of the folder")
         })?;
         let label = root.display().to_string();
-        // The upload of this store removes its file when it is dropped, there and then.
+        // The upload of this store removes its file immediately when it is dropped.
         let preset = StorePreset { drop_frees: true, ..StorePreset::new(Capabilities::all()) };
         let store = Arc::new(LocalStore::new(root));
         Ok(Self::of_store(store, label, ObjectKey::root(), preset))
@@ -110,6 +111,9 @@ fn warning_of(folder: &Path) -> Option<String> {
     let mode = meta.permissions().mode() & 0o777;
     let folder = folder.display();
     (mode & 0o077 != 0).then(|| {
-        format!("{folder} is open to other users (mode {mode:04o}); `chmod 700 {folder}` closes it")
+        format!(
+            "{folder} is readable by other users (mode {mode:04o}); restrict it with \
+                 `chmod 700 {folder}`"
+        )
     })
 }

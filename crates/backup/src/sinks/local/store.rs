@@ -1,7 +1,7 @@
-//! A folder as an object store that makes nothing readable to others and nothing half durable.
+//! A folder as an object store in which files are private and durable.
 //!
-//! The one that comes with the crate creates files and folders by the process's umask, needs its
-//! root to exist, does not sync after a delete, and reads in steps of 8 KiB.
+//! The crate's own one uses the process's umask for files and folders, needs its root to exist,
+//! does not sync after a delete, and reads in steps of 8 KiB.
 
 use std::{
     fmt,
@@ -30,8 +30,7 @@ use super::{
     walk,
 };
 
-/// How much is read from a file at once: a whole frame of a payload, also of one that does not
-/// compress.
+/// How much is read from a file at once: a whole frame of a payload, even an incompressible one.
 const READ_STEP: u64 = (4 << 20) + (256 << 10);
 
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ impl LocalStore {
         self.root.join(location.as_ref())
     }
 
-    /// Creates the root where it is missing and checks that it can be written to.
+    /// Creates the root if it is missing and checks that it can be written to.
     pub(super) async fn make_root(&self) -> seaworthy_core::Result<()> {
         let root = self.root.clone();
         blocking(move || staged::open_root(&root)).await.map_err(|e| {
@@ -63,12 +62,12 @@ impl LocalStore {
                 io::ErrorKind::NotADirectory => {
                     Error::new(ErrorKind::InvalidInput, "sink.begin", message)
                         .caused_by(e)
-                        .remedy_is(format!("name a folder: {root} or what is above it is a file"))
+                        .remedy_is(format!("use a folder: {root} or one of its parents is a file"))
                 }
                 io::ErrorKind::ReadOnlyFilesystem => Error::io("sink.begin", message, e)
-                    .remedy_is(format!("mount the disk of {root} writable, or name another")),
+                    .remedy_is(format!("mount the disk of {root} writable, or use another folder")),
                 _ => Error::io("sink.begin", message, e).remedy_is(format!(
-                    "let the user that runs this write there: chown it and chmod 700 {root}"
+                    "make it writable for the user that runs this: chown it and chmod 700 {root}"
                 )),
             }
         })
@@ -120,7 +119,7 @@ fn stored() -> PutResult {
     PutResult { e_tag: None, version: None, extensions: Default::default() }
 }
 
-/// The bytes of `file` from `at` to `end`; fewer where it ends before.
+/// The bytes of `file` from `at` to `end`; fewer if it ends before.
 fn read_file(
     file: File,
     at: u64,
@@ -197,7 +196,7 @@ impl ObjectStore for LocalStore {
             let file = File::open(path)?;
             let meta = file.metadata()?;
             if !meta.is_file() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "it is no file"));
+                return Err(io::Error::new(io::ErrorKind::NotFound, "it is not a file"));
             }
             Ok((file, meta_of(at, &meta)?))
         });
@@ -286,7 +285,7 @@ impl ObjectStore for LocalStore {
     }
 }
 
-/// A file that grows beside its place.
+/// A file that is written next to its final path.
 #[derive(Debug)]
 struct LocalUpload {
     /// `None` once it is complete or aborted.
@@ -330,7 +329,7 @@ impl MultipartUpload for LocalUpload {
 
 impl Drop for LocalUpload {
     fn drop(&mut self) {
-        // At once, though a part may still be on its way into the nameless file.
+        // Immediately, even if a part may still be being written to the unnamed file.
         if let Some(staged) = self.staged.take() {
             let _ = staged.unlink();
         }

@@ -1,4 +1,4 @@
-//! A store's errors in our words.
+//! A store's errors, with our messages.
 
 use std::{error::Error as StdError, io};
 
@@ -9,7 +9,7 @@ use super::Inner;
 use crate::format::ObjectKey;
 
 impl Inner {
-    /// What `operation` met when it could not `verb` the object of `key`.
+    /// The error of `operation`, which could not `verb` the object `key`.
     pub(super) fn error(
         &self,
         operation: &'static str,
@@ -22,9 +22,9 @@ impl Inner {
             return explained.with("object", key).with("sink", label);
         }
         let mapped = match (system_error(&error), kind(&error)) {
-            // The store's own verdict is more exact than that of the system.
+            // The store's own error is more exact than that of the system.
             (Some(system), Some(kind)) => Error::new(kind, operation, message).caused_by(system),
-            // A folder, or below an object: no object can be there.
+            // A folder, or below an object: no object can exist there.
             (Some(system), None) if is_misplaced(&system) => {
                 let writing = matches!(operation, "sink.write" | "sink.commit");
                 let kind = if writing { ErrorKind::InvalidInput } else { ErrorKind::NotFound };
@@ -41,7 +41,7 @@ impl Inner {
                 mapped.remedy_is(format!("free some space on {label}, or keep fewer snapshots"))
             }
             ErrorKind::PermissionDenied => {
-                mapped.remedy_is(format!("give the user that runs this the right to {label}"))
+                mapped.remedy_is(format!("give the user that runs this access to {label}"))
             }
             _ => mapped,
         }
@@ -61,7 +61,7 @@ fn is_misplaced(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
 }
 
-/// The kind that the store itself tells; `None` for its catch-all.
+/// The kind that the store itself reports; `None` for its catch-all.
 fn kind(error: &StoreError) -> Option<ErrorKind> {
     Some(match error {
         StoreError::NotFound { .. } => ErrorKind::NotFound,
@@ -81,15 +81,15 @@ fn kind(error: &StoreError) -> Option<ErrorKind> {
     })
 }
 
-/// The operating system's error at the bottom of `error`. It is made anew from its number,
-/// because a source cannot be taken out of an error.
+/// The operating system's error at the bottom of `error`. It is rebuilt from its number, because a
+/// source cannot be taken out of an error.
 fn system_error(error: &StoreError) -> Option<io::Error> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(at) = next {
         next = match at.downcast_ref::<io::Error>() {
             Some(io) => match io.raw_os_error() {
                 Some(code) => return Some(io::Error::from_raw_os_error(code)),
-                // What it wraps is no `source` of it.
+                // What it wraps is not its `source`.
                 None => io.get_ref().map(|inner| inner as _),
             },
             None => at.source(),
@@ -113,7 +113,7 @@ mod tests {
 
     fn generic(code: i32) -> StoreError {
         let io = io::Error::from_raw_os_error(code);
-        // As stores do it: the system's error lies below one of their own.
+        // As stores do it: the system's error is below one of their own.
         StoreError::Generic { store: "x", source: Box::new(io::Error::other(io)) }
     }
 

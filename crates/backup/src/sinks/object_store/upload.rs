@@ -1,4 +1,4 @@
-//! An object on its way into a store: gathered into equal parts, several of them under way.
+//! An upload to a store: buffered into equal parts, several of them in flight.
 
 use std::{mem, sync::Arc};
 
@@ -17,11 +17,11 @@ use crate::{
     sinks::{ObjectInfo, PutOptions, Upload},
 };
 
-/// Shorter chunks are copied together: each one kept alone would cost, and would hold on to the
-/// larger buffer that it may be a part of.
+/// Shorter chunks are copied together: keeping each one would have overhead, and would keep the
+/// larger buffer alive that it may be part of.
 const WORTH_KEEPING: usize = 16 << 10;
 
-/// The metadata that says which upload made an object.
+/// The metadata that names the upload that wrote an object.
 const MARK: &str = "seaworthy-upload";
 
 pub(super) struct ObjectUpload {
@@ -32,12 +32,11 @@ pub(super) struct ObjectUpload {
     buffer: PartBuffer,
     multipart: Option<Multipart>,
     written: u64,
-    /// The size of each part, where the object's is known.
+    /// The size of each part, if the object's is known.
     even_parts: Option<usize>,
-    /// What the object will say of the upload that made it; empty where the store keeps no
-    /// metadata.
+    /// The object's metadata about its upload; empty if the store keeps no metadata.
     attributes: Attributes,
-    /// A write failed or was given up half-way, so bytes are missing.
+    /// A write failed or was cancelled, so bytes are missing.
     broken: bool,
 }
 
@@ -87,7 +86,8 @@ impl ObjectUpload {
     fn too_large(&self) -> Error {
         let (key, label) = (&self.key, &self.inner.label);
         let (parts, bytes) = (self.inner.preset.max_parts, ByteSize::new(self.written));
-        let message = format!("{key} is too large for {label}: {parts} parts hold about {bytes}");
+        let message =
+            format!("{key} is too large for {label}: {parts} parts can hold about {bytes}");
         Error::new(ErrorKind::InvalidInput, "sink.write", message)
             .remedy_is("set a larger `part_size` for the sink, such as 512MiB")
     }
@@ -96,8 +96,8 @@ impl ObjectUpload {
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
             none => {
-                // No store completes an upload only where nothing is yet. So an object that must
-                // not replace another is uploaded beside it and moved.
+                // No store can complete an upload only if the object does not exist. So an object
+                // that must not replace another is uploaded under another name and moved.
                 let at = if self.if_absent { beside(&self.path)? } else { self.path.clone() };
                 none.insert(Multipart::begin(&self.inner, at, self.attributes.clone()).await?)
             }
@@ -134,7 +134,7 @@ impl ObjectUpload {
     }
 }
 
-/// How an upload whose answer is lost is told from one that failed.
+/// How to distinguish an upload with a lost response from a failed one.
 struct Proof {
     inner: Arc<Inner>,
     path: Path,
@@ -143,8 +143,8 @@ struct Proof {
 }
 
 impl Proof {
-    /// What became of a request that made the object visible: where its answer may only be lost,
-    /// the object itself says.
+    /// The result of a request that makes the object visible: if its response may be lost, the
+    /// object itself is checked.
     async fn settle(self, done: object_store::Result<()>) -> object_store::Result<()> {
         match done {
             Err(error) if self.inner.store.is_ambiguous(&error) && self.is_there().await => Ok(()),
@@ -152,7 +152,7 @@ impl Proof {
         }
     }
 
-    /// Whether the object is the one that this upload wrote, whole.
+    /// Whether the object is the complete one that this upload wrote.
     async fn is_there(&self) -> bool {
         if self.attributes.is_empty() {
             return false;
@@ -172,9 +172,9 @@ impl Proof {
 #[async_trait]
 impl Upload for ObjectUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        // Stays set when this future is dropped while a part is on its way.
+        // Stays set if this future is dropped while a part is being sent.
         let was_broken = mem::replace(&mut self.broken, true);
-        // What is gathered takes the room of a part that is through.
+        // Buffer more only when a part has been sent.
         if let Some(multipart) = &mut self.multipart
             && let Err(error) = multipart.make_room(self.inner.preset.parts_in_flight).await
         {
@@ -196,7 +196,7 @@ impl Upload for ObjectUpload {
 
     async fn commit(mut self: Box<Self>) -> Result<ObjectInfo> {
         if self.broken {
-            let message = format!("{} is not whole: a write of it failed", self.key);
+            let message = format!("{} is not complete: a write of it failed", self.key);
             return Err(Error::new(ErrorKind::InvalidInput, "sink.commit", message));
         }
         if let Err(error) = self.store().await {
@@ -207,7 +207,7 @@ impl Upload for ObjectUpload {
             }
             return Err(error);
         }
-        // Who may only write may not look: our own clock is close enough then.
+        // A key that can only write cannot read: our own clock is close enough then.
         let modified = match self.inner.store.objects().head(&self.path).await {
             Ok(meta) => std::time::SystemTime::from(meta.last_modified).into(),
             Err(_) => SystemClock.now(),
@@ -229,7 +229,7 @@ fn random() -> object_store::Result<String> {
     Ok(format!("{:016x}", u64::from_le_bytes(random)))
 }
 
-/// A hidden name next to `path`, which no list of ours shows.
+/// A hidden name next to `path`, which our listings never show.
 fn beside(path: &Path) -> object_store::Result<Path> {
     let random = random()?;
     let (folder, name) = path.as_ref().rsplit_once('/').unwrap_or(("", path.as_ref()));
@@ -237,7 +237,7 @@ fn beside(path: &Path) -> object_store::Result<Path> {
     Ok(Path::parse(hidden.trim_start_matches('/'))?)
 }
 
-/// An upload in parts that the store knows of.
+/// A multipart upload that the store knows.
 struct Multipart {
     /// `None` once it is complete or aborted.
     upload: Option<Box<dyn MultipartUpload>>,
@@ -256,7 +256,7 @@ impl Multipart {
         Ok(Self { upload: Some(upload), at, sent: 0, parts: JoinSet::new(), drop_frees })
     }
 
-    /// Waits until fewer than `in_flight` parts are under way.
+    /// Waits until fewer than `in_flight` parts are being sent.
     async fn make_room(&mut self, in_flight: usize) -> object_store::Result<()> {
         while self.parts.len() >= in_flight.max(1) {
             self.join_one().await?;
@@ -323,7 +323,7 @@ impl Drop for Multipart {
     }
 }
 
-/// Bytes that wait until they fill a part. Large chunks are kept as they came, without a copy.
+/// Bytes that are buffered until they fill a part. Large chunks are kept without a copy.
 #[derive(Default)]
 struct PartBuffer {
     chunks: Vec<Bytes>,
@@ -369,7 +369,7 @@ impl PartBuffer {
         Some(part.into_iter().collect())
     }
 
-    /// All that is left.
+    /// All remaining statements.
     fn take(&mut self) -> PutPayload {
         self.keep_small();
         self.len = 0;

@@ -1,17 +1,17 @@
-//! What a bucket does with our objects by itself: uploads that are given up, snapshots that must stay.
+//! Lifecycle rules of a bucket: unfinished uploads must be aborted, snapshots must stay.
 
 use seaworthy_core::{Context, Environment, ErrorKind, Findings, Result};
 
 use super::{Flavour, LifecycleRule, S3Options, open::BucketStore, options::BucketConfig};
 use crate::sinks::SinkUse;
 
-/// What the check is called.
+/// The name of the check.
 const NAME: &str = "lifecycle";
 
-/// After how many days an unfinished upload may be given up: no upload takes that long.
+/// After how many days an unfinished upload may be aborted: no upload takes that long.
 const DAYS: u32 = 7;
 
-/// Classes of storage that nothing can be read from before it is brought back.
+/// Storage classes whose objects must be retrieved before they can be read.
 const ARCHIVES: [&str; 4] = ["GLACIER", "DEEP_ARCHIVE", "ARCHIVE", "COLD_ARCHIVE"];
 
 /// Looks at the rules of the bucket.
@@ -42,7 +42,7 @@ async fn lifecycle_rules(options: &S3Options) -> Result<Vec<LifecycleRule>> {
     })
 }
 
-/// Judges the `rules` of the bucket behind `options`.
+/// Checks the `rules` of the bucket of `options`.
 fn judge(
     rules: Result<Vec<LifecycleRule>>,
     append_only: bool,
@@ -53,15 +53,15 @@ fn judge(
         Ok(rules) => rules,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let message = format!(
-                "the key may not see the bucket's rules ({}); look whether one gives up unfinished \
-                 uploads, and set it where not: {}",
+                "the key is not allowed to read the bucket's rules ({}); check whether one \
+                 aborts unfinished uploads, and set it if not: {}",
                 error.remedy().unwrap_or("which is fine"),
                 command(options)
             );
             return findings.skip(NAME, message);
         }
         Err(error) if error.kind() == ErrorKind::Unsupported => {
-            return findings.skip(NAME, "the store knows no lifecycle rules");
+            return findings.skip(NAME, "the store does not support lifecycle rules");
         }
         Err(error) => return findings.skip(NAME, error.chain()),
     };
@@ -69,42 +69,42 @@ fn judge(
     for rule in &rules {
         let id = if rule.id.is_empty() { "without a name" } else { &rule.id };
         if let Some(when) = &rule.removes {
-            let message = format!("the bucket's rule {id} removes what is {when}: snapshots too");
-            let remedy = "take the rule away, or give it another prefix: `keep` of the job decides \
-                          what goes";
+            let message =
+                format!("the bucket's rule {id} removes objects that are {when}: also snapshots");
+            let remedy = "remove the rule, or give it another prefix: `keep` of the job decides \
+                     what is removed";
             findings.fail(NAME, message, remedy);
         }
         if let Some(class) = rule.moves_to.as_ref().filter(|class| ARCHIVES.contains(&&***class)) {
             let message = format!("the bucket's rule {id} moves objects to {class}");
-            let remedy = "take the rule away, or give it another prefix: nothing can be restored \
-                          from an archive";
+            let remedy = "remove the rule, or give it another prefix: nothing can be restored \
+                     directly from an archive class";
             findings.fail(NAME, message, remedy);
         }
         if let Some(days) = rule.removes_hidden.filter(|_| append_only) {
             let message = format!(
-                "what somebody hides or replaces is gone {days} days later, as the bucket's rule {id} \
-                 says"
+                "the bucket's rule {id} deletes hidden or replaced objects after {days} days"
             );
-            let remedy = "is that long enough to notice it? the sink is append-only so that nothing \
-                          gets lost";
+            let remedy = "is that long enough to notice an attack? the sink is append-only so that \
+                     nothing gets lost";
             findings.warn(NAME, message, remedy);
         }
     }
     match rules.iter().filter(|rule| rule.whole).find_map(|rule| rule.gives_up_uploads) {
         Some(days) if findings.len() == before => {
-            findings.ok(NAME, format!("the bucket gives up unfinished uploads after {days} days"));
+            findings.ok(NAME, format!("the bucket aborts unfinished uploads after {days} days"));
         }
         Some(_) => {}
         None => findings.warn(
             NAME,
-            "the bucket has no rule that gives up unfinished uploads: those of a machine that is no \
-             more cost money and are shown nowhere",
+            "the bucket has no rule that aborts unfinished uploads: those of a machine that no \
+             longer exists cost money and are not visible",
             command(options),
         ),
     }
 }
 
-/// What adds the rule. It takes the place of those that are there.
+/// The command that adds the rule. It replaces the existing ones.
 fn command(options: &S3Options) -> String {
     let endpoint = match &options.endpoint {
         Some(endpoint) => format!(" --endpoint-url {endpoint}"),
@@ -115,9 +115,9 @@ fn command(options: &S3Options) -> String {
     };
     format!(
         "aws s3api put-bucket-lifecycle-configuration{endpoint} --bucket {} \
-         --lifecycle-configuration '{{\"Rules\": [{{\"ID\": \"uploads\", \"Status\": \"Enabled\", \
-         \"Filter\": {{\"Prefix\": \"\"}}, \"AbortIncompleteMultipartUpload\": \
-         {{\"DaysAfterInitiation\": {DAYS}}}}}]}}' (with the rules that are there already: it replaces \
+         --lifecycle-configuration '{{\"Rules\": [{{\"ID\": \"uploads\", \"Status\": \
+         \"Enabled\", \"Filter\": {{\"Prefix\": \"\"}}, \"AbortIncompleteMultipartUpload\": \
+         {{\"DaysAfterInitiation\": {DAYS}}}}}]}}' (include the existing rules: this replaces \
          them)",
         options.bucket
     )

@@ -1,4 +1,4 @@
-//! Keys in a profile file, as the tools of Amazon keep them.
+//! Keys in a profile file of the Amazon tools.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use seaworthy_core::{Error, ErrorKind, Result, Secret};
 
 use super::S3Credentials;
 
-/// What a profile says.
+/// The content of a profile.
 pub(super) struct Profile {
     pub(super) credentials: S3Credentials,
     pub(super) region: Option<String>,
@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path, name: &str) -> Result<Profile> {
     let Some(lines) = section(&text, name) else {
         return fail(
             format!("there is no profile {name:?} in {shown}"),
-            format!("add [{name}] there, or name another profile"),
+            format!("add [{name}] there, or use another profile"),
         );
     };
     let value = |key: &str| {
@@ -41,8 +41,8 @@ pub(super) fn read(path: &Path, name: &str) -> Result<Profile> {
         }),
         _ => fail(
             format!("the profile {name:?} in {shown} has no keys"),
-            "Seaworthy reads aws_access_key_id and aws_secret_access_key; a program that tells \
-             them goes in the file: access_key_id = { command = […] }"
+            "Seaworthy reads aws_access_key_id and aws_secret_access_key; for a program that \
+             prints the keys use access_key_id = { command = […] }"
                 .into(),
         ),
     }
@@ -61,7 +61,7 @@ fn section<'t>(text: &'t str, name: &str) -> Option<Vec<(&'t str, &'t str)>> {
                 found.get_or_insert_default();
             }
         } else if let (true, Some((key, value))) = (inside, line.split_once('=')) {
-            // Indented lines belong to the setting before; `#` begins a comment line.
+            // Indented lines belong to the previous setting; `#` begins a comment line.
             let key = if line.starts_with([' ', '\t', '#', ';']) { "" } else { key.trim() };
             found.get_or_insert_default().push((key, value.trim()));
         }

@@ -1,4 +1,4 @@
-//! SQLite: restored into a scratch folder, checked by SQLite itself, and asked.
+//! SQLite: restored into a scratch folder, checked by SQLite itself, and queried.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl Drill for SqliteDrill {
             for (path, record) in report.placed.iter().zip(databases) {
                 let looked = look(path, &record?, &checks, &interrupt, &mut found);
                 looked.map_err(|e| {
-                    Error::new(ErrorKind::Source, "drill", format!("SQLite refuses it: {e}"))
+                    Error::new(ErrorKind::Source, "drill", format!("SQLite cannot open it: {e}"))
                 })?;
                 found.compared += 1;
             }
@@ -47,7 +47,7 @@ impl Drill for SqliteDrill {
             looked = &mut looking => return looked.map_err(panicked)?,
             () = cx.cancel().triggered() => {}
         }
-        // A check of a large database takes minutes: SQLite ends it at once.
+        // A check of a large database takes minutes: SQLite can interrupt it.
         handles.try_iter().for_each(|handle: rusqlite::InterruptHandle| handle.interrupt());
         let _ = looking.await;
         Err(Error::cancelled("drill"))
@@ -61,13 +61,13 @@ fn look(
     interrupt: &std::sync::mpsc::Sender<rusqlite::InterruptHandle>,
     found: &mut Found,
 ) -> rusqlite::Result<()> {
-    // To write too: what is in WAL mode cannot be read otherwise.
+    // Opened for writing: a database in WAL mode cannot be read otherwise.
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let _ = interrupt.send(database.get_interrupt_handle());
     database.pragma_query(None, "integrity_check", |row| {
         let problem: String = row.get(0)?;
         if problem != "ok" {
-            found.faults.push(format!("its integrity check says: {problem}"));
+            found.faults.push(format!("its integrity check reports: {problem}"));
         }
         Ok(())
     })?;
@@ -78,14 +78,12 @@ fn look(
     })?;
     if violations != record.foreign_key_violations {
         let before = record.foreign_key_violations;
-        found.faults.push(format!(
-            "{violations} rows point to rows that do not exist, in place of {before}"
-        ));
+        found.faults.push(format!("{violations} rows refer to missing rows, instead of {before}"));
     }
     for sql in checks {
         match ask(&database, sql) {
             Ok(true) => found.checks += 1,
-            Ok(false) => found.faults.push(format!("`{sql}` does not answer with true")),
+            Ok(false) => found.faults.push(format!("`{sql}` does not return true")),
             Err(error) => found.faults.push(format!("`{sql}` fails: {error}")),
         }
     }

@@ -88,7 +88,9 @@ async fn a_pg_dump_that_is_missing_or_old_is_found_before_anything_starts() {
     );
     let error = lab.back_up(source().pg_dump(old)).await.unwrap_err();
     assert!(
-        error.chain().contains(&format!("version 9, older than the server, which is {major}")),
+        error
+            .chain()
+            .contains(&format!("version 9, which is older than the server's version {major}")),
         "{}",
         error.chain()
     );

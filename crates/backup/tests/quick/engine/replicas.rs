@@ -136,7 +136,7 @@ async fn a_copy_that_was_cut_off_goes_on_where_it_was() {
     );
     let report = pair.run(&cx).await.unwrap();
     assert!(report.replicas[0].copied.is_empty());
-    assert!(Pair::ids(&pair.held, &cx).await.is_empty(), "without a manifest it is no snapshot");
+    assert!(Pair::ids(&pair.held, &cx).await.is_empty(), "without a manifest it is not a snapshot");
     let arrived = Pair::objects(&pair.held).await;
     assert_eq!(arrived.len(), 2, "{arrived:?}");
     // One of the two was spoilt meanwhile: only that one is sent again.
@@ -186,7 +186,7 @@ async fn damage_in_the_first_sink_is_never_copied() {
     let first = repository(&pair.first);
     let options = RunOptions::default();
     let synced = pair.replica().sync(&first, None, &options, &cx).await.unwrap();
-    assert!(synced.error.as_ref().unwrap().contains("not what its manifest promises"));
+    assert!(synced.error.as_ref().unwrap().contains("does not match its manifest"));
     assert_eq!(synced.lacks.as_ref().unwrap(), std::slice::from_ref(&new.id));
     // The other one got through.
     assert_eq!(Pair::ids(&pair.held, &cx).await, [old.id.to_string()]);
@@ -199,7 +199,7 @@ async fn a_replica_that_does_not_keep_what_it_was_sent_is_found_out_before_the_m
     pair.second.plan(Plan::every(Call::Read, Fault::Flip(40)).on_name("data.bytes.zst"));
     let report = pair.run(&cx).await.unwrap();
     let error = report.replicas[0].error.as_ref().unwrap();
-    assert!(error.contains("did not keep") && error.contains("data.bytes.zst"), "{error}");
+    assert!(error.contains("did not store") && error.contains("data.bytes.zst"), "{error}");
     assert!(Pair::ids(&pair.held, &cx).await.is_empty());
 }
 

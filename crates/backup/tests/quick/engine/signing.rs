@@ -116,7 +116,7 @@ async fn a_signed_manifest_elsewhere_is_untrusted() {
         let name = object.key.strip_prefix(&signed.older.folder).unwrap();
         signed.put(&signed.newer.folder, name, signed.get(&signed.older.folder, name).await).await;
     }
-    signed.expect_untrusted("not for there").await;
+    signed.expect_untrusted("but for another folder").await;
     // A job's snapshot, dressed up as another job's.
     let weekly = Repository::new(Arc::new(signed.sink.clone()), name("weekly"), host());
     let weekly = weekly.keys(keys.clone());

@@ -1,4 +1,4 @@
-//! `apply`: everything that the file says, brought to this machine in order, or taken back.
+//! `apply`: installs everything in the file on this machine, step by step, or rolls it back.
 
 mod folders;
 mod steps;
@@ -13,7 +13,7 @@ use super::{ServiceKind, request};
 use super::{flags, service::FOLDER};
 use crate::{ErrorDocument, Outcome, Reply, Seaworthy};
 
-/// What `apply` is asked for.
+/// The request of `apply`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -23,7 +23,7 @@ pub struct ApplyRequest {
     /// Change nothing, and show every file and command.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// For which program: `systemd` by default.
+    /// The program to render for: `systemd` by default.
     #[serde(rename = "type")]
     #[cfg_attr(
         feature = "clap",
@@ -32,7 +32,7 @@ pub struct ApplyRequest {
             value_name = "TYPE",
             default_value = "systemd",
             value_parser = flags::word::<ServiceKind>(),
-            help = "For which program"
+            help = "The program to render for"
         )
     )]
     pub kind: ServiceKind,
@@ -43,13 +43,13 @@ pub struct ApplyRequest {
 
 request!(ApplyRequest, "apply", apply -> ApplyResult);
 
-/// What `apply` did.
+/// The result of `apply`.
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct ApplyResult {
-    /// Whether nothing was done.
+    /// Whether it was a dry run.
     pub dry_run: bool,
-    /// The steps, in order; those behind a failed one are missing.
+    /// The steps, in order; those after a failed one are missing.
     pub steps: Vec<ApplyStep>,
 }
 
@@ -59,37 +59,37 @@ pub struct ApplyResult {
 pub struct ApplyStep {
     /// What it is about.
     pub kind: StepKind,
-    /// What became of it.
+    /// Its result.
     pub state: StepState,
-    /// The files and folders that it changed, or would.
+    /// The files and folders that it changed, or would change.
     pub files: Vec<StepFile>,
-    /// The commands that it ran, or would, as people write them.
+    /// The commands that it ran, or would run, as shown to people.
     pub commands: Vec<String>,
-    /// What else is to be known.
+    /// Notes.
     pub notes: Vec<String>,
     /// What went wrong.
     pub error: Option<ErrorDocument>,
 }
 
-/// What a step is about.
+/// The subject of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepKind {
-    /// Folders that the others need.
+    /// Folders that the other steps need.
     Folders,
-    /// What the web server shows until its certificates are issued.
+    /// Placeholders that the web server presents until its certificates are issued.
     #[serde(rename = "stand_ins")]
     Placeholders,
     /// The web server.
     Proxy,
     /// Certificates: issued and deployed.
     Certificates,
-    /// Services, and the timer that does what is due.
+    /// Services, and the timer that runs what is due.
     Services,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -102,7 +102,7 @@ pub enum StepState {
     WouldChange,
     /// It failed.
     Failed,
-    /// It was done, and taken back because a later one failed.
+    /// It was done, and rolled back because a later step failed.
     Undone,
 }
 
@@ -114,7 +114,8 @@ pub struct StepFile {
     pub path: PathBuf,
     /// `added`, `removed`, `changed` or `kept`.
     pub change: String,
-    /// The lines, from what is there to what would be there; none for folders and keys.
+    /// The changed lines, as a diff from the current to the new content; empty for folders and
+    /// keys.
     pub diff: String,
 }
 
@@ -124,7 +125,7 @@ impl ApplyStep {
         Self { kind, state, files, commands, notes, error: None }
     }
 
-    /// A step that is done, or would be, where it has files or commands.
+    /// A step that is done, or would be, if it has files or commands.
     fn of(kind: StepKind, files: Vec<StepFile>, commands: Vec<String>) -> Self {
         let state = match files.is_empty() && commands.is_empty() {
             true => StepState::Unchanged,
@@ -169,18 +170,18 @@ impl Seaworthy {
     }
 }
 
-/// What was done and can be taken back.
+/// What was done and can be rolled back.
 #[derive(Default)]
 struct Done {
-    /// Folders that were not there before, in order.
+    /// Folders that did not exist before, in order.
     folders: Vec<PathBuf>,
     /// Certificates that got a placeholder.
     placeholders: Vec<seaworthy_core::Name>,
-    /// The web server's files before, where they were changed, and whether it ran.
+    /// The web server's previous files, if they were changed, and whether it was running.
     proxy: Option<(Option<StagedFiles>, bool)>,
 }
 
-/// One `apply` on its way.
+/// One `apply` in progress.
 struct Apply<'a> {
     seaworthy: &'a Seaworthy,
     request: &'a ApplyRequest,
@@ -200,7 +201,7 @@ impl Apply<'_> {
         self.make_folders().await?;
         let lock = self.seaworthy.state.path().join("apply/lock");
         let _lock = FileLock::acquire(&lock, "apply")?;
-        // Looks at everything before anything that serves is touched.
+        // Checks everything before anything that serves is changed.
         let made = std::mem::take(&mut self.result.steps);
         let planned = self.plan().await;
         let steps = std::mem::replace(&mut self.result.steps, made);
@@ -215,7 +216,7 @@ impl Apply<'_> {
     /// Adds a step, done or planned.
     fn add(&mut self, step: ApplyStep) {
         let outcome = match step.state {
-            // How a failed one counts is said by its error.
+            // The error decides how a failed step counts.
             StepState::Unchanged | StepState::WouldChange | StepState::Failed => {
                 Outcome::NothingToDo
             }
@@ -225,15 +226,15 @@ impl Apply<'_> {
         self.result.steps.push(step);
     }
 
-    /// Takes back what was done, last first.
+    /// Rolls back what was done, last first.
     async fn stopped_by(&mut self) {
         if self.request.dry_run {
             return;
         }
-        // The way back is taken also when the way forth was cancelled.
+        // The rollback also runs when the operation was cancelled.
         let cx = self.cx.clone().with_cancel(Cancel::new());
         let warn = |what: &str, error: &Error| {
-            cx.emit(Event::warning(format!("{what} could not be taken back: {}", error.chain())));
+            cx.emit(Event::warning(format!("{what} could not be rolled back: {}", error.chain())));
         };
         if let Some((before, ran)) = self.done.proxy.take() {
             match self.undo_proxy(before, ran, &cx).await {
@@ -243,7 +244,7 @@ impl Apply<'_> {
         }
         let store = self.seaworthy.certificate_manager().store().clone();
         let mut placeholders = std::mem::take(&mut self.done.placeholders);
-        // In place of the others there is a real one by now.
+        // The others have been replaced by real certificates.
         placeholders.retain(|name| store.is_placeholder(name));
         for name in placeholders {
             match store.remove_placeholder(&name) {
@@ -272,7 +273,7 @@ impl Apply<'_> {
             installer.quit(cx).await?;
         }
         let undone = undo(&installer.generations(), before.as_ref(), &installer, cx).await;
-        // What does not run cannot be told.
+        // A server that is not running cannot be told.
         if ran { undone } else { Ok(()) }
     }
 }

@@ -1,4 +1,4 @@
-//! The steps behind the folders: planned, and taken.
+//! The steps after the folders: planned, and done.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Apply<'_> {
-    /// Looks at all steps, and adds them as they would be. Changes nothing.
+    /// Plans all steps, and adds them. Changes nothing.
     pub(super) async fn plan(&mut self) -> Result<()> {
         let lacking = self.seaworthy.lacking_certificates();
         self.plan_placeholders(&lacking);
@@ -86,7 +86,7 @@ impl Apply<'_> {
             }
             Ok(done) => {
                 if done.state == ApplyState::Unchanged {
-                    // The files are there, and nobody serves them.
+                    // The files exist, and no server uses them.
                     self.tell_proxy().await?;
                 }
                 self.done.proxy = Some((before, ran));
@@ -94,7 +94,7 @@ impl Apply<'_> {
                 Ok(())
             }
             Err(error) => {
-                // Its files are taken back already; what was started for them ends too.
+                // Its files are rolled back already; what was started for them is stopped, too.
                 if !ran {
                     installer.quit(self.cx).await?;
                 }
@@ -103,7 +103,7 @@ impl Apply<'_> {
         }
     }
 
-    /// Makes the web server read its files and certificates anew, and prove that it serves them.
+    /// Makes the web server reload its files and certificates, and prove that it serves them.
     async fn tell_proxy(&self) -> Result<()> {
         let installer = self.seaworthy.proxy_installer()?.with_start()?;
         let Some(live) = installer.generations().current()? else { return Ok(()) };
@@ -207,7 +207,7 @@ impl Seaworthy {
         Ok(wanted || live.is_some_and(|live| live.exists()))
     }
 
-    /// The certificates that sites name and that are not there yet.
+    /// The certificates that sites use and that do not exist yet.
     fn lacking_certificates(&self) -> Vec<(Name, Vec<Identifier>)> {
         let store = self.certificate_manager().store().clone();
         let used = |name: &Name| {

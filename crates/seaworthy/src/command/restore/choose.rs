@@ -1,4 +1,4 @@
-//! Which sources of a snapshot are restored, and what of them.
+//! Which sources of a snapshot are restored, and which parts.
 
 use seaworthy_backup::{
     Selection, Snapshot,
@@ -14,7 +14,7 @@ use seaworthy_core::{Context, Error, ErrorKind, Name, Result};
 use super::{Destination, RestoreRequest, name_of};
 use crate::Seaworthy;
 
-/// A source that was chosen, with its payload's kind and what is wanted of it.
+/// A selected source, with its payload's kind and the selected parts.
 pub(super) struct Chosen {
     pub(super) source: Name,
     pub(super) kind: String,
@@ -44,7 +44,7 @@ impl Seaworthy {
             sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
         };
         if let (Some(source), true) = (&request.source, sources.is_empty()) {
-            let message = format!("{} holds no source {source}", name_of(snapshot));
+            let message = format!("snapshot {} has no source {source}", name_of(snapshot));
             let held = names(&held.iter().collect::<Vec<_>>());
             return fail(message, format!("it holds {held}"), &[]);
         }
@@ -65,7 +65,8 @@ impl Seaworthy {
         }
         if matches!(place, Some(Destination::Database(_))) {
             if sources.len() > 1 {
-                let message = "a database takes one source, and several were chosen";
+                let message = "a database can only be restored from one source, but several were \
+                         selected";
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
                     .remedy_with(
                         format!("name one in `source`: {}", names(&sources)),
@@ -73,7 +74,7 @@ impl Seaworthy {
                     ));
             }
             if let Some(other) = sources.iter().find(|of| !payload_handler(&of.kind).takes_url()) {
-                let message = format!("{} is no PostgreSQL database", other.name);
+                let message = format!("source {} is not a PostgreSQL database", other.name);
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
                     .remedy_is("restore it to a folder with --to FOLDER"));
             }
@@ -121,7 +122,7 @@ impl Seaworthy {
         }
         if let Some(path) = missing.first() {
             let name = name_of(snapshot);
-            let message = format!("{name} holds no {path}, neither as a path nor as a table");
+            let message = format!("snapshot {name} has no path or table {path}");
             let list = format!("show {name} with `files` or `tables`: what it holds is listed");
             return fail(message, list, &["files", "tables"]);
         }

@@ -1,4 +1,4 @@
-//! Where a restore goes, as people name it.
+//! The destination of a restore, as typed by people.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,23 +17,23 @@ use crate::Seaworthy;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Destination {
-    /// To a folder that is new or empty, with a folder for each source where there are several.
+    /// A new or empty folder, with a folder for each source if there are several.
     Folder(PathBuf),
-    /// To a PostgreSQL database that is empty or does not exist yet.
+    /// A PostgreSQL database that is empty or does not exist yet.
     Database(DatabaseUrl),
 }
 
-/// How a database to restore to is named.
+/// How the destination database is given.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseUrl {
     /// A URL without a password.
     Given(String),
-    /// The environment variable that holds the URL.
+    /// The environment variable with the URL.
     Environment(String),
 }
 
-/// Without the URL, in which somebody may have written a password.
+/// Without the URL, which may contain a password.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,7 +87,7 @@ impl From<OsString> for Destination {
 impl Destination {
     /// The same with an absolute folder.
     ///
-    /// Fails with [`ErrorKind::InvalidInput`] for a URL that holds a password: others can read the
+    /// Fails with [`ErrorKind::InvalidInput`] for a URL with a password: other users can read the
     /// arguments of a program.
     pub(super) fn checked(&self) -> Result<Self> {
         let url = match self {
@@ -102,7 +102,7 @@ impl Destination {
             Self::Database(DatabaseUrl::Given(url)) => url,
         };
         if ConnectOptions::holds_password(url)? {
-            let message = "a password in the target's URL could be read by others";
+            let message = "a password in the target's URL could be read by other users";
             return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message).remedy_with(
                 "take it out and use .pgpass or PGPASSWORD, or name a variable that holds the URL: \
                  `to` env:NAME",

@@ -1,5 +1,5 @@
-//! A restore where the data was: commands before and after, a safety snapshot, everything loaded
-//! beside the old data, then swapped in.
+//! A restore in place: commands before and after, a safety snapshot, everything loaded next to the
+//! old data, then swapped in.
 
 use std::path::{Path, PathBuf};
 
@@ -23,12 +23,13 @@ impl Seaworthy {
         result: &mut RestoreResult,
         cx: &Context,
     ) -> Result<()> {
-        // Two restores in one second must not meet under one name.
+        // Two restores in the same second must not use the same name.
         let stamp = SnapshotId::new(cx.now())?.to_string();
         let (mut targets, mut places, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         for one in &chosen {
             let origin = self.origin(&result.job, &one.source).ok_or_else(|| {
-                let message = format!("the file does not say where {} belongs", one.source);
+                let message =
+                    format!("the file does not contain the original place of {}", one.source);
                 Error::new(ErrorKind::NotFound, "restore.choose", message)
                     .blame_request()
                     .remedy_with("restore it `to` a folder", &["to"])
@@ -53,7 +54,8 @@ impl Seaworthy {
             places: shown,
             before: config.restore.before.clone(),
         })?;
-        // Held until the end: no prune can take the snapshot away, and no backup reads half of it.
+        // Held until the end: no prune can remove the snapshot, and no backup reads half-restored
+        // data.
         let lock = self
             .engine_job(&result.job, &result.sink, Some(&[]), |_| {}, cx)
             .await?
@@ -64,7 +66,7 @@ impl Seaworthy {
             self.load(snapshot, chosen, targets, config, result, cx).await
         }
         .await;
-        // Also when it failed or was interrupted: what `before` stopped has to start again.
+        // Also if it failed or was interrupted: what `before` stopped must be started again.
         let after = run_after(&config.restore.after, cx).await;
         match (done, after) {
             (Err(error), Err(after)) => {
@@ -75,13 +77,13 @@ impl Seaworthy {
         }
     }
 
-    /// Fails where one of our own folders would be moved aside, with every snapshot in it.
+    /// Fails if one of our own folders would be moved aside, with every snapshot in it.
     fn refuse_own_folders(&self, places: &[PathBuf]) -> Result<()> {
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         for own in self.environment.own_folders().iter().map(real) {
             if let Some(place) = places.iter().map(real).find(|place| own.starts_with(place)) {
                 let message = format!(
-                    "{} cannot be replaced: {} lies in it and would be moved aside",
+                    "{} cannot be replaced: {} is in it and would be moved aside",
                     place.display(),
                     own.display()
                 );
@@ -95,8 +97,8 @@ impl Seaworthy {
         Ok(())
     }
 
-    /// Makes a safety snapshot of what is there. Data that cannot be backed up any more is no
-    /// reason not to restore it: it is moved aside, not removed.
+    /// Makes a safety snapshot of the existing data. If the data cannot be backed up any more, the
+    /// restore continues: the data is moved aside, not removed.
     async fn make_safe(
         &self,
         chosen: &[Chosen],
@@ -135,12 +137,12 @@ impl Seaworthy {
                 return Err(error);
             }
             if names.len() > 1 {
-                // One of them is at fault: the others are made safe without it.
+                // One of them is the cause: the others are saved without it.
                 attempts.extend(names.into_iter().rev().map(|name| vec![name]));
                 continue;
             }
             let message = format!(
-                "no safety snapshot of {}: {}; what is there is moved aside instead",
+                "no safety snapshot of {}: {}; the existing data is moved aside instead",
                 names.first().map_or("", Name::as_str),
                 error.chain()
             );
@@ -161,12 +163,12 @@ async fn run_before(commands: &[CommandLine], cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Runs every command, also after one failed and after an interruption; gives the first failure.
+/// Runs every command, also after a failure or an interruption; returns the first failure.
 async fn run_after(commands: &[CommandLine], cx: &Context) -> Result<()> {
     let mut first = Ok(());
     for command in commands {
         let Err(error) = command.run(&Context::new(), None).await else { continue };
-        let message = "a command of `after` failed; what it starts may still be down";
+        let message = "a command of `after` failed; what it starts may still be stopped";
         let error = Error::new(error.kind(), "restore.after", message).caused_by(error);
         if first.is_ok() {
             first = Err(error);

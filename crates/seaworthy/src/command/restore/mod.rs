@@ -1,4 +1,4 @@
-//! `restore`: to another place, or in place behind a safety snapshot.
+//! `restore`: to another place, or in place after a safety snapshot.
 
 mod choose;
 mod destination;
@@ -29,7 +29,7 @@ use choose::Chosen;
 pub use destination::{DatabaseUrl, Destination};
 use elsewhere::OtherSinks;
 
-/// What `restore` is asked for.
+/// The request of `restore`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -60,7 +60,7 @@ pub struct RestoreRequest {
         )
     )]
     pub to: Option<Destination>,
-    /// Where the data was; what is there is moved aside, never overwritten.
+    /// To the original place; existing data is moved aside, never overwritten.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub in_place: bool,
@@ -72,11 +72,11 @@ pub struct RestoreRequest {
         arg(
             long,
             value_name = "PATH|TABLE",
-            help = "Only this path and what lies below it, or only the rows of this table"
+            help = "Only this path and everything below it, or only the rows of this table"
         )
     )]
     pub only: Vec<PathBuf>,
-    /// Also a snapshot that is not signed by whom the job trusts.
+    /// Also a snapshot that is not signed by a key that the job trusts.
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub force: bool,
@@ -84,7 +84,7 @@ pub struct RestoreRequest {
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub identities: IdentityFiles,
-    /// Whose snapshots.
+    /// The machine of the snapshots.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub host: OfHost,
@@ -166,11 +166,11 @@ pub struct RestoreIntent {
     pub id: SnapshotId,
     /// What will be replaced, for people: paths and databases.
     pub places: Vec<String>,
-    /// What is run first.
+    /// The commands that run first.
     pub before: Vec<CommandLine>,
 }
 
-/// What `restore` did.
+/// The result of `restore`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RestoreResult {
@@ -180,17 +180,17 @@ pub struct RestoreResult {
     pub id: SnapshotId,
     /// The sink's name in the file.
     pub sink: Name,
-    /// The sinks that gave what was damaged in that one or could not be read there.
+    /// The sinks that provided what was damaged in that one or could not be read there.
     pub also_from: Vec<Name>,
-    /// The snapshots that were made of what was there before.
+    /// The safety snapshots of the previous data.
     pub safety: Vec<SnapshotId>,
-    /// What was done for each source.
+    /// The result for each source.
     pub restored: Vec<Restored>,
-    /// How many items the snapshot lacks because they could not be read when it was made.
+    /// How many items are missing in the snapshot because they could not be read when it was made.
     pub missing: u64,
 }
 
-/// What `restore` did for one source.
+/// The result of `restore` for one source.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Restored {
@@ -198,7 +198,7 @@ pub struct Restored {
     pub source: Name,
     /// What its payload is: `tar`, `sqlite`, `sql`, ….
     pub kind: String,
-    /// What was done.
+    /// The kind of check.
     #[serde(flatten)]
     pub report: RestoreReport,
 }
@@ -251,7 +251,7 @@ impl Seaworthy {
             }
             snapshot => snapshot?,
         };
-        // Who names a sink wants to know what is in it.
+        // If a sink is given, only that one is used.
         let others = match &request.sink {
             Some(_) => None,
             None => {
@@ -287,7 +287,7 @@ impl Seaworthy {
             None => self.restore_in_place(&snapshot, chosen, config, &confirm, &mut done, cx).await,
         };
         done.also_from = others.map(|others| others.helped()).unwrap_or_default();
-        // What was restored or made safe is said also where something failed after it.
+        // What was restored or saved is reported also if something failed after it.
         if restored.is_ok() || !done.restored.is_empty() || !done.safety.is_empty() {
             *result = Some(done);
         }
@@ -336,7 +336,7 @@ impl Seaworthy {
         }
         let loaded = self.load(snapshot, chosen, targets, config, result, cx).await;
         if loaded.is_err() && made {
-            // It is empty again, or what is left in it is worth a look.
+            // It is empty again, or its remaining content should be checked.
             let _ = std::fs::remove_dir(folder);
         }
         loaded
@@ -371,14 +371,14 @@ impl Seaworthy {
     }
 }
 
-/// How many items of the chosen sources could not be read when the snapshot was made.
+/// How many items of the selected sources could not be read when the snapshot was made.
 fn missing_of(snapshot: &Snapshot, chosen: &[Chosen]) -> u64 {
     let sources = snapshot.manifest().sources.iter();
     let chosen = sources.filter(|held| chosen.iter().any(|one| one.source == held.name));
     chosen.map(|source| source.summary.unreadable).sum()
 }
 
-/// Losses are what the snapshot lacks, and what could not be restored as it was.
+/// Losses are items missing in the snapshot, and what could not be restored exactly.
 fn outcome_of(result: &RestoreResult) -> Outcome {
     let lossy = |restored: &Restored| !restored.report.warnings.is_empty();
     if result.missing > 0 || result.restored.iter().any(lossy) {
@@ -388,7 +388,7 @@ fn outcome_of(result: &RestoreResult) -> Outcome {
     }
 }
 
-/// Makes sure that `folder` is there and empty; true where it had to be made.
+/// Makes sure that `folder` exists and is empty; true if it had to be created.
 fn make_empty(folder: &Path) -> Result<bool> {
     let fail =
         |e| Error::io("restore.prepare", format!("cannot restore to {}", folder.display()), e);
@@ -398,7 +398,7 @@ fn make_empty(folder: &Path) -> Result<bool> {
             Some(_) => {
                 let message = format!("{} is not empty", folder.display());
                 Err(Error::new(ErrorKind::NotEmpty, "restore.prepare", message)
-                    .remedy_is("name a new or empty folder; nothing is ever overwritten"))
+                    .remedy_is("use a new or empty folder; nothing is ever overwritten"))
             }
         },
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Everything. Fails only where going on makes no sense.
+    /// Everything. Fails only if continuing makes no sense.
     pub(super) async fn all_stages(&mut self) -> Result<()> {
         self.certificates().await?;
         self.backups().await?;
@@ -107,7 +107,8 @@ impl Run<'_> {
             let when = |now, ran: &Ran| due::by_schedule(now, schedule, &zone, ran, None);
             let mut ran = self.memory.backups.get(&name).copied().unwrap_or_default();
             if let When::Now(_) = when(self.now(), &ran) {
-                // Somebody may have made one by hand; a sink that cannot be asked says so in a moment.
+                // A backup may have been made by hand; a sink that cannot be asked will report an
+                // error soon.
                 let made = self.seaworthy.newest_backup(&name, self.cx).await.ok().flatten();
                 let newer = |made: &Timestamp| Some(*made) > ran.began && *made <= self.now();
                 if let Some(made) = made.filter(newer) {
@@ -148,9 +149,9 @@ impl Run<'_> {
             copies.end(self.cx.now(), good);
         }
         match error.as_ref().map(Error::kind) {
-            // It is begun again by the next run.
+            // The next run starts it again.
             Some(ErrorKind::Cancelled) => {}
-            // Whoever is at it does this one's work, or leaves it to the next run.
+            // The other process does this work, or leaves it to the next run.
             Some(ErrorKind::Locked) => {
                 self.memory.backups.insert(name.clone(), before);
             }
@@ -196,7 +197,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Elsewhere retention is applied by each backup and by each copy.
+    /// For other sinks retention is applied by each backup and by each copy.
     async fn prunes(&mut self) -> Result<()> {
         for (name, config) in self.jobs() {
             for sink in &config.sinks {
@@ -239,7 +240,7 @@ impl Run<'_> {
             let Some(schedule) = &config.drill.schedule else { continue };
             let zone = self.seaworthy.config.time_zone();
             let before = self.memory.drills.get(&name).copied().unwrap_or_else(|| {
-                // A new schedule begins with its next moment: a drill is no small thing.
+                // A new schedule starts at its next time: a drill is expensive.
                 let mut seen = Ran::default();
                 seen.begin(self.cx.now());
                 seen.end(self.cx.now(), true);
@@ -268,7 +269,7 @@ impl Run<'_> {
                 self.memory.drills.insert(name.clone(), ran);
             }
             let drilled = reply.result.map(|result| result.drilled).unwrap_or_default();
-            // Nobody asked for a snapshot that is not there.
+            // A missing snapshot is not an error here.
             let outcome = match reply.outcome {
                 Outcome::Wrong => Outcome::Failed,
                 other => other,
@@ -281,7 +282,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether something did not even fail: it was stopped, or somebody else is at it.
+/// Whether something did not really fail: it was stopped, or another process is doing it.
 fn is_retryable(error: Option<&Error>) -> bool {
     error.is_some_and(|e| matches!(e.kind(), ErrorKind::Cancelled | ErrorKind::Locked))
 }
@@ -307,7 +308,7 @@ impl Seaworthy {
         Ok(ours.map(|snapshot| snapshot.time()).max())
     }
 
-    /// Whether retention on `sink` is a matter of its own, and we may apply it.
+    /// Whether retention on `sink` is a separate task, and we are allowed to apply it.
     fn is_pruned_apart(&self, job: &Name, sink: &Name) -> bool {
         let Ok(kind) = self.sink_kind(sink) else { return false };
         kind.append_only() && kind.may_prune() && matches!(self.policy(job, sink), Ok(Some(_)))

@@ -1,4 +1,5 @@
-//! `service check` and `service apply`: the services installed and proved, or the old ones back.
+//! `service check` and `service apply`: installs the services and proves that they are healthy, or
+//! rolls back.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +15,14 @@ use super::{ServiceChange, ServiceKind, cron_installer};
 use crate::command::flags;
 use crate::{Outcome, Reply, Seaworthy, command::request};
 
-/// What `service apply` is asked for.
+/// The request of `service apply`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ServiceApplyRequest {
-    /// For which program: `systemd` by default.
+    /// The program to render for: `systemd` by default.
     #[serde(rename = "type")]
     #[cfg_attr(
         feature = "clap",
@@ -30,11 +31,11 @@ pub struct ServiceApplyRequest {
             value_name = "TYPE",
             default_value = "systemd",
             value_parser = flags::word::<ServiceKind>(),
-            help = "For which program"
+            help = "The program to render for"
         )
     )]
     pub kind: ServiceKind,
-    /// Check, and say what would change.
+    /// Only check, and print what would change.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
     /// The folder where systemd, or cron, looks; by default `/etc/systemd/system` or `/etc/cron.d`.
@@ -51,7 +52,7 @@ request!(ServiceApplyRequest, "service apply", service_apply -> ServiceApplyResu
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct ServiceCheckRequest {
-    /// For which program: `systemd` by default.
+    /// The program to render for: `systemd` by default.
     #[serde(rename = "type")]
     #[cfg_attr(
         feature = "clap",
@@ -60,7 +61,7 @@ pub struct ServiceCheckRequest {
             value_name = "TYPE",
             default_value = "systemd",
             value_parser = flags::word::<ServiceKind>(),
-            help = "For which program"
+            help = "The program to render for"
         )
     )]
     pub kind: ServiceKind,
@@ -71,41 +72,41 @@ pub struct ServiceCheckRequest {
 
 request!(ServiceCheckRequest, "service check", service_check -> ServiceCheckResult);
 
-/// What `service apply` did.
+/// The result of `service apply`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceApplyResult {
-    /// What became of the files.
+    /// The result for the files.
     pub state: ServiceApplied,
-    /// The files that changed, or would.
+    /// The files that changed, or would change.
     pub changes: Vec<ServiceChange>,
     /// The folder of the files that are live now.
     pub live: Option<PathBuf>,
 }
 
-/// What became of rendered files.
+/// The result for rendered files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ServiceApplied {
-    /// They were live already.
+    /// They were already live.
     Unchanged,
-    /// They are live now, and the services are well.
+    /// They are live now, and the services are healthy.
     Changed,
     /// They would become live.
     WouldChange,
 }
 
-/// What `service check` found: nothing, or there would be an error.
+/// The result of `service check`: nothing was found, otherwise it is an error.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServiceCheckResult {
-    /// The files that were looked at.
+    /// The files that were checked.
     pub files: Vec<String>,
 }
 
 impl Seaworthy {
-    /// Would the program take the services? Nothing becomes live.
+    /// Checks whether the program would accept the services. Nothing becomes live.
     pub async fn service_check(
         &self,
         request: &ServiceCheckRequest,
@@ -121,8 +122,8 @@ impl Seaworthy {
         work.await.into()
     }
 
-    /// Installs the services: checked, started or restarted one instance after the other, proved to
-    /// be well, and taken back otherwise.
+    /// Installs the services: checks them, starts or restarts one instance after the other, proves
+    /// that they are healthy, and rolls back otherwise.
     pub async fn service_apply(
         &self,
         request: &ServiceApplyRequest,
@@ -138,7 +139,7 @@ impl Seaworthy {
         }
     }
 
-    /// What installing would run, after the program has looked at the files.
+    /// The commands that installing would run, after the program has checked the files.
     pub(in crate::command) async fn plan_services(
         &self,
         request: &ServiceApplyRequest,
@@ -174,12 +175,12 @@ impl Seaworthy {
         let Some(place) = self.place(request.kind, folder)? else {
             let (what, remedy) = match request.kind {
                 ServiceKind::Pm2 => (
-                    "PM2 reads its file from where you start it",
+                    "PM2 reads its file from where you start it: Seaworthy does not install it",
                     "service render with `out` into a folder DIR, then `pm2 startOrReload \
                      DIR/ecosystem.config.cjs` and `pm2 save`",
                 ),
                 _ => (
-                    "GitHub reads workflows from the repository",
+                    "GitHub reads workflows from the repository: Seaworthy does not install them",
                     "service render with `out` into a folder DIR, and put DIR/workflows/ into .github",
                 ),
             };

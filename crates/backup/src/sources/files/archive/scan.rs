@@ -5,17 +5,17 @@ use seaworthy_core::Result;
 use super::{BLOCK, TRAILER, parse::damaged, parse_entry};
 use crate::format::index::FileRecord;
 
-/// Reads a tar payload piece by piece and says what the index said of it.
+/// Reads a tar payload piece by piece and rebuilds its index records.
 ///
 /// Feed the plain bytes in order, in pieces of any size; each record comes out with the piece
 /// that holds the last byte of its headers. Memory stays within one entry's headers.
 #[derive(Debug, Default)]
 pub(crate) struct TarScanner {
-    /// The beginning of headers that are not whole yet, or of the end marker.
+    /// The beginning of incomplete headers, or of the end marker.
     pending: Vec<u8>,
-    /// Where the bytes after `pending` lie in the payload.
+    /// The offset of the bytes after `pending` in the payload.
     at: u64,
-    /// How many bytes of data and padding are to be passed over.
+    /// How many bytes of data and padding to skip.
     skip: u64,
     /// Whether the end marker was seen.
     ended: bool,
@@ -30,7 +30,7 @@ impl TarScanner {
     /// Reads on. Records of the entries whose headers are now known are added to `out`, their
     /// offsets counted from the payload's first byte.
     ///
-    /// Fails with [`ErrorKind::Damaged`](seaworthy_core::ErrorKind::Damaged) where this is no
+    /// Fails with [`ErrorKind::Damaged`](seaworthy_core::ErrorKind::Damaged) if this is not an
     /// archive that this crate wrote.
     pub(crate) fn push(&mut self, mut plain: &[u8], out: &mut Vec<FileRecord>) -> Result<()> {
         loop {
@@ -48,7 +48,7 @@ impl TarScanner {
                 self.at += plain.len() as u64;
                 return Ok(());
             }
-            // Headers mostly lie whole in a piece; only those that do not are copied.
+            // Most headers are complete in one piece; only those that are not are copied.
             let held = self.pending.len();
             let start = self.at - held as u64;
             let found = if held == 0 {
@@ -83,12 +83,12 @@ impl TarScanner {
         }
     }
 
-    /// Where the entry begins whose headers are not whole yet, from the payload's first byte.
+    /// The offset of the entry whose headers are incomplete, from the payload's first byte.
     pub(crate) fn open_since(&self) -> Option<u64> {
         (!self.pending.is_empty()).then(|| self.at - self.pending.len() as u64)
     }
 
-    /// Says whether the archive came to its proper end.
+    /// Checks that the archive ended with its end marker.
     pub(crate) fn finish(self) -> Result<()> {
         if self.ended { Ok(()) } else { Err(damaged("its end is missing")) }
     }
@@ -105,7 +105,7 @@ fn entry_or_end(bytes: &[u8]) -> Result<Found> {
     if bytes.len() >= block && bytes[..block] == TRAILER[..block] {
         return match bytes.get(block..2 * block) {
             Some(second) if second == &TRAILER[..block] => Ok(Found::End),
-            Some(_) => Err(damaged("it ends in its middle")),
+            Some(_) => Err(damaged("it ends in the middle of an entry")),
             None => Ok(Found::More),
         };
     }

@@ -1,4 +1,5 @@
-//! PostgreSQL: restored into a scratch database, compared table by table with the index, and asked.
+//! PostgreSQL: restored into a scratch database, compared table by table with the index, and
+//! queried.
 
 mod compare;
 mod scratch;
@@ -21,7 +22,7 @@ use throw_away::RunningServer;
 pub use compare::{TableDifference, compare_tables};
 pub use throw_away::ThrowAwayServer;
 
-/// How many roles and tablespaces a throw-away server is given because a restore asked for them.
+/// How many roles and tablespaces are created on a temporary server because a restore needed them.
 const MOST_MISSING: usize = 200;
 
 /// The drill of a PostgreSQL database: restored into a scratch database, compared table by table,
@@ -37,13 +38,13 @@ enum Server {
 }
 
 impl PostgresDrill {
-    /// Restores into a scratch database of the server that `options` leads to, over so many
+    /// Restores into a scratch database of the server that `options` leads to, over this many
     /// connections.
     pub fn on_server(options: ConnectOptions, connections: usize) -> Self {
         Self(Some(Server::Running { options, connections }))
     }
 
-    /// Restores into a server that is made for the purpose, over so many connections.
+    /// Restores into a temporary server, over this many connections.
     pub fn on_throw_away(server: ThrowAwayServer, connections: usize) -> Self {
         Self(Some(Server::ThrowAway { server, connections }))
     }
@@ -59,7 +60,7 @@ impl Drill for PostgresDrill {
         let drill = Tried { payload, record, tables, cx };
         match &self.0 {
             None => {
-                let message = "no server was named to restore it to";
+                let message = "no server is configured to restore it to";
                 Err(Error::new(ErrorKind::Unsupported, "drill", message))
             }
             Some(Server::Running { options, connections }) => {
@@ -78,9 +79,9 @@ impl Drill for PostgresDrill {
     }
 }
 
-/// What the index says of the database; nothing where the payload holds the globals of a server.
+/// What the index says about the database; `None` if the payload holds the globals of a server.
 ///
-/// Fails where the index does not know what the payload holds: one that was made anew.
+/// Fails if the index does not know the payload's content: one that was rebuilt.
 async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<TableRecord>)>> {
     let reading = tokio::task::spawn_blocking(move || {
         let (mut server, mut tables) = (None, Vec::new());
@@ -95,7 +96,7 @@ async fn expected(payload: PayloadReader) -> Result<Option<(ServerRecord, Vec<Ta
         if let Some(server) = server {
             return Ok(Some((server, tables)));
         }
-        let message = "the index does not say what the database held";
+        let message = "the index does not say what the database contained";
         Err(Error::new(ErrorKind::Unsupported, "drill", message)
             .remedy_is("try it by hand: `zstd -dc … | psql -v ON_ERROR_STOP=1 NEW_DATABASE`"))
     });
@@ -111,7 +112,7 @@ struct Tried<'a> {
 }
 
 impl Tried<'_> {
-    /// Restores into a database of its own on a running server, and drops it whatever happened.
+    /// Restores into a database of its own on a running server, and always drops it afterwards.
     async fn in_scratch_database(
         &self,
         server: &ConnectOptions,
@@ -152,7 +153,7 @@ impl Tried<'_> {
         }
     }
 
-    /// The roles that the payload beside this one makes.
+    /// The roles that the payload of the globals creates.
     async fn roles(&self) -> Result<Vec<String>> {
         let name = PostgresGlobals::name_beside(self.payload.source)?;
         if !self.payload.snapshot.manifest().sources.iter().any(|held| held.name == name) {
@@ -210,11 +211,14 @@ impl Tried<'_> {
         Err(error)
     }
 
-    /// Another major version may write and read values in other ways.
+    /// Another major version may write and read values differently.
     fn doubt(&self, scratch: &ScratchDatabase) -> Option<String> {
         let (made, here) = (self.record.version / 10_000, scratch.version() / 10_000);
         (made != here).then(|| {
-            format!("it was made on PostgreSQL {made} and tried on {here}, which proves nothing")
+            format!(
+                "it was made on PostgreSQL {made} and drilled on {here}, so a difference \
+                     proves nothing"
+            )
         })
     }
 
@@ -249,7 +253,7 @@ impl Tried<'_> {
                 Ok(answer) if answer.as_deref().is_some_and(is_true) => found.checks += 1,
                 Ok(answer) => {
                     let answer = answer.unwrap_or_else(|| "nothing".to_owned());
-                    found.faults.push(format!("`{sql}` answers {answer:?}, not true"));
+                    found.faults.push(format!("`{sql}` returns {answer:?}, not true"));
                 }
                 Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
                 Err(error) => found.faults.push(format!("`{sql}` fails: {}", error.chain())),
@@ -259,7 +263,7 @@ impl Tried<'_> {
     }
 }
 
-/// What a restore asked for that a new server does not have.
+/// What a restore needs that a new server does not have.
 #[derive(Debug, PartialEq, Eq)]
 enum Missing {
     Role(String),
@@ -267,7 +271,7 @@ enum Missing {
 }
 
 impl Missing {
-    /// Found in what the server said, in English.
+    /// Found in the server's message, in English.
     fn in_error(text: &str) -> Option<Self> {
         let named = |what: &str| {
             let (_, rest) = text.split_once(&format!("{what} \""))?;
