@@ -1,4 +1,4 @@
-//! Files and links that survive a crash: write beside, fsync, rename, fsync the folder.
+//! Files and links that survive a crash: write a temporary file, fsync, rename, fsync the folder.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -36,9 +36,9 @@ pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 }
 
 /// Makes `link` a symbolic link to `target`, in one rename; without a target, removes it. After a
-/// crash at any moment the link leads to the old target or to the new one, and what it led to is as
-/// it was. Whatever stands at `link` is replaced: whether that may be is for the caller to know, who
-/// also sees to it that nobody else swaps the same link at the same time.
+/// crash at any point the link leads to the old target or to the new one, and what it led to is as
+/// it was. Whatever stands at `link` is replaced: whether that may be is for the caller to know,
+/// who also sees to it that nobody else swaps the same link at the same time.
 ///
 /// # Errors
 /// Those of the file system: the caller knows what the link is for.
@@ -137,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("current");
         swap_link(&link, Some(Path::new("one"))).unwrap();
-        // Nothing can be put in the place of a folder that is not empty.
+        // A folder that is not empty cannot be replaced.
         fs::create_dir_all(folder.path().join(".current.new/full")).unwrap();
         assert!(swap_link(&link, Some(Path::new("two"))).is_err());
         assert_eq!(fs::read_link(&link).unwrap(), Path::new("one"));

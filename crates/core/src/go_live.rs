@@ -1,4 +1,4 @@
-//! One change of what is live, and the way back: swap, activate, prove; on failure swap back.
+//! One change of what is live, with rollback: swap, activate, prove; on failure swap back.
 
 use std::{
     fmt::{Debug, Display},
@@ -16,8 +16,8 @@ pub trait Place: Debug + Send + Sync {
     /// The link that leads to what is live.
     fn link(&self) -> PathBuf;
 
-    /// Makes `staged` live, or nothing. After a crash at any moment the old or the new version is
-    /// live, whole: see [`swap_link`](crate::durable::swap_link).
+    /// Makes `staged` live, or nothing. After a crash at any point the old or the new version is
+    /// live, complete: see [`swap_link`](crate::durable::swap_link).
     async fn swap(&self, staged: Option<&StagedFiles>, cx: &Context) -> Result<()>;
 }
 
@@ -71,7 +71,7 @@ impl NotLive {
 /// `cx` is cancelled.
 ///
 /// # Errors
-/// What failed, and what became of the way back.
+/// The failure, and the result of the rollback.
 pub async fn go_live(
     place: &dyn Place,
     staged: &StagedFiles,

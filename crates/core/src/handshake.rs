@@ -1,6 +1,6 @@
 //! Which certificate a server shows: TLS handshakes that look, and trust nothing.
 //!
-//! Whether clients trust the certificate is a matter for whoever issues it. Here the question is
+//! Whether clients trust the certificate is checked by its issuer. Here the question is
 //! which one it is, and whether the server really has its key.
 
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use rustls::{
 
 use crate::{Error, ErrorKind, Result};
 
-/// Settings for handshakes that succeed with any certificate, whoever signed it.
+/// Settings for handshakes that succeed with any certificate, regardless of its issuer.
 ///
 /// The server must still prove that it has the certificate's key.
 pub fn with_any() -> Result<ClientConfig> {
     with(None)
 }
 
-/// Settings for handshakes that succeed with the certificate `leaf` (its DER) alone, whoever signed
-/// it.
+/// Settings for handshakes that succeed with the certificate `leaf` (its DER) only, regardless of
+/// its issuer.
 ///
 /// The server must also prove that it has the certificate's key.
 pub fn with_only(leaf: impl Into<Vec<u8>>) -> Result<ClientConfig> {

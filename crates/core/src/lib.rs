@@ -7,7 +7,7 @@
 //! - [`Secret`]: never printed; [`SecretRef`]: where to find it, as written in the file
 //! - [`durable`] files and [`FileLock`]s
 //! - [`FileSet`]: rendered configuration; [`apply`] makes it live through an [`Installer`]; [`go_live`]
-//!   is the swap in it, with its way back, for any other [`Place`]
+//!   is the swap in it, with rollback, for any other [`Place`]
 //!
 //! It does no network I/O, starts no runtime, prints nothing and reads no global state.
 //!

@@ -1,4 +1,4 @@
-//! Putting another release into use, with the way back.
+//! Switches to another release, with rollback.
 
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ impl Place for Switch<'_> {
 
 #[async_trait]
 impl Installer for Switch<'_> {
-    /// A release is tried out when it is activated, in an instance of its own.
+    /// A release is tested when it is activated, in a trial instance.
     async fn check(&self, _: &StagedFiles, _: &Context) -> Result<()> {
         Ok(())
     }
