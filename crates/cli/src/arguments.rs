@@ -48,7 +48,7 @@ struct Rollback {
     rollback: bool,
 }
 
-/// What was said to the given command beside its request.
+/// Options of the given command that are not part of its request.
 #[derive(Debug)]
 pub(crate) struct Additions(ArgMatches);
 

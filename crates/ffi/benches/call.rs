@@ -1,4 +1,4 @@
-//! What a call through the ABI costs beside its work: the same work in Rust, with the same JSON, next to
+//! The overhead of a call through the ABI: the same work in Rust, with the same JSON, next to
 //! it. The aim is less than 5 µs for a call that does no I/O.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench fails by panicking")]
 

@@ -1,7 +1,7 @@
 /* Seaworthy from C and everything that speaks it. Generated from crates/ffi/src: do not edit.
  *
- * Handles are opaque; whoever got one frees it; sw_…_free(NULL) does nothing. Every function but those, sw_version
- * and sw_abi_version answers 0 or one of SW_E_*. Text that goes in is a pointer and a length; text that comes out has a
+ * Handles are opaque; the caller frees them; sw_…_free(NULL) does nothing. Every function except those, sw_version
+ * and sw_abi_version returns 0 or one of SW_E_*. Text that goes in is a pointer and a length; text that comes out has a
  * NUL behind it too. A `const` handle may be used by several threads at once, another one by one only. */
 
 #ifndef SEAWORTHY_H
@@ -583,9 +583,9 @@ int32_t sw_backup(const struct sw_ctx *ctx,
 /**
  * Lists snapshots, newest first, per job and sink.
  *
- * `request` has `jobs`, as with `sw_backup`, and `host`, another machine, by its name or id, whose snapshots
- * are meant in place of this one's. The document is that of `seaworthy snapshots --json`. Ownership,
- * threads and errors are those of `sw_backup`.
+ * `request` has `jobs`, as with `sw_backup`, and `host`, another machine, by its name or id,
+ * whose snapshots are used instead of this one's. The document is that of `seaworthy snapshots
+ * --json`. Ownership, threads and errors are those of `sw_backup`.
  *
  * The contract:
  * That of `sw_backup`.

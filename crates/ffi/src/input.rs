@@ -113,7 +113,7 @@ pub(crate) unsafe fn table<T: Table>(pointer: *const T, name: &str) -> Result<T,
         return Err(bad("is not one that it can have"));
     }
     if size > ours {
-        // SAFETY: the caller says that there are so many bytes.
+        // SAFETY: the caller guarantees this many bytes.
         let rest =
             unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(ours), size - ours) };
         if rest.iter().any(|byte| *byte != 0) {

@@ -35,7 +35,7 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{job}@{id}")?;
     let speed = rate(*plain, *seconds);
     writeln!(out, "  data      {} → {} stored, {speed}", size(*plain), size(*stored))?;
-    writeln!(out, "  lies in   {}/{}", report.sink, report.folder)?;
+    writeln!(out, "  stored in {}/{}", report.sink, report.folder)?;
     for source in &report.sources {
         let summary = &source.summary;
         let held = items(&source.kind, summary.files, summary.rows);

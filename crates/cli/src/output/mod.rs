@@ -39,7 +39,7 @@ pub(crate) trait Report {
     /// Writes it, line by line.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// What is probably not meant, beside the result.
+    /// Likely mistakes, in addition to the result.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }

@@ -24,7 +24,7 @@ pub(super) fn write(report: &PruneReport, out: &mut dyn Write) -> io::Result<()>
         writeln!(out, "  {verb:<9} {}  {why}", decision.id)?;
     }
     for id in &report.reaped {
-        writeln!(out, "  reap      {id}  remains of a run that never ended")?;
+        writeln!(out, "  remains   {id}  of a run that never ended")?;
     }
     if report.uploads > 0 {
         let uploads = count(report.uploads, "upload");

@@ -47,7 +47,7 @@ impl Report for ShowResult {
             manifest.host,
             one_line(&manifest.version)
         )?;
-        writeln!(out, "  lies in   {}", self.place)?;
+        writeln!(out, "  stored in {}", self.place)?;
         let (plain, stored) = (size(manifest.plain()), size(manifest.stored()));
         writeln!(out, "  data      {plain} → {stored} stored")?;
         for source in &manifest.sources {

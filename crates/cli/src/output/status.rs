@@ -25,7 +25,7 @@ impl Report for Status {
             .collect();
         match worse.is_empty() {
             true => writeln!(out, "{}: all is well", one_line(name))?,
-            false => writeln!(out, "{}: NOT well: {}", one_line(name), worse.join(", "))?,
+            false => writeln!(out, "{}: {}", one_line(name), worse.join(", "))?,
         }
         findings(self, out)?;
         section("backups", &jobs(&self.jobs), out)?;

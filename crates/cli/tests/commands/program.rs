@@ -105,7 +105,7 @@ fn a_snapshot_is_made_listed_shown_verified_pruned_and_restored() {
 
     lab.run("verify nightly").code(0);
     lab.run("verify --sample 50%").code(0);
-    // An index that is whole knows more than a new one; a lost one is made anew.
+    // An intact index has more facts than a rebuilt one; a lost one is rebuilt.
     lab.run("verify --rebuild-index").code(2);
     fs::remove_file(lab.path().join("sink/nightly").join(&id).join("index.jsonl.zst")).unwrap();
     lab.run(&format!("verify nightly@{id}")).code(1);

@@ -1,5 +1,5 @@
-//! `service` and `deploy` as users type them. A small supervisor called `systemctl` stands in PATH
-//! where process 1 is not systemd.
+//! `service` and `deploy` as users type them. A small supervisor called `systemctl` is in PATH if
+//! process 1 is not systemd.
 
 use std::{
     fs,
@@ -116,7 +116,7 @@ impl Drop for Lab {
     }
 }
 
-/// Ten ports that nobody listens on, below those that the kernel gives to outgoing connections.
+/// Ten ports on which nothing listens, below those that the kernel gives to outgoing connections.
 fn free_ports() -> u16 {
     let mut port = 9_000 + (std::process::id() * 67 % 900) as u16;
     loop {
@@ -161,7 +161,7 @@ fn services_are_installed_deployed_and_looked_after() {
     let (_, said) = lab.run("service restart api", 0);
     assert!(said.starts_with("restarted api\n"), "{said}");
 
-    // A release that is not well is taken back.
+    // An unhealthy release is rolled back.
     lab.app("bad");
     let short = "start_timeout = \"2s\"";
     let text = fs::read_to_string(lab.path("seaworthy.toml")).unwrap();

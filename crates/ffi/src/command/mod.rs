@@ -68,9 +68,9 @@ commands! {
 
     /// Lists snapshots, newest first, per job and sink.
     ///
-    /// `request` has `jobs`, as with `sw_backup`, and `host`, another machine, by its name or id, whose snapshots
-    /// are meant in place of this one's. The document is that of `seaworthy snapshots --json`. Ownership,
-    /// threads and errors are those of `sw_backup`.
+    /// `request` has `jobs`, as with `sw_backup`, and `host`, another machine, by its name or id,
+    /// whose snapshots are used instead of this one's. The document is that of `seaworthy snapshots
+    /// --json`. Ownership, threads and errors are those of `sw_backup`.
     ///
     /// # Safety
     /// That of `sw_backup`.

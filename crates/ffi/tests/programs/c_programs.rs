@@ -97,7 +97,7 @@ fn the_static_library_stands_alone() {
     let mut command = Command::new("gcc");
     command.args(["-std=c11", "-I"]).arg(prefix().join("include"));
     command.arg(package().join("tests/c/include.c")).arg("-o").arg(&program);
-    // What pkg-config says for static linking, with the archive in the place of -lseaworthy.
+    // What pkg-config says for static linking, with the archive instead of -lseaworthy.
     for word in pkg_config(&["--libs", "--static"]) {
         command.arg(if word == "-lseaworthy" { archive.display().to_string() } else { word });
     }

@@ -139,7 +139,7 @@ fn the_types_of_the_python_package_hold() {
 #[test]
 fn from_node() {
     let node = workspace().join("examples/node");
-    // The package is fetched once, and kept beside what cargo builds.
+    // The package is fetched once, and kept in cargo's target folder.
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ffi-node");
     fs::create_dir_all(&kept).unwrap();
     for name in ["package.json", "package-lock.json", "seaworthy.js", "backup.js"] {

@@ -22,9 +22,9 @@ const NAMES: [(&str, &str); 12] = [
 const TOP: &str = "\
 /* Seaworthy from C and everything that speaks it. Generated from crates/ffi/src: do not edit.
  *
- * Handles are opaque; whoever got one frees it; sw_…_free(NULL) does nothing. Every function but those, \
+ * Handles are opaque; the caller frees them; sw_…_free(NULL) does nothing. Every function except those, \
 sw_version
- * and sw_abi_version answers 0 or one of SW_E_*. Text that goes in is a pointer and a length; text that comes out \
+ * and sw_abi_version returns 0 or one of SW_E_*. Text that goes in is a pointer and a length; text that comes out \
 has a
  * NUL behind it too. A `const` handle may be used by several threads at once, another one by one only. */";
 

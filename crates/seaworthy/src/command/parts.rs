@@ -33,7 +33,7 @@ const IDENTITY: &str = "Decrypt with the private keys of age or ssh in this file
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[non_exhaustive]
 pub struct OfHost {
-    /// Another machine, by its name or id, whose snapshots are meant in place of this one's.
+    /// Another machine, by its name or id, whose snapshots are used instead of this one's.
     #[cfg_attr(
         feature = "clap",
         arg(

@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// All keys that a request of this type has are taken, and no other beside them.
+    /// Exactly the keys of this request type are accepted.
     fn reads<R: DeserializeOwned>(json: &str) -> R {
         let mut more: Value = serde_json::from_str(json).unwrap();
         let read = serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));

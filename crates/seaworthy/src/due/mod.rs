@@ -224,8 +224,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever somebody looks, once each moment of the schedule has been followed by a look,
-        /// there was exactly one run for each stretch between moments in which anybody looked.
+        /// If every scheduled time is followed by a check, there is exactly one run for each
+        /// interval between scheduled times with a check.
         #[test]
         fn every_moment_is_made_up_for_once(mut looks in prop::collection::vec(0_i64..20 * 86_400, 1..60)) {
             looks.sort_unstable();

@@ -163,7 +163,7 @@ impl Judged<'_> {
         };
         let message = format!("the last backup has {what}");
         let remedy =
-            format!("is something missing? `seaworthy show {}` says what it holds", self.job.job);
+            format!("is something missing? `seaworthy show {}` lists its contents", self.job.job);
         let remedy = self.ours(remedy);
         self.add(Severity::Warning, "backup.shrunk", message, remedy);
     }

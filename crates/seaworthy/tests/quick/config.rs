@@ -139,7 +139,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` applies there, not `last \
                  3`", "a stolen key could be used to push out snapshots by storing new \
                           ones; write [backup.nightly.keep_on.local] with `within` alone"),
-        // What is missing, and what does not fit together.
+        // Missing values, and contradictions.
         (with("sinks = [\"local\"]\n", ""), "8:1", "[backup.nightly] has no `sinks`", "add sinks = …"),
         (with("type = \"sqlite\"\n", ""), "24:1", "[backup.nightly.sources.app] has no `type`", "add type = …"),
         (with("[\"local\"]", "[]"), "9:9", "[backup.nightly] has no sinks", r#"add a sink, such as sinks = ["local"]"#),

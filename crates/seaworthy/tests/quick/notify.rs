@@ -1,4 +1,4 @@
-//! Who is told what, by whom: against servers on this machine.
+//! Notifications: who gets which, against servers on this machine.
 #![cfg(feature = "notify")]
 
 use std::{
@@ -143,7 +143,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_a_warning() {
 
     server.answer("404 Not Found");
     let (outcome, result) = machine.backup().await;
-    assert_eq!(outcome, Outcome::Done, "who cannot be told fails nothing");
+    assert_eq!(outcome, Outcome::Done, "a failed notification fails nothing else");
     let delivery = &result.jobs[0].notified[0];
     assert_eq!(delivery.state, DeliveryState::Failed);
     let why = delivery.error.as_deref().unwrap();
@@ -318,7 +318,7 @@ async fn email_goes_over_a_secure_connection_or_not_at_all() {
         assert!(content.contains("Subject: Backup nightly failed on "), "{content}");
         assert!(content.contains("Auto-Submitted: auto-generated"), "{content}");
 
-        // A server that nobody vouches for, and a wrong password.
+        // A server with an untrusted certificate, and a wrong password.
         for (roots, password, why) in [
             ("", "hunter2", "cannot make a secure connection"),
             (&*trusted, "hunter2-wrong", "rejects the message"),

@@ -73,7 +73,7 @@ impl Lab {
     }
 }
 
-/// Nothing is told where nothing is said.
+/// Nothing is sent if nothing is configured.
 const NOBODY: [&str; 0] = [];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,7 +149,7 @@ async fn one_that_was_cut_off_is_begun_again() {
     json["backups"]["nightly"]["ended"] = serde_json::Value::Null;
     json["backups"]["nightly"]["began"] = lab.clock.now().to_string().into();
     fs::write(&memory, json.to_string()).unwrap();
-    // The snapshot there began at that moment too, and is that run's.
+    // The snapshot there began at the same time, and belongs to that run.
     fs::remove_dir_all(lab.path("sink/nightly")).unwrap();
     let reply = lab.reply(false).await;
     let task = &reply.result.as_ref().unwrap().tasks[0];
@@ -219,7 +219,7 @@ external = {{ chain = "theirs/chain.pem", key = "theirs/key.pem" }}
     assert_eq!(words(&reply), all);
     assert_eq!(reply.outcome, Outcome::Failed);
     assert!(lab.path("tls/live/site/fullchain.pem").exists());
-    // A drill's first moment is the next one of its schedule.
+    // A drill's first scheduled time is the next one.
     lab.clock.advance(Span::days(1));
     let (tasks, _) = lab.run().await;
     assert_eq!(tasks, ["certificate theirs", "backup nightly", "drill nightly"]);

@@ -145,9 +145,9 @@ impl Seaworthy {
     /// Brings this machine to what the file says, step after step: folders, the web server with
     /// placeholders for certificates that are not there yet, the certificates, services and the timer.
     ///
-    /// Everything is looked at before anything is changed. Where a step fails, those before it are
-    /// taken back. A certificate that is not issued stops nothing: its placeholder stays, and every
-    /// later run asks again.
+    /// Everything is looked at before anything is changed. If a step fails, those before it are
+    /// rolled back. A certificate that is not issued does not stop the rest: its placeholder stays,
+    /// and every later run asks again.
     pub async fn apply(&self, request: &ApplyRequest, cx: &Context) -> Reply<ApplyResult> {
         let result = ApplyResult { dry_run: request.dry_run, steps: Vec::new() };
         let outcome = Outcome::NothingToDo;
@@ -273,7 +273,7 @@ impl Apply<'_> {
             installer.quit(cx).await?;
         }
         let undone = undo(&installer.generations(), before.as_ref(), &installer, cx).await;
-        // A server that is not running cannot be told.
+        // A server that is not running cannot be reloaded.
         if ran { undone } else { Ok(()) }
     }
 }

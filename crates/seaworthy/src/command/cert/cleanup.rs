@@ -26,7 +26,8 @@ pub struct CertCleanupRequest {
     /// Remove nothing and print what would be removed.
     #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// Look for names of certificates in these folders too, beside /etc/nginx and the like.
+    /// Also search these folders for certificates that are in use, in addition to /etc/nginx and
+    /// similar folders.
     #[cfg_attr(
         feature = "clap",
         arg(

@@ -123,7 +123,7 @@ impl Seaworthy {
         if let Some(path) = missing.first() {
             let name = name_of(snapshot);
             let message = format!("snapshot {name} has no path or table {path}");
-            let list = format!("show {name} with `files` or `tables`: what it holds is listed");
+            let list = format!("show {name} with `files` or `tables`: its contents are listed");
             return fail(message, list, &["files", "tables"]);
         }
         Ok(chosen)

@@ -64,7 +64,7 @@ pub struct RestoreRequest {
     #[serde(default)]
     #[cfg_attr(feature = "clap", arg(long))]
     pub in_place: bool,
-    /// Only these paths and what lies below them, or only the rows of these tables; by default
+    /// Only these paths and everything below them, or only the rows of these tables; by default
     /// everything.
     #[serde(default)]
     #[cfg_attr(

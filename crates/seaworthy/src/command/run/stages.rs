@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Everything. Fails only if continuing makes no sense.
+    /// Everything. Fails only if it cannot continue.
     pub(super) async fn all_stages(&mut self) -> Result<()> {
         self.certificates().await?;
         self.backups().await?;

@@ -113,7 +113,7 @@ pub struct ServiceStatusResult {
 }
 
 impl Seaworthy {
-    /// Starts all instances of a service under systemd, and waits until they are well.
+    /// Starts all instances of a service under systemd, and waits until they are healthy.
     pub async fn service_start(
         &self,
         request: &ServiceStartRequest,
@@ -131,7 +131,7 @@ impl Seaworthy {
         self.service_do(ServiceVerb::Stop, &request.name, cx).await
     }
 
-    /// Restarts one instance of a service after the other, each once the one before is well.
+    /// Restarts one instance of a service after the other, each once the one before is healthy.
     pub async fn service_restart(
         &self,
         request: &ServiceRestartRequest,

@@ -40,7 +40,7 @@ pub(super) fn has_shape(value: &Value, shape: &Value) {
 fn compare(value: &Value, shape: &Value) -> Result<(), String> {
     let ensure = |holds: bool| match holds {
         true => Ok(()),
-        false => Err(format!("{value} is no {shape}")),
+        false => Err(format!("{value} is not {shape}")),
     };
     match shape {
         Value::String(kind) => match kind.as_str() {
@@ -70,7 +70,7 @@ fn compare(value: &Value, shape: &Value) -> Result<(), String> {
                 None => Err(format!("{name} is missing")),
             })
         }
-        _ => Err(format!("{shape} is no shape")),
+        _ => Err(format!("{shape} is not a shape")),
     }
 }
 

@@ -67,7 +67,7 @@ impl NotifierKind for EmailConfig {
             std::iter::once(("from", &self.from)).chain(self.to.iter().map(|to| ("to", to)))
         {
             if !address.contains('@') || address.contains(char::is_control) {
-                let message = format!("{address:?} in {section} is no address");
+                let message = format!("{address:?} in {section} is not an email address");
                 section.fault(&[key], message, "write it like ops@example.com");
             }
         }

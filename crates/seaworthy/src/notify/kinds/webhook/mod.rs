@@ -46,7 +46,7 @@ impl NotifierKind for WebhookConfig {
                 && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))
         };
         for header in self.headers.keys().filter(|name| !is_token(name)) {
-            let message = format!("{header:?} in {section} is no name of a header field");
+            let message = format!("{header:?} in {section} is not the name of a header field");
             section.fault(&["headers"], message, "use letters, digits, - and _");
         }
     }
