@@ -40,7 +40,7 @@ fn rows() -> Vec<Row> {
         }
         let is_row = line.starts_with('|')
             && !line.starts_with("|---")
-            && !line.starts_with("| What it did");
+            && !line.starts_with("| Feature");
         if !is_row {
             continue;
         }
