@@ -230,7 +230,7 @@ impl Seaworthy {
     /// after those of the file, tried by `doctor`, restored and drilled, as any other.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] where there is no such job, where it has a source of that name,
+    /// [`ErrorKind::InvalidInput`] if there is no such job, if it has a source of that name,
     /// or where [`SourceKind::check`] finds something.
     pub fn add_source(&mut self, job: &Name, name: &Name, kind: Arc<dyn SourceKind>) -> Result<()> {
         self.job_config(job)?;

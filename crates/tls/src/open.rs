@@ -74,7 +74,7 @@ impl Opener {
     /// The certificate `name`, ready to be worked on.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for what does not fit together, and those of finding secrets.
+    /// [`ErrorKind::Config`] for contradictions, and those of reading secrets.
     pub async fn certificate(
         &self,
         name: &Name,
@@ -164,7 +164,7 @@ mod acme {
     }
 
     impl Opener {
-        /// From the authorities' directories for trying out.
+        /// From the authorities' staging directories.
         #[must_use]
         pub fn staging(self, staging: bool) -> Self {
             Self { staging, ..self }
@@ -194,7 +194,7 @@ mod acme {
                 }
             }
             let mut options = AcmeOptions::new(directory, self.store.account_folder(directory));
-            // Whoever has an account there has agreed.
+            // With an existing account the terms were accepted.
             options.agree_tos = true;
             AcmeAuthority::new(options)
         }
@@ -248,7 +248,7 @@ mod acme {
             Ok(self.shared.resolver.get_or_init(|| resolver).clone())
         }
 
-        /// How a record spreads, where nothing is said.
+        /// The default propagation of a record.
         pub(crate) fn or_usual(&self, propagation: Option<Propagation>) -> Result<Propagation> {
             match propagation {
                 Some(propagation) => Ok(propagation),

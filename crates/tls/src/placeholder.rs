@@ -1,8 +1,9 @@
 //! Placeholders: what a server presents until its certificate is issued.
 //!
-//! A web server does not start without the files that its configuration names, and an authority asks
-//! the web server before it issues them. A placeholder breaks the circle: `live/<name>` leads to a
-//! self-signed certificate that is no version of the store, so that everything else still finds none.
+//! A web server does not start without the files that its configuration names, and an authority
+//! asks the web server before it issues them. A placeholder breaks the circle: `live/<name>` links
+//! to a self-signed certificate that is not a version in the store, so that everything else still
+//! finds none.
 
 use std::{
     fs,
@@ -21,7 +22,8 @@ use crate::{
 const LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 impl Store {
-    /// Puts a placeholder for `names` where nothing is live under `name`, and says whether it did.
+    /// Creates a placeholder for `names` if nothing is live under `name`, and returns whether it
+    /// did.
     pub async fn put_placeholder(
         &self,
         name: &Name,

@@ -134,7 +134,7 @@ impl Store {
         self.lead_to(name, &Path::new("..").join(PLACEHOLDERS).join(name.as_str()))
     }
 
-    /// The live certificate of `name`; none where there is only a placeholder.
+    /// The live certificate of `name`; `None` if there is only a placeholder.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if there is one that cannot be read.

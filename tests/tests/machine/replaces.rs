@@ -38,9 +38,8 @@ fn rows() -> Vec<Row> {
             "## GW2 WvW Builder" => system = "gw2",
             _ => {}
         }
-        let is_row = line.starts_with('|')
-            && !line.starts_with("|---")
-            && !line.starts_with("| Feature");
+        let is_row =
+            line.starts_with('|') && !line.starts_with("|---") && !line.starts_with("| Feature");
         if !is_row {
             continue;
         }

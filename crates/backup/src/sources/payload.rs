@@ -67,7 +67,8 @@ pub trait PayloadHandler: Debug + Send + Sync {
     /// they are.
     ///
     /// # Errors
-    /// [`Unsupported`](seaworthy_core::ErrorKind::Unsupported) when this build leaves the kind's feature out.
+    /// [`Unsupported`](seaworthy_core::ErrorKind::Unsupported) if this build does not have the
+    /// kind's feature.
     fn scanner(&self, source: &ManifestSource) -> Result<Box<dyn EntryScanner>> {
         let _ = source;
         Ok(Box::new(Opaque))
@@ -84,23 +85,23 @@ impl PayloadHandler for AnyPayload {
     }
 }
 
-/// Finds the entries of one payload. It is fed the plain bytes in order.
+/// Finds the entries of one payload. Feed it the plain bytes in order.
 pub trait EntryScanner: Send {
     /// Takes the next bytes and adds the entries that they complete.
     fn push(&mut self, plain: &[u8], found: &mut Vec<Record>) -> Result<()>;
 
-    /// Where the entry begins whose headers are not complete yet.
+    /// The offset of the entry whose headers are not complete yet.
     fn open_since(&self) -> Option<u64> {
         None
     }
 
-    /// Checks that the payload ended where it may.
+    /// Checks that the payload ended at a valid place.
     fn finish(self: Box<Self>) -> Result<()> {
         Ok(())
     }
 }
 
-/// Nothing is known of what is inside.
+/// The content is unknown.
 struct Opaque;
 
 impl EntryScanner for Opaque {

@@ -12,15 +12,15 @@ challenge_type! {
     pub struct Dns01Config {
         /// A program that is run with `present NAME VALUE` and `cleanup NAME VALUE`.
         exec: DnsHookConfig,
-        /// A name server that takes signed updates.
+        /// A name server that accepts signed updates.
         rfc2136: Rfc2136Config,
-        /// The solver of this name, which the program that embeds Seaworthy brings.
+        /// The name of a solver that the program which embeds Seaworthy provides.
         custom: CustomSolverConfig,
     } and {
-        /// The servers that must show the record; those of the zone where nothing is said.
+        /// The servers that must have the record. Default: those of the zone.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub servers: Vec<Server>,
-        /// How long the record may take to spread; 5 minutes where nothing is said.
+        /// How long the record may take to propagate. Default: 5 minutes.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub patience: Option<Span>,
     }

@@ -8,11 +8,11 @@ use crate::ChallengeKind;
 challenge_type! {
     /// `challenge` with `type = "http-01"`: one of these.
     pub struct Http01Config {
-        /// The folder that the web server shows on port 80.
+        /// The folder that the web server serves on port 80.
         webroot: WebrootConfig,
         /// The address of a listener of our own, such as `[::]:80`.
         standalone: StandaloneConfig,
-        /// The solver of this name, which the program that embeds Seaworthy brings.
+        /// The name of a solver that the program which embeds Seaworthy provides.
         custom: CustomSolverConfig,
     }
 }

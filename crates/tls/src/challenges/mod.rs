@@ -44,7 +44,7 @@ seaworthy_core::tagged! {
         "http-01" => Http01(Http01Config),
         /// A TXT record.
         "dns-01" => Dns01(Dns01Config),
-        /// A special certificate on port 443.
+        /// A challenge certificate on port 443.
         "tls-alpn-01" => TlsAlpn01(TlsAlpn01Config),
     }
 }
@@ -103,7 +103,7 @@ pub trait ChallengeType: Debug + Send + Sync {
         }
     }
 
-    /// The solver that the program that embeds Seaworthy brings, if one is named.
+    /// The name of a solver from the program that embeds Seaworthy, if any.
     fn custom(&self) -> Option<&Name> {
         self.solvers().into_iter().find_map(|(_, solver)| solver.custom())
     }

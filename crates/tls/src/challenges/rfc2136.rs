@@ -14,7 +14,7 @@ use crate::config::Server;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Rfc2136Config {
-    /// The server's address; port 53 where none is said.
+    /// The server's address. Default port: 53.
     pub server: Server,
     /// The name of the TSIG key on the server.
     pub key_name: String,
@@ -23,7 +23,7 @@ pub struct Rfc2136Config {
     /// How it signs: hmac-sha256, hmac-sha384 or hmac-sha512.
     #[serde(default)]
     pub algorithm: TsigAlgorithmConfig,
-    /// The zone; found by asking the server where nothing is said.
+    /// The zone. Default: found by asking the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }

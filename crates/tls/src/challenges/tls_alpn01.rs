@@ -1,4 +1,4 @@
-//! A special certificate on port 443.
+//! A challenge certificate on port 443.
 
 use super::{ChallengeType, CustomSolverConfig, SolverKind, StandaloneConfig, challenge_type};
 use crate::ChallengeKind;
@@ -6,9 +6,9 @@ use crate::ChallengeKind;
 challenge_type! {
     /// `challenge` with `type = "tls-alpn-01"`.
     pub struct TlsAlpn01Config {
-        /// The address of our listener; `[::]:443` where nothing is said.
+        /// The address of our listener. Default: `[::]:443`.
         standalone: StandaloneConfig,
-        /// The solver of this name, which the program that embeds Seaworthy brings.
+        /// The name of a solver that the program which embeds Seaworthy provides.
         custom: CustomSolverConfig,
     }
 }

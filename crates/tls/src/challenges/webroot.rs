@@ -1,4 +1,4 @@
-//! HTTP-01 through a web server that is there already.
+//! HTTP-01 through an existing web server.
 
 use std::path::{Path, PathBuf};
 

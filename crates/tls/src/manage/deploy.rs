@@ -68,7 +68,7 @@ impl Manager {
         let installer = CertificateInstaller::new(self, certificate, version);
         let new = staged(version);
         installer.check(&new, cx).await?;
-        // Nobody waits for the way back: who is cancelled here has changed nothing yet.
+        // No rollback is needed: if it is cancelled here, nothing was changed yet.
         installer.hold(self.lock_live(cx).await?);
         let back = before.as_ref().map_or(WayBack::Stay, |(_, files)| WayBack::To(files));
         let failed = go_live(&installer, &new, back, &installer, cx).await.err();

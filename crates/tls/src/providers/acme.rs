@@ -15,25 +15,25 @@ use super::ProviderKind;
 pub struct AcmeConfig {
     /// `letsencrypt`, `letsencrypt-staging`, or the URL of a directory.
     pub directory: String,
-    /// The directory that --staging and --dry-run use. Let's Encrypt has one of itself.
+    /// The directory for staging and dry runs. Default for Let's Encrypt: its staging directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging: Option<String>,
-    /// How the authority reaches people, such as `mailto:ops@example.com`.
+    /// Contact addresses, such as `mailto:ops@example.com`.
     #[serde(default)]
     pub contact: Vec<String>,
     /// Whether its terms are agreed to.
     #[serde(default)]
     pub agree_tos: bool,
-    /// A PEM file with more roots that its own HTTPS server is trusted by.
+    /// A PEM file with additional roots for its HTTPS server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots: Option<PathBuf>,
-    /// What ties the account to one that was made by other means.
+    /// Links the ACME account to an existing account at the authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eab: Option<EabConfig>,
-    /// The URL of an HTTP proxy on the way to the authority.
+    /// The URL of an HTTP proxy for reaching the authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<SecretRef>,
-    /// The port on which the authority asks with HTTP-01: 80, but for one of your own.
+    /// The port that the authority uses for HTTP-01: 80, except for a private authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_port: Option<u16>,
 }
@@ -123,7 +123,7 @@ impl AcmeConfig {
             (Some(url), _) => Ok(url.clone()),
             (None, LETS_ENCRYPT | LETS_ENCRYPT_STAGING) => Ok(LETS_ENCRYPT_STAGING.to_owned()),
             (None, _) => {
-                let message = format!("[ca.{name}] has no directory for trying out");
+                let message = format!("[ca.{name}] has no staging directory");
                 Err(seaworthy_core::Error::new(
                     seaworthy_core::ErrorKind::Config,
                     "ca.open",

@@ -1,4 +1,4 @@
-//! An authority of one's own, on this machine.
+//! A local authority, on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use super::ProviderKind;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LocalCaConfig {
-    /// The folder for its root and key; `ca/<name>` in the store where nothing is said.
+    /// The folder for its root and key. Default: `ca/<name>` in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// How long its certificates live; 90 days where nothing is said.
+    /// How long its certificates are valid. Default: 90 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
 }

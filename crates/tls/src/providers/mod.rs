@@ -26,9 +26,9 @@ seaworthy_core::tagged! {
     pub enum CaConfig as pub dyn ProviderKind, "an authority: a table with a type" {
         /// An ACME authority, such as Let's Encrypt.
         "acme" => Acme(AcmeConfig),
-        /// An authority of one's own, on this machine.
+        /// A local authority, on this machine.
         "local" => Local(LocalCaConfig),
-        /// Certificates that vouch for themselves.
+        /// Self-signed certificates.
         "self-signed" => SelfSigned(SelfSignedConfig),
     }
 }

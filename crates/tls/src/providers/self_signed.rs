@@ -1,4 +1,4 @@
-//! Certificates that vouch for themselves.
+//! Self-signed certificates.
 
 use seaworthy_core::Span;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::ProviderKind;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SelfSignedConfig {
-    /// How long its certificates live; 90 days where nothing is said.
+    /// How long its certificates are valid. Default: 90 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
 }

@@ -25,8 +25,8 @@ use crate::{Challenge, ChallengeKind, ChallengeSolver, Identifier, remote_key::p
 const PROTOCOL: &[u8] = b"acme-tls/1";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Listens on a port, usually 443, while challenges are open: for machines where nothing else
-/// listens there.
+/// Listens on a port, usually 443, while challenges are open: for machines on which no other
+/// program listens there.
 #[derive(Debug)]
 pub struct TlsAlpn {
     address: SocketAddr,

@@ -109,7 +109,7 @@ async fn certbots_rsa_account_gets_a_new_key_and_is_ours() {
     assert_eq!(authority.account_url().as_deref(), Some(&*account.url));
     assert_eq!(account_files(&folder), ["account.json"]);
 
-    // As it was said: certbot's files are as they were, and its key is of no use any more.
+    // certbot's files are unchanged, and its key no longer works.
     assert_eq!(std::fs::read(from.join("renewal/site.conf")).unwrap().len(), before.len());
     assert!(!run_certbot(&lab, &proxy.directory(), "a.test.example"));
 }

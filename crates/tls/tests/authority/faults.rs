@@ -141,7 +141,7 @@ async fn nine_of_ten_nonces_refused_are_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_orders_at_once_with_refused_nonces_finish() {
     let lab = Lab::with(Pebble { nonce_reject: 5, ..Pebble::default() }).await;
-    // Pebble alone may lock itself under so many: see the proxy's `Turns`.
+    // Pebble itself may deadlock under this load: see the proxy's `Turns`.
     let proxy = Proxy::start(&lab, |_| Fate::Pass).await;
     let options = lab.options(&proxy.directory());
     let authority = AcmeAuthority::new(options).unwrap();
@@ -281,7 +281,7 @@ async fn a_clock_that_is_wrong_by_more_than_five_minutes_is_refused() {
     }
 }
 
-/// The window that the proxy gives lies in the past: a renewal is due at once.
+/// The window from the proxy is in the past: a renewal is due immediately.
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_are_followed_and_what_is_replaced_is_named_once() {
     let lab = Lab::new().await;

@@ -71,7 +71,7 @@ async fn whoever_interrupts_leaves_no_answer_behind() {
     assert_eq!(shown, 2);
     assert_eq!(report.error.unwrap().kind(), ErrorKind::Cancelled);
     assert_eq!(stopping.answers(), 0);
-    // It is nobody's failure: the next run need not wait, and goes on with the order.
+    // It is not a failure: the next run does not wait, and continues the order.
     assert_eq!(manager.history(&Name::new("api").unwrap()).unwrap().failures, 0);
     stopping.stops.store(false, Ordering::SeqCst);
     let report = manager.run(&certificate, &options, &Context::new()).await;
@@ -96,7 +96,7 @@ async fn answers_of_a_run_that_was_killed_go_with_the_next_one() {
         assert_eq!(stopping.answers(), 2, "what is to be tidied up");
 
         stopping.stops.store(false, Ordering::SeqCst);
-        // With other names the order is of no use, and what it left goes all the same.
+        // With other names the order is useless, and its remains are still removed.
         let names = ["a.test.example", if resumes { "b.test.example" } else { "c.test.example" }];
         let certificate = lab.certificate("api", &names, provider());
         let report = lab.manager().run(&certificate, &options, &cx).await;

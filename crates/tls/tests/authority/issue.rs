@@ -142,7 +142,7 @@ async fn external_accounts_and_other_chains() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_name_that_fails_is_named_and_stops_no_other_certificate() {
     let lab = Lab::new().await;
-    // Nobody listens at this address.
+    // Nothing listens at this address.
     lab.dns(
         "add-a",
         &serde_json::json!({ "host": "bad.test.example.", "addresses": ["127.0.0.9"] }),
@@ -270,7 +270,7 @@ async fn the_example_gets_a_certificate_in_under_forty_lines() {
     let mut build = std::process::Command::new(env!("CARGO"));
     build.args(["build", "-q", "--workspace", "--all-features", "--example", "issue_certificate"]);
     assert!(build.current_dir(&root).status().unwrap().success());
-    // This test lies in <target>/debug/deps.
+    // This test is in <target>/debug/deps.
     let here = std::env::current_exe().unwrap();
     let example = here.parent().unwrap().with_file_name("examples").join("issue_certificate");
     let lab = Lab::new().await;

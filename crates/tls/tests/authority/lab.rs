@@ -49,7 +49,7 @@ pub(crate) struct Lab {
     children: Vec<Child>,
 }
 
-/// A port that nobody listens on, below those that the kernel gives to outgoing connections.
+/// A port on which nothing listens, below those that the kernel gives to outgoing connections.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {

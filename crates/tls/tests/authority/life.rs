@@ -259,7 +259,7 @@ async fn what_is_for_trying_out_never_takes_the_place_of_the_real_one() {
     };
     let (staging, real) = (of("https://acme-staging/dir"), of("https://acme/dir"));
     assert!(manager.run(&staging, &RunOptions::default(), &cx).await.error.is_none());
-    // The real one takes the place of the other at once.
+    // The real one replaces the other immediately.
     let report = manager.run(&real, &RunOptions::default(), &cx).await;
     assert_eq!(report.action, Action::Renew { reason: Reason::Changed });
     let mut other = staging.clone();

@@ -86,7 +86,7 @@ async fn an_aaaa_record_that_leads_elsewhere_is_named_with_what_to_do() {
         async move { Precheck::look(&check, &Context::new()).await }
     };
     let port = lab.http_port;
-    // Nobody listens there.
+    // Nothing listens there.
     let silent = look(provider.clone()).await;
     expect_one(&silent, &format!("does not respond at [::1]:{port}"), "correct the record");
     // Somebody else listens there.

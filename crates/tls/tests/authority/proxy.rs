@@ -31,7 +31,7 @@ pub(crate) enum Fate {
     Pass,
     /// This status, these headers and this body instead.
     Answer(u16, Vec<(String, String)>, String),
-    /// Nothing, for ever.
+    /// Nothing, forever.
     Stall,
     /// Pebble does it, and its answer is lost.
     Lose,
@@ -43,11 +43,11 @@ type Rule = Arc<Mutex<Box<dyn FnMut(&Asked) -> Fate + Send>>>;
 
 /// Lets Pebble work on a new order alone, and on everything else side by side.
 ///
-/// Pebble 2.4 can lock itself for ever, whatever its client does: a new order locks its store and
-/// then each authorization, a look at an authorization locks that one and then the store; where a
-/// write to the store waits between the two, neither goes on, and no later request is answered.
-/// Of 200 orders at once one round in seven ended so; a dump of Pebble's threads shows the three.
-/// Refused nonces have no part in it.
+/// Pebble 2.4 can deadlock forever, whatever its client does: a new order locks its store and then
+/// each authorization, a look at an authorization locks that one and then the store; if a write to
+/// the store waits between the two, neither continues, and no later request is answered. Of 200
+/// orders at once one round in seven ended so; a dump of Pebble's threads shows the three. Refused
+/// nonces have no part in it.
 type Turns = Arc<RwLock<()>>;
 
 pub(crate) struct Proxy {

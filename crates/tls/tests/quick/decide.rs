@@ -78,7 +78,7 @@ proptest! {
         prop_assert!(matches!(action, Action::Renew { .. }), "{action:?}");
     }
 
-    /// A hint moves the moment both ways, lies in its window, and can make nothing expire.
+    /// A hint moves the time both ways, stays in its window, and cannot make anything expire.
     #[test]
     fn hints_take_the_place_of_the_rule(
         life in 6 * DAY..=398 * DAY,
