@@ -55,7 +55,7 @@ impl NotLive {
             Some(Ok(())) => self.cause.with("rolled back to", before),
             Some(Err(second)) => {
                 let (first, second) = (self.cause.chain(), second.chain());
-                let message = format!("{first}; and going back failed: {second}");
+                let message = format!("{first}; and the rollback failed: {second}");
                 Error::new(self.cause.kind(), operation, message)
                     .with("going back to", before)
                     .caused_by(self.cause)
