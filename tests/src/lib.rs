@@ -17,8 +17,8 @@ use std::{
 
 /// The program: the one that `SEAWORTHY_TEST_PROGRAM` names, else built from this workspace.
 ///
-/// `scripts/test` names the one that `cargo test --workspace` has built beside the tests, so that
-/// nothing is compiled once more with other features.
+/// `scripts/test` names the one that `cargo test --workspace` has built with the tests, so that
+/// nothing is compiled a second time with other features.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| match std::env::var_os("SEAWORTHY_TEST_PROGRAM") {

@@ -20,7 +20,7 @@ mount --rbind /dev "$1/root/dev"
 mount -t proc proc "$1/root/proc"
 mount -t tmpfs none "$1/root/run"
 mount -t tmpfs none "$1/root/tmp"
-# The program may lie below /tmp or on another disk: none of that is seen in here.
+# The program may be below /tmp or on another disk: none of that is seen in here.
 touch "$1/root/run/program"
 mount --bind "$2" "$1/root/run/program"
 ip link set lo up
