@@ -108,7 +108,10 @@ impl Ledger {
                 return Err(if used_up {
                     error.remedy_is("wait; another `ca` can issue in the meantime")
                 } else {
-                    error.remedy_is("wait, or use the last slot by setting `force`")
+                    error.remedy_with(
+                        "wait, or use the last slot by setting `force`",
+                        &["force"],
+                    )
                 });
             }
         }
@@ -266,7 +269,7 @@ mod tests {
         );
         let told = error.context().find(|(name, _)| *name == NOT_BEFORE).unwrap().1.to_owned();
         assert_eq!(told.parse::<Timestamp>().unwrap(), at(7 * 86_400));
-        assert!(error.remedy().unwrap().contains("--force"));
+        assert!(error.remedy().unwrap().contains("`force`"));
         // Other names, other authorities, renewals in time and later days are not limited.
         ledger.allow(CA, &request(&["a.example"]), at(10)).unwrap();
         ledger.allow("https://other", &wanted, at(10)).unwrap();

@@ -151,7 +151,7 @@ impl Manager {
                     trial.id()
                 );
                 Err(Error::new(ErrorKind::AlreadyExists, "certificate.issue", message)
-                    .remedy_is("use a dry run, or `force` if visitors may see a warning"))
+                    .remedy_with("use a dry run, or `force` if visitors may see a warning", &["force"]))
             }
             _ => Ok(()),
         }

@@ -129,7 +129,10 @@ impl AcmeConfig {
                     "ca.open",
                     message,
                 )
-                .remedy_is("add staging = \"https://…\", or leave --staging and --dry-run out"))
+                .remedy_with(
+                    "add staging = \"https://…\" to it, or leave `staging` and `dry_run` out",
+                    &["staging", "dry_run"],
+                ))
             }
         }
     }

@@ -68,7 +68,7 @@ impl SourceKind for PostgresConfig {
         if let Some(part) = part {
             let message = format!("the {part} of {} belong in no database", environment.name());
             return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-                .remedy_is("restore them to a folder with --to"));
+                .remedy_with("restore them `to` a folder", &["to"]));
         }
         let options = self.connect_options(environment, cx).await?;
         let place = Place::named(format!("the database {options}"));

@@ -76,7 +76,7 @@ impl Seaworthy {
             if let Some(other) = sources.iter().find(|of| !payload_handler(&of.kind).takes_url()) {
                 let message = format!("source {} is not a PostgreSQL database", other.name);
                 return Err(Error::new(ErrorKind::InvalidInput, "restore.choose", message)
-                    .remedy_is("restore it to a folder with --to FOLDER"));
+                    .remedy_with("restore it `to` a folder", &["to"]));
             }
         }
         if request.only.is_empty() {

@@ -314,7 +314,7 @@ impl Seaworthy {
         target.ok_or_else(|| {
             let message = format!("{} cannot be restored to a database here", chosen.source);
             Error::new(ErrorKind::Unsupported, "restore.choose", message)
-                .remedy_is("restore it to a folder with --to FOLDER")
+                .remedy_with("restore it `to` a folder", &["to"])
         })
     }
 
