@@ -319,7 +319,7 @@ static void examined(void) {
     CHECK(stat("notice", &st) == 0);
     sw_ctx_free(ctx);
     ctx = open_text(ill);
-    RUN(sw_doctor, ctx, "{}", NULL, SW_E_FINDINGS, "nobody has filled the custom sink");
+    RUN(sw_doctor, ctx, "{}", NULL, SW_E_FINDINGS, "no implementation is registered for the custom sink");
     sw_ctx_free(ctx);
 }
 
@@ -444,7 +444,7 @@ int main(int argc, char **argv) {
     opening();
     without_a_context();
     ctx = open_text(CONFIG);
-    RUN(sw_backup, ctx, "{}", NULL, SW_E_UNSUPPORTED, "nobody has filled");
+    RUN(sw_backup, ctx, "{}", NULL, SW_E_UNSUPPORTED, "no implementation is registered");
     sinks(ctx, &m);
     commands(ctx, &m);
     webs(ctx);
