@@ -1,8 +1,10 @@
 //! Input from C: every pointer and every number is checked before it is used.
 
-use std::{ffi::c_char, mem::MaybeUninit};
+use std::{ffi::c_char, mem::MaybeUninit, str::FromStr};
 
+use seaworthy::{SnapshotName, command::Target, core::Error};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{code, error::Failure};
 
@@ -86,10 +88,39 @@ pub(crate) unsafe fn request<R: DeserializeOwned>(
     len: usize,
 ) -> Result<R, Failure> {
     // SAFETY: as this function's.
-    let text = unsafe { optional_text(pointer, len, "request") }?;
-    serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
+    read(unsafe { request_text(pointer, len) }?)
+}
+
+/// The text of the request at `pointer`; nothing is `{}`.
+///
+/// # Safety
+/// That of [`text`].
+pub(crate) unsafe fn request_text<'a>(
+    pointer: *const c_char,
+    len: usize,
+) -> Result<&'a str, Failure> {
+    // SAFETY: as this function's.
+    Ok(unsafe { optional_text(pointer, len, "request") }?.unwrap_or("{}"))
+}
+
+/// The request that `text` is.
+pub(crate) fn read<R: DeserializeOwned>(text: &str) -> Result<R, Failure> {
+    serde_json::from_str(text).map_err(|error| {
         Failure::new(code::SW_E_REQUEST, "request", format!("the request is wrong: {error}"))
     })
+}
+
+/// Which snapshot or target the request `text` names that cannot exist: the key, and why.
+pub(crate) fn wrong_name(text: &str) -> Option<(&'static str, Error)> {
+    fn wrong<T: FromStr<Err = Error>>(found: &Value) -> Option<Error> {
+        let names = found.as_array().map_or(std::slice::from_ref(found), Vec::as_slice);
+        names.iter().filter_map(Value::as_str).find_map(|name| name.parse::<T>().err())
+    }
+    let request: Value = serde_json::from_str(text).ok()?;
+    let snapshot = ["snapshot", "snapshots"]
+        .into_iter()
+        .find_map(|key| Some((key, wrong::<SnapshotName>(request.get(key)?)?)));
+    snapshot.or_else(|| Some(("targets", wrong::<Target>(request.get("targets")?)?)))
 }
 
 /// A copy of the struct at `pointer`, which may be of an earlier or a later version: missing

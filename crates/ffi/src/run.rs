@@ -73,7 +73,7 @@ impl<R: Request> Answer<R> for Writer {
 ///
 /// # Safety
 /// The arguments are valid for `sw_backup`.
-pub(crate) unsafe fn command<R>(arguments: Arguments) -> i32
+pub(crate) unsafe fn command<R>(arguments: Arguments, function: &'static str) -> i32
 where
     R: DeserializeOwned + Dispatch<Writer> + 'static,
 {
@@ -82,7 +82,7 @@ where
         request.dispatch(&writer).await
     };
     // SAFETY: as this function's.
-    unsafe { call(arguments, work) }
+    unsafe { call(arguments, function, work) }
 }
 
 /// Reads what is asked for, runs `work` with it, and answers with the document that it gives.
@@ -91,6 +91,7 @@ where
 /// That of [`command`].
 unsafe fn call<R, F>(
     arguments: Arguments,
+    function: &'static str,
     work: impl FnOnce(Arc<Seaworthy>, R, Context) -> F + Send + 'static,
 ) -> i32
 where
@@ -107,7 +108,23 @@ where
         // SAFETY: as this function's.
         let ctx = unsafe { input::handle(ctx, "ctx") }?;
         // SAFETY: as this function's.
-        let request: R = unsafe { input::request(request, request_len) }?;
+        let text = unsafe { input::request_text(request, request_len) }?;
+        let request: R = match input::read(text) {
+            Ok(request) => request,
+            // It is answered like the name of something that does not exist: with a document.
+            Err(failure) => match input::wrong_name(text) {
+                Some((field, error)) => {
+                    let name = match field {
+                        "targets" => "cert check",
+                        _ => function.trim_start_matches("sw_"),
+                    };
+                    let finished = Finished::new(name, Reply::<()>::from(error));
+                    // SAFETY: as this function's.
+                    return unsafe { answer(finished, document) };
+                }
+                None => return Err(failure),
+            },
+        };
         let entered = ctx.enter()?;
         let queue = Arc::new(Queue::default());
         let seaworthy = ctx.seaworthy(&queue)?;
@@ -272,7 +289,7 @@ mod tests {
             };
             // SAFETY: the context lives, and the others may be NULL.
             unsafe {
-                call(arguments, move |_, _: serde_json::Value, _| async move {
+                call(arguments, "sw_test", move |_, _: serde_json::Value, _| async move {
                     assert!(!panics, "as the test wants it");
                     Finished::new("test", Reply::new(1, Outcome::Done))
                 })

@@ -42,7 +42,7 @@ macro_rules! commands {
         ) -> i32 {
             let arguments = Arguments { ctx, request, request_len, call, document, error };
             // SAFETY: as this function's.
-            unsafe { command::<$request>(arguments) }
+            unsafe { command::<$request>(arguments, stringify!($name)) }
         }
     )+};
 }
