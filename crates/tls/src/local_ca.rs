@@ -238,6 +238,8 @@ fn failed(e: rcgen::Error) -> Error {
 
 fn cannot_revoke() -> Error {
     let message = "a local authority cannot publish revocations";
-    Error::new(ErrorKind::Unsupported, "certificate.revoke", message)
-        .remedy_with("issue a new one with `force`, and make clients trust another root", &["force"])
+    Error::new(ErrorKind::Unsupported, "certificate.revoke", message).remedy_with(
+        "issue a new one with `force`, and make clients trust another root",
+        &["force"],
+    )
 }

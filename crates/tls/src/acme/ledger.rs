@@ -108,10 +108,7 @@ impl Ledger {
                 return Err(if used_up {
                     error.remedy_is("wait; another `ca` can issue in the meantime")
                 } else {
-                    error.remedy_with(
-                        "wait, or use the last slot by setting `force`",
-                        &["force"],
-                    )
+                    error.remedy_with("wait, or use the last slot by setting `force`", &["force"])
                 });
             }
         }

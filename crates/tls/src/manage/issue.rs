@@ -150,8 +150,10 @@ impl Manager {
                     certificate.name,
                     trial.id()
                 );
-                Err(Error::new(ErrorKind::AlreadyExists, "certificate.issue", message)
-                    .remedy_with("use a dry run, or `force` if visitors may see a warning", &["force"]))
+                Err(Error::new(ErrorKind::AlreadyExists, "certificate.issue", message).remedy_with(
+                    "use a dry run, or `force` if visitors may see a warning",
+                    &["force"],
+                ))
             }
             _ => Ok(()),
         }

@@ -229,7 +229,7 @@ async fn certbots_certificates_accounts_and_settings_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("letsencrypt");
     let error = seaworthy_tls::certbot::read(&from, &[]).unwrap_err();
-    assert!(error.remedy().unwrap().contains("`from`"), "{error:?}");
+    assert!(error.remedy().unwrap().contains("certbot's folder"), "{error:?}");
     let write = |name: &str, text: &str| {
         let path = from.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
