@@ -881,8 +881,7 @@ int32_t sw_apply(const struct sw_ctx *ctx,
  * The contract:
  * Pointers are NULL or may be written to.
  */
-int32_t sw_cancel_new(struct sw_cancel **out,
-                      struct sw_error **error);
+int32_t sw_cancel_new(struct sw_cancel **out, struct sw_error **error);
 
 /**
  * Asks every call with `cancel` to stop. Further calls have no effect. The stopped call returns
@@ -942,9 +941,7 @@ int32_t sw_config_check(const char *path,
  * The contract:
  * Pointers are NULL or may be written to.
  */
-int32_t sw_schema(uint32_t which,
-                  struct sw_string **schema,
-                  struct sw_error **error);
+int32_t sw_schema(uint32_t which, struct sw_string **schema, struct sw_error **error);
 
 /**
  * Decides which snapshots a policy would keep, and why. Changes nothing and needs no context.
@@ -1051,10 +1048,7 @@ void sw_ctx_free(struct sw_ctx *ctx);
  * The contract:
  * Pointers are valid as described above.
  */
-int32_t sw_error_new(int32_t code,
-                     const char *message,
-                     size_t message_len,
-                     struct sw_error **out);
+int32_t sw_error_new(int32_t code, const char *message, size_t message_len, struct sw_error **out);
 
 /**
  * The code of `error`, which is the result of the call.
@@ -1224,9 +1218,7 @@ int32_t sw_ctx_add_solver(struct sw_ctx *ctx,
  * The contract:
  * Pointers are valid as described above.
  */
-int32_t sw_string_new(const char *text,
-                      size_t text_len,
-                      struct sw_string **out);
+int32_t sw_string_new(const char *text, size_t text_len, struct sw_string **out);
 
 /**
  * The bytes of `string`.
