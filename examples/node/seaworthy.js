@@ -107,7 +107,7 @@ export class Context {
 
   /**
    * Runs a command (`backup`, `restore`, …) and returns its document. `progress` gets each event;
-   * if it throws, the command is cancelled and the promise is rejected with its error. /
+   * if it throws, the command is cancelled and the promise is rejected with its error. */
   async run(command, request = {}, { progress, signal } = {}) {
     const cancel = [null];
     check(cancelNew(cancel, null), [null]);
