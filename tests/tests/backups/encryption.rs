@@ -199,7 +199,7 @@ fn without_an_identity_nothing_shows_and_every_stored_byte_is_still_checked() {
         assert!(found.stdout.is_empty(), "{word}: {}", String::from_utf8_lossy(&found.stdout));
     }
     let run = lab.ok(&["verify", "nightly"]);
-    assert!(run.stdout.contains("every byte") && run.stdout.contains("--identity"), "{run:?}");
+    assert!(run.stdout.contains("every stored byte") && run.stdout.contains("--identity"), "{run:?}");
     assert_eq!(
         lab.ok(&["verify", "--json"]).json()["result"]["verified"][0]["report"]["sealed"],
         true
@@ -386,7 +386,7 @@ fn a_key_is_private_and_never_overwritten() {
         let public = lab.ok(&["keygen", kind, "--out", kind]).stdout;
         let before = fs::read(lab.path(kind)).unwrap();
         assert_eq!(fs::metadata(lab.path(kind)).unwrap().permissions().mode() & 0o777, 0o600);
-        lab.run(&["keygen", kind, "--out", kind]).expect_code(1).says(&["exists already", "help:"]);
+        lab.run(&["keygen", kind, "--out", kind]).expect_code(1).says(&["already exists", "help:"]);
         assert_eq!(fs::read(lab.path(kind)).unwrap(), before);
         let json = lab.ok(&["keygen", kind, "--json"]).json();
         assert_eq!(json["result"]["kind"], kind);
