@@ -174,6 +174,7 @@ fn on_tmpfs(name: &str, options: &str) -> Option<PathBuf> {
         return Some(folder.into());
     }
     let folder = tempfile::tempdir().unwrap();
+    let (_, module) = module_path!().split_once("::").unwrap();
     let script = format!("mount -t tmpfs -o {options} none \"$0\" && exec \"$@\"");
     let root = rustix::process::geteuid().is_root();
     let done = Command::new("unshare")
@@ -181,7 +182,7 @@ fn on_tmpfs(name: &str, options: &str) -> Option<PathBuf> {
         .args(["sh", "-c", &script])
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture"])
+        .args([&format!("{module}::{name}"), "--exact", "--nocapture"])
         .env("SINK_TEST_FOLDER", folder.path())
         .output()
         .expect("this test needs unshare(1)");
