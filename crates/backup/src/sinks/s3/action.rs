@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 
-use super::open::Flavour;
+use super::provider::Provider;
 
 /// An operation of the S3 protocol, by its official name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,25 +63,25 @@ impl Action {
     }
 
     /// The permission that the key needs.
-    pub(super) fn right(self, flavour: Flavour) -> &'static str {
-        match (flavour, self) {
-            (Flavour::B2, Self::GetObject | Self::HeadObject) => "readFiles",
+    pub(super) fn right(self, provider: Provider) -> &'static str {
+        match (provider, self) {
+            (Provider::B2, Self::GetObject | Self::HeadObject) => "readFiles",
             (
-                Flavour::B2,
+                Provider::B2,
                 Self::ListObjectsV2 | Self::ListObjectVersions | Self::ListMultipartUploads,
             ) => "listFiles",
-            (Flavour::B2, Self::GetLifecycleConfiguration) => "listBuckets",
-            (Flavour::B2, Self::DeleteObject | Self::DeleteObjectVersion) => "deleteFiles",
-            (Flavour::B2, _) => "writeFiles",
-            (Flavour::S3, Self::GetObject | Self::HeadObject) => "s3:GetObject",
-            (Flavour::S3, Self::ListObjectsV2) => "s3:ListBucket",
-            (Flavour::S3, Self::ListObjectVersions) => "s3:ListBucketVersions",
-            (Flavour::S3, Self::ListMultipartUploads) => "s3:ListBucketMultipartUploads",
-            (Flavour::S3, Self::GetLifecycleConfiguration) => "s3:GetLifecycleConfiguration",
-            (Flavour::S3, Self::AbortMultipartUpload) => "s3:AbortMultipartUpload",
-            (Flavour::S3, Self::DeleteObject) => "s3:DeleteObject",
-            (Flavour::S3, Self::DeleteObjectVersion) => "s3:DeleteObjectVersion",
-            (Flavour::S3, _) => "s3:PutObject",
+            (Provider::B2, Self::GetLifecycleConfiguration) => "listBuckets",
+            (Provider::B2, Self::DeleteObject | Self::DeleteObjectVersion) => "deleteFiles",
+            (Provider::B2, _) => "writeFiles",
+            (Provider::S3, Self::GetObject | Self::HeadObject) => "s3:GetObject",
+            (Provider::S3, Self::ListObjectsV2) => "s3:ListBucket",
+            (Provider::S3, Self::ListObjectVersions) => "s3:ListBucketVersions",
+            (Provider::S3, Self::ListMultipartUploads) => "s3:ListBucketMultipartUploads",
+            (Provider::S3, Self::GetLifecycleConfiguration) => "s3:GetLifecycleConfiguration",
+            (Provider::S3, Self::AbortMultipartUpload) => "s3:AbortMultipartUpload",
+            (Provider::S3, Self::DeleteObject) => "s3:DeleteObject",
+            (Provider::S3, Self::DeleteObjectVersion) => "s3:DeleteObjectVersion",
+            (Provider::S3, _) => "s3:PutObject",
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     failure::{Failure, http_date},
-    open::Flavour,
+    provider::Provider,
     service::{Service, header_text},
 };
 use crate::sinks::ObjectHistory;
@@ -24,7 +24,7 @@ pub(in crate::sinks) struct Bucket {
     service: Service,
     /// The bucket's URL, without a slash at its end.
     url: Arc<str>,
-    flavour: Flavour,
+    provider: Provider,
     /// The store does not support versions.
     knows_no_versions: Arc<AtomicBool>,
 }
@@ -75,13 +75,13 @@ struct Versions {
 }
 
 impl Bucket {
-    pub(super) fn new(service: Service, url: &str, flavour: Flavour) -> Self {
+    pub(super) fn new(service: Service, url: &str, provider: Provider) -> Self {
         let knows_no_versions = Arc::default();
-        Self { service, url: url.into(), flavour, knows_no_versions }
+        Self { service, url: url.into(), provider, knows_no_versions }
     }
 
-    pub(in crate::sinks) fn flavour(&self) -> Flavour {
-        self.flavour
+    pub(in crate::sinks) fn provider(&self) -> Provider {
+        self.provider
     }
 
     /// Deletes every version of the object at `path`, so that nothing of it is left.
@@ -91,7 +91,8 @@ impl Bucket {
             Ok(None) => return self.delete_only(path).await,
             // A key that cannot list versions may still delete if there are none.
             Err(failure)
-                if self.flavour == Flavour::S3 && failure.kind() == ErrorKind::PermissionDenied =>
+                if self.provider == Provider::S3
+                    && failure.kind() == ErrorKind::PermissionDenied =>
             {
                 return self.delete_only(path).await;
             }

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use seaworthy_core::{Error, ErrorKind, Timestamp};
 use serde::Deserialize;
 
-use super::{action::Action, open::Flavour};
+use super::{action::Action, provider::Provider};
 
 /// A failed response, or none at all. Contains no secret.
 #[derive(Clone, Debug)]
@@ -236,18 +236,18 @@ impl Failure {
         &self,
         operation: &'static str,
         message: String,
-        flavour: Flavour,
+        provider: Provider,
     ) -> Error {
         let error = Error::new(self.kind(), operation, message)
             .retryable_is(self.passes())
             .caused_by(self.clone());
-        match self.remedy(flavour) {
+        match self.remedy(provider) {
             Some(remedy) => error.remedy_is(remedy),
             None => error,
         }
     }
 
-    fn remedy(&self, flavour: Flavour) -> Option<String> {
+    fn remedy(&self, provider: Provider) -> Option<String> {
         let (status, code, words, hint) = match &self.trouble {
             Trouble::Answer { status, code, words, hint } => (status, code.as_str(), words, hint),
             Trouble::Name(_) => {
@@ -320,7 +320,7 @@ impl Failure {
             }
             _ if matches!(status.as_u16(), 401 | 403) => {
                 let action = self.action?;
-                let (right, what) = (action.right(flavour), flavour.right_is_called());
+                let (right, what) = (action.right(provider), provider.right_is_called());
                 format!("give the key the {what} {right}, for this bucket and this prefix")
             }
             _ if status.is_server_error() => {
@@ -429,9 +429,9 @@ mod tests {
     fn a_refusal_names_the_right_that_is_missing() {
         let denied = answer(403, &xml("AccessDenied")).at(Action::DeleteObjectVersion, 1);
         let remedy =
-            |flavour| denied.explain("x", "y".into(), flavour).remedy().unwrap().to_owned();
-        assert!(remedy(Flavour::S3).contains("s3:DeleteObjectVersion"));
-        assert!(remedy(Flavour::B2).contains("deleteFiles"));
+            |provider| denied.explain("x", "y".into(), provider).remedy().unwrap().to_owned();
+        assert!(remedy(Provider::S3).contains("s3:DeleteObjectVersion"));
+        assert!(remedy(Provider::B2).contains("deleteFiles"));
     }
 
     #[test]
@@ -440,11 +440,11 @@ mod tests {
         headers.insert("date", "Thu, 01 Jan 2015 00:00:00 GMT".parse().unwrap());
         let body = xml("RequestTimeTooSkewed");
         let skewed = Failure::answer(StatusCode::FORBIDDEN, &headers, body.as_bytes());
-        let error = skewed.explain("x", "y".into(), Flavour::S3);
+        let error = skewed.explain("x", "y".into(), Provider::S3);
         assert!(error.remedy().unwrap().contains("seconds ahead"), "{:?}", error.remedy());
         headers.insert("x-amz-bucket-region", "eu-west-3".parse().unwrap());
         let moved = Failure::answer(StatusCode::MOVED_PERMANENTLY, &headers, b"");
-        let error = moved.explain("x", "y".into(), Flavour::S3);
+        let error = moved.explain("x", "y".into(), Provider::S3);
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(error.remedy(), Some("write region = \"eu-west-3\""));
     }

@@ -32,6 +32,8 @@ mod probe;
 #[cfg(feature = "s3")]
 mod profile;
 #[cfg(feature = "s3")]
+mod provider;
+#[cfg(feature = "s3")]
 mod proxy;
 #[cfg(feature = "s3")]
 mod service;
@@ -45,6 +47,7 @@ pub use {
     credentials::{MachineRole, S3Credentials},
     headers::{ObjectLock, ServerEncryption},
     lifecycle::LifecycleRule,
-    open::{BucketIn, Flavour, S3Options},
+    open::{BucketIn, S3Options},
+    provider::Provider,
     proxy::S3Proxy,
 };

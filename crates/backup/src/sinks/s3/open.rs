@@ -11,7 +11,7 @@ use object_store::{
 use seaworthy_core::{ByteRate, ByteSize, Error, ErrorKind, Result, Timestamp};
 
 use super::{
-    ObjectLock, S3Credentials, S3Proxy, ServerEncryption,
+    ObjectLock, Provider, S3Credentials, S3Proxy, ServerEncryption,
     bucket::Bucket,
     failure::Failure,
     headers::NewObjects,
@@ -35,25 +35,6 @@ const R2_PART: usize = 32 << 20;
 /// The most parts that an upload can have.
 pub(crate) const MAX_PARTS: usize = 10_000;
 
-/// The kind of store, for their differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Flavour {
-    /// Any store that speaks S3.
-    S3,
-    /// Backblaze B2 through its S3-compatible API.
-    B2,
-}
-
-impl Flavour {
-    pub(super) fn right_is_called(self) -> &'static str {
-        match self {
-            Self::S3 => "right",
-            Self::B2 => "capability",
-        }
-    }
-}
-
 /// How a bucket is addressed: in the path, or in the host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,7 +50,7 @@ pub enum BucketIn {
 #[non_exhaustive]
 pub struct S3Options {
     /// The kind of store.
-    pub flavour: Flavour,
+    pub provider: Provider,
     /// The bucket. It must exist.
     pub bucket: String,
     /// The prefix of all keys.
@@ -117,7 +98,7 @@ impl S3Options {
     /// `bucket` at Amazon, in `us-east-1`.
     pub fn s3(bucket: impl Into<String>, credentials: S3Credentials) -> Self {
         Self {
-            flavour: Flavour::S3,
+            provider: Provider::S3,
             bucket: bucket.into(),
             prefix: ObjectKey::root(),
             region: "us-east-1".into(),
@@ -145,8 +126,8 @@ impl S3Options {
         region: impl Into<String>,
         credentials: S3Credentials,
     ) -> Self {
-        let (flavour, region) = (Flavour::B2, region.into());
-        Self { flavour, region, ..Self::s3(bucket, credentials) }
+        let (provider, region) = (Provider::B2, region.into());
+        Self { provider, region, ..Self::s3(bucket, credentials) }
     }
 
     /// The largest object that can be stored, in bytes.
@@ -193,9 +174,9 @@ impl S3Options {
             let message = format!("{:?} is not a region", self.region);
             return wrong("region", message, "write it like eu-central-1");
         }
-        let usual = || match self.flavour {
-            Flavour::S3 => format!("https://s3.{}.amazonaws.com", self.region),
-            Flavour::B2 => format!("https://s3.{}.backblazeb2.com", self.region),
+        let usual = || match self.provider {
+            Provider::S3 => format!("https://s3.{}.amazonaws.com", self.region),
+            Provider::B2 => format!("https://s3.{}.backblazeb2.com", self.region),
         };
         let endpoint = self.endpoint.clone().unwrap_or_else(usual);
         let endpoint = endpoint.trim_end_matches('/');
@@ -235,9 +216,9 @@ impl S3Options {
 
     /// The place's name for people.
     pub(super) fn label(&self) -> String {
-        let scheme = match self.flavour {
-            Flavour::S3 => "s3",
-            Flavour::B2 => "b2",
+        let scheme = match self.provider {
+            Provider::S3 => "s3",
+            Provider::B2 => "b2",
         };
         let mut label = format!("{scheme}://{}", self.bucket);
         if !self.prefix.as_str().is_empty() {
@@ -348,7 +329,7 @@ impl BucketStore {
             stall: options.timeout,
             retries: options.retries,
         }));
-        let bucket = Bucket::new(service.clone(), &url, options.flavour);
+        let bucket = Bucket::new(service.clone(), &url, options.provider);
         // Interrupted bodies are continued where they stopped; everything else is retried by the
         // service, which also signs.
         let resume = object_store::RetryConfig {
@@ -403,7 +384,7 @@ impl Store for BucketStore {
         error: &object_store::Error,
     ) -> Option<Error> {
         let failure = Failure::of(error)?;
-        Some(failure.explain(operation, message.to_owned(), self.bucket.flavour()))
+        Some(failure.explain(operation, message.to_owned(), self.bucket.provider()))
     }
 
     fn is_ambiguous(&self, error: &object_store::Error) -> bool {

@@ -2,7 +2,7 @@
 
 use seaworthy_core::{Context, Environment, ErrorKind, Findings, Result};
 
-use super::{Flavour, LifecycleRule, S3Options, open::BucketStore, options::BucketConfig};
+use super::{LifecycleRule, Provider, S3Options, open::BucketStore, options::BucketConfig};
 use crate::sinks::SinkUse;
 
 /// The name of the check.
@@ -38,7 +38,7 @@ async fn lifecycle_rules(options: &S3Options) -> Result<Vec<LifecycleRule>> {
     bucket.lifecycle(options.prefix.as_str()).await.map_err(|failure| {
         let label = options.label();
         let message = format!("cannot see the lifecycle rules of {label}");
-        failure.explain("sink.lifecycle", message, options.flavour).with("sink", label)
+        failure.explain("sink.lifecycle", message, options.provider).with("sink", label)
     })
 }
 
@@ -108,7 +108,7 @@ fn judge(
 fn command(options: &S3Options) -> String {
     let endpoint = match &options.endpoint {
         Some(endpoint) => format!(" --endpoint-url {endpoint}"),
-        None if options.flavour == Flavour::B2 => {
+        None if options.provider == Provider::B2 => {
             format!(" --endpoint-url https://s3.{}.backblazeb2.com", options.region)
         }
         None => String::new(),

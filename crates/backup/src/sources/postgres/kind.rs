@@ -11,7 +11,7 @@ use seaworthy_core::{Name, Section};
 
 #[cfg(feature = "postgres")]
 use super::{
-    ConnectOptions, PostgresDrill, PostgresTarget, ThrowAwayServer,
+    ConnectOptions, PostgresDrill, PostgresTarget, TemporaryServer,
     open::{expand, libpq},
     probe,
 };
@@ -97,14 +97,17 @@ impl SourceKind for PostgresConfig {
     ) -> Result<Option<Arc<dyn Drill>>> {
         let options = match &config.server {
             DrillServer::ThrowAway => {
-                let mut server = ThrowAwayServer::new();
+                let mut server = TemporaryServer::new();
                 if let Some(programs) = &config.programs {
                     server = server.programs(programs);
                 }
                 if let Some(user) = &config.user {
                     server = server.user(user);
                 }
-                return Ok(Some(Arc::new(PostgresDrill::on_throw_away(server, self.lanes()))));
+                return Ok(Some(Arc::new(PostgresDrill::on_temporary_server(
+                    server,
+                    self.lanes(),
+                ))));
             }
             DrillServer::Url(place) => {
                 let url = environment.secret(place, cx).await?;

@@ -37,7 +37,7 @@ pub(super) use payload::SqlPayload;
 #[cfg(feature = "postgres")]
 pub use {
     connect::{ConnectOptions, Environment},
-    drill::{PostgresDrill, TableDifference, ThrowAwayServer, compare_tables},
+    drill::{PostgresDrill, TableDifference, TemporaryServer, compare_tables},
     examine::{Examination, Pooling, ServerSeen},
     globals::PostgresGlobals,
     source::PostgresSource,

@@ -3,7 +3,7 @@
 
 mod compare;
 mod scratch;
-mod throw_away;
+mod temporary_server;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,10 +17,10 @@ use crate::{
     snapshot::PayloadReader,
 };
 use scratch::ScratchDatabase;
-use throw_away::RunningServer;
+use temporary_server::RunningServer;
 
 pub use compare::{TableDifference, compare_tables};
-pub use throw_away::ThrowAwayServer;
+pub use temporary_server::TemporaryServer;
 
 /// How many roles and tablespaces are created on a temporary server because a restore needed them.
 const MOST_MISSING: usize = 200;
@@ -34,7 +34,7 @@ pub struct PostgresDrill(Option<Server>);
 #[derive(Clone, Debug)]
 enum Server {
     Running { options: ConnectOptions, connections: usize },
-    ThrowAway { server: ThrowAwayServer, connections: usize },
+    ThrowAway { server: TemporaryServer, connections: usize },
 }
 
 impl PostgresDrill {
@@ -45,7 +45,7 @@ impl PostgresDrill {
     }
 
     /// Restores into a temporary server, over this many connections.
-    pub fn on_throw_away(server: ThrowAwayServer, connections: usize) -> Self {
+    pub fn on_temporary_server(server: TemporaryServer, connections: usize) -> Self {
         Self(Some(Server::ThrowAway { server, connections }))
     }
 }
@@ -70,7 +70,7 @@ impl Drill for PostgresDrill {
                 let scratch = Scratch::new(&payload.options.temp)?;
                 let major = drill.record.version / 10_000;
                 let running = server.start(scratch.path(), major, cx).await?;
-                let done = drill.on_throw_away(&running, *connections).await;
+                let done = drill.on_temporary_server(&running, *connections).await;
                 running.stop().await;
                 tokio::task::spawn_blocking(move || drop(scratch)).await.map_err(panicked)?;
                 done
@@ -132,7 +132,11 @@ impl Tried<'_> {
     }
 
     /// The same on a server that has no roles and no tablespaces yet.
-    async fn on_throw_away(&self, server: &RunningServer, connections: usize) -> Result<Found> {
+    async fn on_temporary_server(
+        &self,
+        server: &RunningServer,
+        connections: usize,
+    ) -> Result<Found> {
         for role in self.roles().await? {
             server.make_role(&role).await?;
         }

@@ -43,12 +43,12 @@ rm -rf "$2"
 
 /// A server that is created when it is needed, with `initdb` and `postgres` of this machine.
 #[derive(Clone, Debug, Default)]
-pub struct ThrowAwayServer {
+pub struct TemporaryServer {
     programs: Option<PathBuf>,
     user: Option<String>,
 }
 
-impl ThrowAwayServer {
+impl TemporaryServer {
     /// With the server programs of the snapshot's major version, or the next later one, in the
     /// folders of Debian's and PostgreSQL's own packages.
     pub fn new() -> Self {
