@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seaworthy::{
     Outcome, Reply, Seaworthy,
     command::{Answer, Frontend, Request},
-    core::{Context, Error},
+    core::{Context, Error, TimeZone},
 };
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub(crate) struct Finish<'a> {
     pub(crate) terminal: &'a Terminal,
     pub(crate) bars: &'a Bars,
     pub(crate) events: Option<Arc<EventLines>>,
+    /// The time zone of times for people: that of the file, once it is read.
+    pub(crate) zone: TimeZone,
     /// Whether the exit code says that nothing had to be done.
     pub(crate) detailed: bool,
 }
@@ -45,7 +47,7 @@ impl Finish<'_> {
                 self.terminal.warning(&warning);
             }
             let shown = reply.result.as_ref().filter(|result| !(quiet && result.is_nothing()));
-            shown.map_or(Ok(()), output::print)
+            shown.map_or(Ok(()), |result| output::print(result, &self.zone))
         };
         if let (Some(error), false) = (&reply.error, json) {
             self.terminal.error(error);

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::{
     finish::Finish,
     global::{Global, When},
-    output::Report,
+    output::{Page, Report},
 };
 
 /// The default number of routes and addresses that `--top` lists.
@@ -305,7 +305,7 @@ struct LinesReport {
 }
 
 impl Report for LinesReport {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         self.lines.iter().try_for_each(|line| writeln!(out, "{}", line.line))
     }
 }
@@ -315,7 +315,7 @@ impl Report for LinesReport {
 struct TopReport(Top);
 
 impl Report for TopReport {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let top = &self.0;
         writeln!(out, "{} requests, {} sent", top.requests, ByteSize::new(top.bytes))?;
         if top.other_lines > 0 {
@@ -361,7 +361,7 @@ impl Report for TopReport {
 struct CleanedReport(CleanReport);
 
 impl Report for CleanedReport {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let report = &self.0;
         let path = |path: &std::path::Path| crate::terminal::one_line(&path.to_string_lossy());
         let removed = if report.dry_run { "would remove" } else { "removed" };

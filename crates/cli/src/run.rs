@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seaworthy::{
     Outcome,
     command::{Command, Dispatch},
-    core::Context,
+    core::{Context, TimeZone},
 };
 
 use crate::{
@@ -24,7 +24,8 @@ pub(crate) async fn run(arguments: Arguments, more: Additions, terminal: &Termin
     let bars = Arc::new(Bars::new(*terminal));
     let mut cx = Context::new().with_progress(bars.clone());
     let (name, detailed) = (command.name(), more.detailed_exit_code());
-    let mut finish = Finish { name, terminal, bars: &bars, events: None, detailed };
+    let zone = TimeZone::system();
+    let mut finish = Finish { name, terminal, bars: &bars, events: None, zone, detailed };
     if let Some(path) = &global.events {
         let events = match EventLines::open(path, bars.clone()) {
             Ok(events) => events,
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments, more: Additions, terminal: &Termin
         Ok(seaworthy) => seaworthy,
         Err(error) => return finish.failed(error),
     };
+    finish.zone = seaworthy.config().time_zone();
     let printer = Printer { seaworthy: &seaworthy, finish: &finish, cx: &cx };
     match command {
         Command::Restore(request) => {

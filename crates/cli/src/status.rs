@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use seaworthy::{
     Outcome, Reply, Seaworthy, Status, StatusRequest,
-    core::{Context, Error, ErrorKind, Span, durable},
+    core::{Context, Error, ErrorKind, Span, TimeZone, durable},
 };
 
 use crate::{
@@ -66,7 +66,7 @@ pub(crate) async fn run(
         };
     }
     if let Some(file) = &arguments.html {
-        let page = status.html(&seaworthy.config().time_zone());
+        let page = status.html(&finish.zone);
         if let Err(error) = durable::write_file(file, page.as_bytes(), PAGE_MODE) {
             return finish.with(reply.with_error(Some(error)));
         }
@@ -101,7 +101,7 @@ async fn watch(
             return Outcome::Interrupted;
         }
         let Some(status) = reply.result else { return finish.with(reply) };
-        let shown = show(&status, is_terminal);
+        let shown = show(&status, &finish.zone, is_terminal);
         if shown.is_err() {
             // The output was closed.
             return status.outcome();
@@ -113,14 +113,19 @@ async fn watch(
     }
 }
 
-fn show(status: &Status, is_terminal: bool) -> std::io::Result<()> {
+fn show(status: &Status, zone: &TimeZone, is_terminal: bool) -> std::io::Result<()> {
     if is_terminal {
         let mut out = std::io::stdout().lock();
         // Moves to the upper left corner, and clears the screen.
         out.write_all(b"\x1b[H\x1b[2J\x1b[3J")?;
     }
-    output::print(status)?;
+    output::print(status, zone)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\n{}{}", status.time, if is_terminal { "  (Ctrl-C ends)" } else { "\n" })?;
+    writeln!(
+        out,
+        "\n{}{}",
+        status.time.in_zone(zone),
+        if is_terminal { "  (Ctrl-C ends)" } else { "\n" }
+    )?;
     out.flush()
 }

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::command::{ApplyResult, ApplyStep, StepKind, StepState};
 
-use super::{Report, count};
+use super::{Page, Report, count};
 use crate::terminal::one_line;
 
 impl Report for ApplyResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         self.steps.iter().try_for_each(|step| write_step(step, self.dry_run, out))?;
         let planned = self.steps.iter().any(|step| step.state == StepState::WouldChange);
         match self.dry_run {
@@ -19,7 +19,7 @@ impl Report for ApplyResult {
     }
 }
 
-fn write_step(step: &ApplyStep, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_step(step: &ApplyStep, dry_run: bool, out: &mut Page) -> io::Result<()> {
     let state = match step.state {
         StepState::Unchanged => "nothing to do",
         StepState::Changed => "done",

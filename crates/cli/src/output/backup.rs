@@ -7,11 +7,11 @@ use seaworthy::{
     command::{BackupResult, DryRun, JobResult},
 };
 
-use super::{Report, items, rate, retention, size, sync};
+use super::{Page, Report, items, rate, retention, size, sync};
 use crate::terminal::one_line;
 
 impl Report for BackupResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for job in &self.jobs {
             job.write(out)?;
         }
@@ -20,7 +20,7 @@ impl Report for BackupResult {
 }
 
 impl Report for JobResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         match (&self.report, &self.dry_run, &self.error) {
             (Some(report), _, _) => write_report(report, out),
             (_, Some(dry_run), _) => write_dry_run(self, dry_run, out),
@@ -30,7 +30,7 @@ impl Report for JobResult {
     }
 }
 
-fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
+fn write_report(report: &BackupReport, out: &mut Page) -> io::Result<()> {
     let BackupReport { job, id, plain, stored, seconds, .. } = report;
     writeln!(out, "{job}@{id}")?;
     let speed = rate(*plain, *seconds);
@@ -93,7 +93,7 @@ fn write_report(report: &BackupReport, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn write_dry_run(job: &JobResult, dry_run: &DryRun, out: &mut dyn Write) -> io::Result<()> {
+fn write_dry_run(job: &JobResult, dry_run: &DryRun, out: &mut Page) -> io::Result<()> {
     writeln!(out, "{}: would be stored in {}", job.job, dry_run.sink)?;
     for (source, places) in &dry_run.sources {
         for place in places {

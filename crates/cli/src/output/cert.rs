@@ -9,11 +9,11 @@ use seaworthy::{
     tls::{Action, Identifier},
 };
 
-use super::Report;
+use super::{Page, Report};
 use crate::terminal::one_line;
 
 impl Report for CertResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if self.certificates.is_empty() {
             writeln!(out, "the file has no certificates")?;
         }
@@ -27,7 +27,7 @@ impl Report for CertResult {
     }
 }
 
-pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut Page) -> io::Result<()> {
     let name = &run.name;
     let (issued, error) = (&run.issued, &run.error);
     match (issued, error, run.action) {
@@ -35,13 +35,13 @@ pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io
             writeln!(out, "{name}: would be issued by {}", issued.provider)
         }
         (Some(issued), None, _) => {
-            writeln!(out, "{name}: issued until {} and deployed", issued.not_after)?;
+            writeln!(out, "{name}: issued until {} and deployed", out.time(issued.not_after))?;
             writeln!(out, "  names     {}", joined(&issued.names))?;
             writeln!(out, "  by        {}", issued.provider)?;
             writeln!(out, "  sha256    {}", issued.fingerprint)
         }
         (Some(issued), Some(error), _) => {
-            writeln!(out, "{name}: issued until {}, but NOT DEPLOYED", issued.not_after)?;
+            writeln!(out, "{name}: issued until {}, but NOT DEPLOYED", out.time(issued.not_after))?;
             writeln!(out, "  {}", one_line(&error.message))
         }
         (None, Some(error), Some(Action::Deploy)) => {
@@ -59,10 +59,10 @@ pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io
             }
         }
         (None, None, Some(Action::Rest { until })) => {
-            writeln!(out, "{name}: nothing to do before {until}")
+            writeln!(out, "{name}: nothing to do before {}", out.time(until))
         }
         (None, None, Some(Action::Wait { until })) => {
-            writeln!(out, "{name}: due, but after a failure it waits until {until}")
+            writeln!(out, "{name}: due, but after a failure it waits until {}", out.time(until))
         }
         (None, None, Some(Action::Deploy)) => writeln!(out, "{name}: deployed"),
         (None, None, _) => writeln!(out, "{name}: nothing done"),
@@ -70,7 +70,7 @@ pub(super) fn write_run(run: &CertRun, dry_run: bool, out: &mut dyn Write) -> io
 }
 
 /// What to fix before the real request, and how. Certain failures are already in the error.
-fn write_findings(run: &CertRun, out: &mut dyn Write) -> io::Result<()> {
+fn write_findings(run: &CertRun, out: &mut Page) -> io::Result<()> {
     let said =
         |message: &str| run.error.as_ref().is_some_and(|error| error.message.contains(message));
     for finding in run.findings.iter().filter(|finding| !said(&finding.message)) {
@@ -81,14 +81,14 @@ fn write_findings(run: &CertRun, out: &mut dyn Write) -> io::Result<()> {
 }
 
 impl Report for ListResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if self.certificates.is_empty() {
             writeln!(out, "there are no certificates")?;
         }
         for state in &self.certificates {
             let name = &state.name;
             match state.not_after {
-                Some(end) => writeln!(out, "{name}: until {end}")?,
+                Some(end) => writeln!(out, "{name}: until {}", out.time(end))?,
                 None => writeln!(out, "{name}: not issued yet")?,
             }
             writeln!(out, "  names     {}", joined(&state.names))?;
@@ -97,8 +97,10 @@ impl Report for ListResult {
                 writeln!(out, "  files     {}", state.live.display())?;
             }
             match state.action {
-                Some(Action::Rest { until }) => writeln!(out, "  renewal   {until}")?,
-                Some(Action::Wait { until }) => writeln!(out, "  waits     until {until}")?,
+                Some(Action::Rest { until }) => writeln!(out, "  renewal   {}", out.time(until))?,
+                Some(Action::Wait { until }) => {
+                    writeln!(out, "  waits     until {}", out.time(until))?
+                }
                 Some(Action::Renew { .. }) => writeln!(out, "  renewal   due")?,
                 Some(Action::Deploy) => writeln!(out, "  deploy    due")?,
                 _ if !state.configured => writeln!(out, "  unused    it is not in the file")?,
@@ -113,7 +115,7 @@ impl Report for ListResult {
 }
 
 impl Report for CheckResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for checked in &self.checked {
             let place = match checked.address {
                 Some(address) => format!("{} at {address}", checked.target),
@@ -133,7 +135,7 @@ impl Report for CheckResult {
 }
 
 impl Report for RevokeResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for (name, fingerprint) in &self.revoked {
             writeln!(out, "{name}: revoked {fingerprint}; `seaworthy cert renew` gets a new one")?;
         }
@@ -142,7 +144,7 @@ impl Report for RevokeResult {
 }
 
 impl Report for ImportResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let done = if self.dry_run { "would be imported" } else { "imported" };
         for certificate in &self.certificates {
             match certificate.kept_ours {
@@ -165,7 +167,7 @@ impl Report for ImportResult {
 }
 
 impl Report for CleanupResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let done = if self.dry_run { "would be removed" } else { "removed" };
         for name in &self.removed {
             writeln!(out, "{name}: {done}")?;

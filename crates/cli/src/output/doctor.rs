@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::{core::FindingState, doctor::DoctorResult};
 
-use super::{Report, count};
+use super::{Page, Report, count};
 use crate::terminal::one_line;
 
 impl Report for DoctorResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let mut part = "";
         for check in &self.checks {
             if check.part != part {

@@ -7,17 +7,17 @@ use seaworthy::{
     command::{DrillResult, Drilled},
 };
 
-use super::{Report, count, items, size};
+use super::{Page, Report, count, items, size};
 use crate::terminal::one_line;
 
 impl Report for DrillResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         self.drilled.iter().try_for_each(|drilled| drilled.write(out))
     }
 }
 
 impl Report for Drilled {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let report = &self.report;
         let (outcome, seconds) = (word(report.outcome), report.seconds);
         writeln!(out, "{}@{} from {}: {outcome}, {seconds:.1} s", self.job, self.id, self.sink)?;

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::init::InitResult;
 
-use super::Report;
+use super::{Page, Report};
 use crate::terminal::one_line;
 
 impl Report for InitResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for note in &self.found.notes {
             writeln!(out, "not read: {}", one_line(note))?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use seaworthy_load_test::{Figures, Report as LoadReport};
 use serde::Serialize;
 
-use super::Report;
+use super::{Page, Report};
 use crate::terminal::one_line;
 
 /// Output of a load test.
@@ -14,7 +14,7 @@ use crate::terminal::one_line;
 pub(crate) struct LoadTestReport(pub(crate) LoadReport);
 
 impl Report for LoadTestReport {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let LoadReport { verdict, reasons, total, endpoints, .. } = &self.0;
         let names: Vec<_> = endpoints.iter().map(|one| one_line(&one.name)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8);
@@ -44,7 +44,7 @@ fn row(
     width: usize,
     figures: &Figures,
     service: bool,
-    out: &mut dyn Write,
+    out: &mut Page,
 ) -> io::Result<()> {
     let times = if service { &figures.service } else { &figures.response };
     write!(

@@ -25,7 +25,7 @@ use seaworthy::{
     Document,
     backup::sources::payload_handler,
     command::{ConfigCheckResult, PinResult},
-    core::ByteSize,
+    core::{ByteSize, TimeZone, Timestamp},
 };
 use serde::Serialize;
 
@@ -34,10 +34,37 @@ pub(crate) use show::entry_line;
 
 use crate::terminal::neutral;
 
+/// Text for people, and the time zone of the times in it.
+pub(crate) struct Page {
+    text: Vec<u8>,
+    zone: TimeZone,
+}
+
+impl Page {
+    fn new(zone: &TimeZone) -> Self {
+        Self { text: Vec::new(), zone: zone.clone() }
+    }
+
+    /// `at` as people read it: `2026-11-22 03:30:00`, in the time zone of the file.
+    fn time(&self, at: Timestamp) -> String {
+        at.in_zone(&self.zone)
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.text.write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A result that can be printed for people.
 pub(crate) trait Report {
     /// Writes it, line by line.
-    fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+    fn write(&self, out: &mut Page) -> io::Result<()>;
 
     /// Likely mistakes, in addition to the result.
     fn warnings(&self) -> Vec<String> {
@@ -53,17 +80,17 @@ pub(crate) trait Report {
 
 /// What could not begin has no result.
 impl Report for () {
-    fn write(&self, _: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, _: &mut Page) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// Prints `result` for people.
-pub(crate) fn print(result: &impl Report) -> io::Result<()> {
-    let mut text = Vec::new();
-    result.write(&mut text)?;
+/// Prints `result` for people, with times in `zone`.
+pub(crate) fn print(result: &impl Report, zone: &TimeZone) -> io::Result<()> {
+    let mut page = Page::new(zone);
+    result.write(&mut page)?;
     let mut out = io::stdout().lock();
-    out.write_all(neutral(&String::from_utf8_lossy(&text)).as_bytes())?;
+    out.write_all(neutral(&String::from_utf8_lossy(&page.text)).as_bytes())?;
     out.flush()
 }
 
@@ -83,7 +110,7 @@ pub(crate) fn print_document<T: Serialize>(document: &Document<'_, T>) -> io::Re
 }
 
 impl Report for ConfigCheckResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let (jobs, sinks) = (count(self.jobs, "job"), count(self.sinks, "sink"));
         let sites = match self.sites {
             0 => String::new(),
@@ -95,7 +122,7 @@ impl Report for ConfigCheckResult {
 }
 
 impl Report for PinResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let sinks: Vec<_> = self.sinks.iter().map(|sink| sink.as_str()).collect();
         let done = match self.state {
             seaworthy::command::Pinned::Pinned => "pinned",

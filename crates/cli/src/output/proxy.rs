@@ -7,11 +7,11 @@ use seaworthy::command::{
     ProxyCheckResult, ProxyDiffResult, ProxyRenderResult, ProxySwitchResult,
 };
 
-use super::{Report, count};
+use super::{Page, Report, count};
 use crate::terminal::one_line;
 
 impl Report for ProxyRenderResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if let Some(folder) = &self.out {
             let files = count(self.files.len(), "file");
             writeln!(out, "{files} for nginx {} in {}", self.nginx, folder.display())?;
@@ -36,7 +36,7 @@ impl Report for ProxyRenderResult {
 }
 
 impl Report for ProxyCheckResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for refused in &self.refused {
             write_left_out(refused, "refused", out)?;
         }
@@ -54,7 +54,7 @@ impl Report for ProxyCheckResult {
 }
 
 impl Report for ProxyDiffResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for change in &self.changes {
             write_change(change, out)?;
             write!(out, "{}", change.diff)?;
@@ -73,7 +73,7 @@ impl Report for ProxyDiffResult {
 }
 
 impl Report for ProxyApplyResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let words = match self.state {
             ApplyState::Unchanged => "nothing to do: these files are already live",
             ApplyState::Changed => "live and proved",
@@ -101,7 +101,7 @@ impl Report for ProxyApplyResult {
 }
 
 impl Report for ProxySwitchResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let Self { site, upstream, from, to, drained, .. } = self;
         writeln!(out, "site {site}: upstream {upstream} now uses pool {to}, not {from}")?;
         if *drained {
@@ -119,7 +119,7 @@ fn warnings(findings: &[LintFinding]) -> Vec<String> {
     findings.iter().map(line).collect()
 }
 
-fn write_change(change: &FileChange, out: &mut dyn Write) -> io::Result<()> {
+fn write_change(change: &FileChange, out: &mut Page) -> io::Result<()> {
     let verb = match change.change {
         HowChanged::Added => "add",
         HowChanged::Removed => "remove",
@@ -130,16 +130,17 @@ fn write_change(change: &FileChange, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  {verb:<7} {}{edited}", change.path)
 }
 
-fn write_left_out(left_out: &LeftOut, verb: &str, out: &mut dyn Write) -> io::Result<()> {
+fn write_left_out(left_out: &LeftOut, verb: &str, out: &mut Page) -> io::Result<()> {
     let first = left_out.error.message.lines().next().unwrap_or_default();
     writeln!(out, "  {verb} {}: {}", left_out.site, one_line(first))
 }
 
-fn write_chosen(chosen: &[ChosenPool], out: &mut dyn Write) -> io::Result<()> {
+fn write_chosen(chosen: &[ChosenPool], out: &mut Page) -> io::Result<()> {
     for ChosenPool { upstream, in_file, in_use, since, .. } in chosen {
         writeln!(
             out,
-            "  upstream {upstream} uses {in_use} since {since}; the file names {in_file}"
+            "  upstream {upstream} uses {in_use} since {}; the file names {in_file}",
+            out.time(*since)
         )?;
     }
     Ok(())

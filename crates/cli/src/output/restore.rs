@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::{backup::sources::payload_handler, command::RestoreResult, core::Name};
 
-use super::{Report, count, size};
+use super::{Page, Report, count, size};
 use crate::terminal::one_line;
 
 impl Report for RestoreResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let done = if self.restored.is_empty() { "did not restore" } else { "restored" };
         let sinks: Vec<_> =
             [&self.sink].into_iter().chain(&self.also_from).map(Name::as_str).collect();

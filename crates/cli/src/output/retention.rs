@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use seaworthy::{backup::PruneReport, command::PruneResult};
 
-use super::{Report, count, size};
+use super::{Page, Report, count, size};
 
 impl Report for PruneResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for pruned in &self.pruned {
             writeln!(out, "{} in {}", pruned.job, pruned.sink)?;
             write(&pruned.report, out)?;
@@ -17,7 +17,7 @@ impl Report for PruneResult {
 }
 
 /// A line for each decision.
-pub(super) fn write(report: &PruneReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &PruneReport, out: &mut Page) -> io::Result<()> {
     for decision in report.plan.decisions() {
         let words = decision.to_string();
         let (verb, why) = words.split_once("  ").unwrap_or((&words, ""));

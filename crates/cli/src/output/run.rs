@@ -8,11 +8,11 @@ use seaworthy::{
     tls::Action,
 };
 
-use super::{Report, cert, retention, sync};
+use super::{Page, Report, cert, retention, sync};
 use crate::terminal::one_line;
 
 impl Report for RunResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if let Some(other) = &self.other {
             writeln!(out, "nothing done: {}", one_line(other))?;
             return write_overdue(self, out);
@@ -25,7 +25,9 @@ impl Report for RunResult {
         }
         write_overdue(self, out)?;
         match &self.next {
-            Some(next) => writeln!(out, "next: {} {} at {}", next.kind.name(), next.name, next.at),
+            Some(next) => {
+                writeln!(out, "next: {} {} at {}", next.kind.name(), next.name, out.time(next.at))
+            }
             None => Ok(()),
         }
     }
@@ -35,15 +37,15 @@ impl Report for RunResult {
     }
 }
 
-fn write_overdue(result: &RunResult, out: &mut dyn Write) -> io::Result<()> {
+fn write_overdue(result: &RunResult, out: &mut Page) -> io::Result<()> {
     let findings = result.overdue.iter().flat_map(|overdue| &overdue.findings);
     findings.into_iter().try_for_each(|finding| writeln!(out, "OVERDUE {}", one_line(finding)))
 }
 
-fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_task(task: &Task, dry_run: bool, out: &mut Page) -> io::Result<()> {
     let sink = task.sink.as_ref().map_or(String::new(), |sink| format!(" in {sink}"));
     let what = format!("{} {}{sink}", task.kind.name(), task.name);
-    let why = why(task.reason);
+    let why = why(task.reason, out);
     if let Some(skipped) = &task.skipped {
         return writeln!(out, "{what}: skipped, {}", one_line(skipped));
     }
@@ -74,11 +76,13 @@ fn write_task(task: &Task, dry_run: bool, out: &mut dyn Write) -> io::Result<()>
     }
 }
 
-fn why(reason: DueReason) -> String {
+fn why(reason: DueReason, page: &Page) -> String {
     match reason {
         DueReason::Never => "never done before".to_owned(),
-        DueReason::Scheduled { at } => format!("since {at}"),
-        DueReason::CutOff { began } => format!("the one that began {began} was interrupted"),
+        DueReason::Scheduled { at } => format!("since {}", page.time(at)),
+        DueReason::CutOff { began } => {
+            format!("the one that began {} was interrupted", page.time(began))
+        }
         DueReason::Failed => "it failed before".to_owned(),
         DueReason::Daily => "checked daily".to_owned(),
         DueReason::NewBackup => "there is a new backup".to_owned(),

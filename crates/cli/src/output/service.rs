@@ -11,10 +11,10 @@ use seaworthy::{
     service_config::ServiceStatus,
 };
 
-use super::{Report, count, size};
+use super::{Page, Report, count, size};
 
 impl Report for ServiceRenderResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if let Some(folder) = &self.folder {
             return writeln!(
                 out,
@@ -32,13 +32,13 @@ impl Report for ServiceRenderResult {
 }
 
 impl Report for ServiceCheckResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "{} would be accepted", count(self.files.len(), "file"))
     }
 }
 
 impl Report for ServiceDiffResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if self.changes.is_empty() {
             return writeln!(out, "nothing differs");
         }
@@ -47,7 +47,7 @@ impl Report for ServiceDiffResult {
 }
 
 impl Report for ServiceApplyResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let said = match self.state {
             ServiceApplied::Unchanged => "nothing to do",
             ServiceApplied::WouldChange => "this would change:",
@@ -66,7 +66,7 @@ impl Report for ServiceApplyResult {
     }
 }
 
-fn changes(changes: &[ServiceChange], out: &mut dyn Write) -> io::Result<()> {
+fn changes(changes: &[ServiceChange], out: &mut Page) -> io::Result<()> {
     for change in changes {
         let by_hand = if change.edited_by_hand { ", edited by hand" } else { "" };
         writeln!(out, "{} ({}{by_hand})", change.path, change.change)?;
@@ -76,7 +76,7 @@ fn changes(changes: &[ServiceChange], out: &mut dyn Write) -> io::Result<()> {
 }
 
 impl Report for ServiceVerbResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let done = match self.done {
             ServiceVerb::Start => "started",
             ServiceVerb::Stop => "stopped",
@@ -88,7 +88,7 @@ impl Report for ServiceVerbResult {
 }
 
 impl Report for ServiceStatusResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for service in &self.services {
             let well = if service.is_well() { "well" } else { "NOT healthy" };
             writeln!(out, "{} is {well}", service.service)?;
@@ -98,7 +98,7 @@ impl Report for ServiceStatusResult {
     }
 }
 
-fn status(service: &ServiceStatus, out: &mut dyn Write) -> io::Result<()> {
+fn status(service: &ServiceStatus, out: &mut Page) -> io::Result<()> {
     let width = service.instances.iter().map(|i| i.unit.len()).max().unwrap_or(0);
     for instance in &service.instances {
         write!(out, "  {:<width$}  {:<8}", instance.unit, instance.state)?;
@@ -123,7 +123,7 @@ fn status(service: &ServiceStatus, out: &mut dyn Write) -> io::Result<()> {
 }
 
 impl Report for DeployResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let deployed = &self.deployed;
         write!(out, "{} runs release {}", deployed.service, deployed.release)?;
         match &deployed.before {

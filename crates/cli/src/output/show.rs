@@ -10,17 +10,17 @@ use seaworthy::{
     command::{ShowDocument, ShowResult, Shown},
 };
 
-use super::{Report, items, size};
+use super::{Page, Report, items, size};
 use crate::terminal::one_line;
 
 impl Report for ShowDocument {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         self.result.write(out)
     }
 }
 
 impl Report for ShowResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let manifest = &self.manifest;
         writeln!(out, "{}@{}", manifest.job, manifest.id)?;
         writeln!(out, "  state     {}", self.snapshot.state.name())?;
@@ -40,7 +40,12 @@ impl Report for ShowResult {
         if self.snapshot.pinned {
             writeln!(out, "  pinned    yes")?;
         }
-        writeln!(out, "  made      {} to {}", manifest.started, manifest.finished)?;
+        writeln!(
+            out,
+            "  made      {} to {}",
+            out.time(manifest.started),
+            out.time(manifest.finished)
+        )?;
         writeln!(
             out,
             "  by        host {}, version {}",

@@ -7,10 +7,10 @@ use seaworthy::{
     command::{Listing, SnapshotsResult},
 };
 
-use super::{Report, size};
+use super::{Page, Report, size};
 
 impl Report for SnapshotsResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for (i, listing) in self.listings.iter().enumerate() {
             if i > 0 {
                 writeln!(out)?;
@@ -22,7 +22,7 @@ impl Report for SnapshotsResult {
 }
 
 impl Report for Listing {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "{} in {} ({})", self.job, self.sink, self.place)?;
         if self.snapshots.is_empty() {
             return writeln!(out, "  none");

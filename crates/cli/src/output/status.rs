@@ -10,11 +10,11 @@ use seaworthy::{
     },
 };
 
-use super::{Report, count, size};
+use super::{Page, Report, count, size};
 use crate::terminal::one_line;
 
 impl Report for Status {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         let name = self.host_name.as_deref().unwrap_or(&self.host);
         let worse: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
             .into_iter()
@@ -28,15 +28,15 @@ impl Report for Status {
             false => writeln!(out, "{}: {}", one_line(name), worse.join(", "))?,
         }
         findings(self, out)?;
-        section("backups", &jobs(&self.jobs), out)?;
-        section("certificates", &certificates(&self.certificates), out)?;
+        section("backups", &jobs(&self.jobs, out), out)?;
+        section("certificates", &certificates(&self.certificates, out), out)?;
         section("sites", &sites(&self.sites), out)?;
         section("services", &services(&self.services), out)?;
         section("disks", &disks(&self.disks), out)
     }
 }
 
-fn findings(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+fn findings(status: &Status, out: &mut Page) -> io::Result<()> {
     if !status.findings.is_empty() {
         writeln!(out)?;
     }
@@ -51,7 +51,7 @@ fn findings(status: &Status, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A table: its first row is the header. Without other rows nothing is printed.
-fn section(title: &str, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+fn section(title: &str, rows: &[Vec<String>], out: &mut Page) -> io::Result<()> {
     if rows.len() < 2 {
         return Ok(());
     }
@@ -77,7 +77,7 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(one_line).to_vec()
 }
 
-fn jobs(jobs: &[JobStatus]) -> Vec<Vec<String>> {
+fn jobs(jobs: &[JobStatus], page: &Page) -> Vec<Vec<String>> {
     let head = row([
         "job",
         "sink",
@@ -91,11 +91,12 @@ fn jobs(jobs: &[JobStatus]) -> Vec<Vec<String>> {
         "lacks",
         "prune",
     ]);
-    let rows = jobs.iter().flat_map(|job| job.sinks.iter().map(move |sink| job_row(job, sink)));
+    let rows =
+        jobs.iter().flat_map(|job| job.sinks.iter().map(move |sink| job_row(job, sink, page)));
     std::iter::once(head).chain(rows).collect()
 }
 
-fn job_row(job: &JobStatus, sink: &SinkStatus) -> Vec<String> {
+fn job_row(job: &JobStatus, sink: &SinkStatus, page: &Page) -> Vec<String> {
     let name = match &job.host_name {
         _ if job.ours => job.job.to_string(),
         Some(host) => format!("{} of {host}", job.job),
@@ -107,7 +108,7 @@ fn job_row(job: &JobStatus, sink: &SinkStatus) -> Vec<String> {
     let good = sink.last_good.as_ref();
     let late = if sink.overdue { ", OVERDUE" } else { "" };
     let age = sink.age.map_or("never".to_owned(), |age| format!("{} ago{late}", ago(age)));
-    let next = job.next.filter(|_| !sink.replica).map_or("-".to_owned(), |next| next.to_string());
+    let next = job.next.filter(|_| !sink.replica).map_or("-".to_owned(), |next| page.time(next));
     let dash = || "-".to_owned();
     let drill = sink.last_drill.as_ref();
     let drill = drill.map_or(dash(), |drill| format!("{}, {} ago", drill.outcome, ago(drill.age)));
@@ -131,7 +132,7 @@ fn job_row(job: &JobStatus, sink: &SinkStatus) -> Vec<String> {
     ])
 }
 
-fn certificates(certificates: &[CertificateStatus]) -> Vec<Vec<String>> {
+fn certificates(certificates: &[CertificateStatus], page: &Page) -> Vec<Vec<String>> {
     let rows = certificates.iter().map(|certificate| {
         let days = certificate.days_left.map_or("none".to_owned(), |days| count(days, "day"));
         let served = match certificate.served {
@@ -139,7 +140,7 @@ fn certificates(certificates: &[CertificateStatus]) -> Vec<Vec<String>> {
             Some(true) => "served",
             Some(false) => "NOT served",
         };
-        let renewal = certificate.renewal.map_or("-".to_owned(), |renewal| renewal.to_string());
+        let renewal = certificate.renewal.map_or("-".to_owned(), |renewal| page.time(renewal));
         let names = certificate.names.join(", ");
         row([certificate.name.as_str(), &days, served, &renewal, &names])
     });

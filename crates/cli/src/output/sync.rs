@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::{backup::ReplicaReport, command::SyncResult};
 
-use super::{Report, count, rate, retention, size};
+use super::{Page, Report, count, rate, retention, size};
 use crate::terminal::one_line;
 
 impl Report for SyncResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         if self.synced.is_empty() {
             return writeln!(out, "no job has a second sink");
         }
@@ -24,7 +24,7 @@ impl Report for SyncResult {
 }
 
 /// A line for each copy, and what is missing.
-pub(super) fn write(report: &ReplicaReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &ReplicaReport, out: &mut Page) -> io::Result<()> {
     let sink = &report.sink;
     for copy in &report.copied {
         let resumed = match copy.resumed {

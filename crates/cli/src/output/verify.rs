@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use seaworthy::command::VerifyResult;
 
-use super::{Report, count, rate, size};
+use super::{Page, Report, count, rate, size};
 use crate::terminal::one_line;
 
 impl Report for VerifyResult {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut Page) -> io::Result<()> {
         for verified in &self.verified {
             let name = format!("{}@{} in {}", verified.job, verified.id, verified.sink);
             if let Some(rebuilt) = &verified.rebuilt {
