@@ -169,12 +169,12 @@ mod tests {
         let (private, _) = crate::encryption::Identities::generate();
         let private = private.expose().lines().last().unwrap().to_owned();
         for (text, word) in [
-            ("", "no public key"),
+            ("", "not a public key"),
             ("age1xyz", "malformed"),
             ("ssh-ed25519 AAAA", "malformed"),
             ("ssh-dss AAAAB3NzaC1kc3MAAACBAP", "cannot be a recipient"),
-            ("hunter2", "no public key"),
-            (&format!("{SSH}\n{SSH}"), "no public key"),
+            ("hunter2", "not a public key"),
+            (&format!("{SSH}\n{SSH}"), "not a public key"),
             (&private, "a private key"),
         ] {
             let error = Recipients::new([text]).unwrap_err();

@@ -170,7 +170,7 @@ mod tests {
         let (key, trust) = pair();
         let signature = key.sign(b"hello", "about it").unwrap();
         assert_eq!(trust.check(b"hello", &signature).unwrap(), "about it");
-        assert!(trust.check(b"hellp", &signature).unwrap_err().contains("does not fit"));
+        assert!(trust.check(b"hellp", &signature).unwrap_err().contains("does not match"));
         let (other, others) = pair();
         assert!(others.check(b"hello", &signature).unwrap_err().contains("not trusted"));
         assert!(trust.trusts(&key) && !trust.trusts(&other));

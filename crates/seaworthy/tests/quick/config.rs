@@ -97,7 +97,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("monthly = 6", "montly = 6"), "11:26", r#"unknown key "montly" in [backup.nightly.keep]"#, r#"did you mean "monthly"?"#),
         (with("\"gzip\"", "\"gzpi\""), "12:25", r#"unknown codec "gzpi" in [backup.nightly.compression]"#, r#"did you mean "gzip"?"#),
         (with("\"sqlite\"", "\"sqlte\""), "25:8", r#"unknown type "sqlte" in [backup.nightly.sources.app]"#, r#"did you mean "sqlite"?"#),
-        (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"known here: "read", "stat""#),
+        (with("\"stat\"", "\"maybe\""), "13:16", r#"unknown verify_after "maybe" in [backup.nightly]"#, r#"the known ones are "read", "stat""#),
         // Notifiers.
         (with("verify_after = \"stat\"", "notify = [\"ops\"]"), "13:11", r#"[backup.nightly] uses the notifier "ops", which does not exist"#, "add [notify.ops] with a type"),
         (format!("{GOOD}[notify.x]\ntype = \"slack\"\n"), "32:1", "[notify.x] has no `url`", "add url = …"),
@@ -133,9 +133,9 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"a/b\"\n"), "34:10", r#""a/b" is not the name of a bucket"#, "write the bucket's name alone; a folder in it goes in `prefix`"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"http://minio\"\n"), "35:12", "http://minio would send everything unencrypted", "use https://, or set allow_http = true"),
         (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\npart_size = \"1MiB\"\n"), "35:13", "the part size cannot be 1.00 MiB", "write a size from 5MiB to 5GiB"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret need each other"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\naccess_key_id = {{ env = \"X\" }}\n"), "35:1", "[sink.x] has no `secret_access_key`", "an id and a secret belong together"),
         (format!("{GOOD}[sink.x]\ntype = \"b2\"\nbucket = \"b\"\nregion = \"r\"\nkey_id = {{ env = \"X\" }}\n"), "32:1", "[sink.x] has no `application_key`", "add application_key = …"),
-        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or remove the keys"),
+        (format!("{GOOD}[sink.x]\ntype = \"s3\"\nbucket = \"b\"\nprune = {{ profile = \"p\" }}\n"), "35:1", "[sink.x] has keys for `prune`, but is not append-only", "add append_only = true, or leave the keys out"),
         (with("path = \"../backups\"", "path = \"../backups\"\nappend_only = true"), "17:25", "the sink \"local\" is append-only, so only `within` applies there, not `last \
                  3`", "a stolen key could be used to push out snapshots by storing new \
                           ones; write [backup.nightly.keep_on.local] with `within` alone"),
@@ -146,7 +146,7 @@ fn each_mistake_is_named_with_its_place_and_what_to_do() {
         (with("[\"local\"]", "[\"locl\"]"), "9:10", r#"[backup.nightly] uses the sink "locl", which does not exist"#, ""),
         (with("[\"local\"]", "[\"local\", \"local\"]"), "9:19", r#"[backup.nightly] lists the sink "local" twice"#, "list each sink once"),
         (with("keep_on.local", "keep_on.locla"), "16:25", r#"[backup.nightly] has retention rules for "locla", which is not one of its sinks"#, r#"did you mean "local"?"#),
-        (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "set what to back up"),
+        (with("[\"uploads\", \"/srv/x\"]", "[]"), "20:9", "`paths` in [backup.nightly.sources.uploads] is empty", "say what to back up"),
         (with("workers = 2", "workers = 0"), "14:21", "the number of workers is out of range", "write a number from 1 to 256, or remove it"),
         ("backup.\"../x\" = { sinks = [\"a\"], sources = {} }".into(), "1:8", r#""../x" is not a name"#, ""),
         ("[sink]\nlocal = 3\n".into(), "2:9", "`local` in [sink] must be a table such as { type = \"local\", path = … }, not a whole number", ""),
@@ -372,7 +372,7 @@ fn mistakes_about_certificates_are_named_with_their_place() {
     for (text, place, message) in [
         (replaced("[\"api.", "[\"*."), ":9:10", "only dns-01 can prove"),
         (replaced("agree_tos = true\n", ""), ":1:5", "does not agree"),
-        (replaced("ca = [\"letsencrypt\"]", "ca = [\"letsencrpt\"]"), ":10:7", "is not there"),
+        (replaced("ca = [\"letsencrypt\"]", "ca = [\"letsencrpt\"]"), ":10:7", "does not exist"),
         (replaced("webroot = \"acme\"", ""), ":11", "neither `webroot` nor `standalone`"),
         (replaced("p384", "p521"), ":12:7", "unknown key \"p521\""),
         (

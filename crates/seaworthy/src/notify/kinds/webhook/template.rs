@@ -69,8 +69,8 @@ mod tests {
         for (wrong, word) in [
             (r#"{"text": "{{titel}}"}"#, "{{titel}}"),
             (r#"{"text": "{{title"}"#, "without"),
-            (r#"{"text": {{title}}}"#, "no JSON"),
-            ("text", "no JSON"),
+            (r#"{"text": {{title}}}"#, "not JSON"),
+            ("text", "not JSON"),
         ] {
             let error = check(wrong).unwrap_err();
             assert!(error.to_string().contains(word), "{error}");
