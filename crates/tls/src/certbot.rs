@@ -65,7 +65,7 @@ pub fn read(from: &Path, names: &[Name]) -> Result<Found> {
     let folder = from.join("renewal");
     let entries = fs::read_dir(&folder).map_err(|e| {
         Error::io("certbot.read", format!("cannot read {}", folder.display()), e)
-            .remedy_is("pass the path of certbot's folder")
+            .remedy_with("pass the path of certbot's folder in `from`", &["from"])
     })?;
     let mut files: Vec<PathBuf> =
         entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();

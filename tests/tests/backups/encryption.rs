@@ -199,7 +199,10 @@ fn without_an_identity_nothing_shows_and_every_stored_byte_is_still_checked() {
         assert!(found.stdout.is_empty(), "{word}: {}", String::from_utf8_lossy(&found.stdout));
     }
     let run = lab.ok(&["verify", "nightly"]);
-    assert!(run.stdout.contains("every stored byte") && run.stdout.contains("--identity"), "{run:?}");
+    assert!(
+        run.stdout.contains("every stored byte") && run.stdout.contains("--identity"),
+        "{run:?}"
+    );
     assert_eq!(
         lab.ok(&["verify", "--json"]).json()["result"]["verified"][0]["report"]["sealed"],
         true

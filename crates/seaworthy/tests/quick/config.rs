@@ -373,7 +373,7 @@ fn mistakes_about_certificates_are_named_with_their_place() {
         (replaced("[\"api.", "[\"*."), ":9:10", "only dns-01 can prove"),
         (replaced("agree_tos = true\n", ""), ":1:5", "does not agree"),
         (replaced("ca = [\"letsencrypt\"]", "ca = [\"letsencrpt\"]"), ":10:7", "does not exist"),
-        (replaced("webroot = \"acme\"", ""), ":11", "neither `webroot` nor `standalone`"),
+        (replaced("webroot = \"acme\"", ""), ":11", "none of `webroot`, `standalone`"),
         (replaced("p384", "p521"), ":12:7", "unknown key \"p521\""),
         (
             replaced("[\"api.example.com\"]", "[\"api example\"]"),

@@ -82,8 +82,9 @@ pub trait ChallengeType: Debug + Send + Sync {
                 let message = format!("`challenge` has both `{a}` and `{b}`");
                 section.fault(&["challenge"], message, "keep one of them");
             }
-            ([], [a, b, ..]) if self.needs_solver() => {
-                let message = format!("`challenge` has neither `{a}` nor `{b}`");
+            ([], known @ [_, ..]) if self.needs_solver() => {
+                let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
+                let message = format!("`challenge` has none of {}", known.join(", "));
                 section.fault(&["challenge"], message, "write one of them");
             }
             _ => {}
