@@ -42,9 +42,7 @@ impl BackupSource for Book {
         let text = format!("all of {}", self.0).into_bytes();
         let mut summary = SourceSummary::default();
         (summary.files, summary.bytes) = (1, text.len() as u64);
-        let mut segment = Segment::default();
-        segment.data = text;
-        out.send(segment).await?;
+        out.send(Segment { data: text, ..Segment::default() }).await?;
         Ok(summary)
     }
 }

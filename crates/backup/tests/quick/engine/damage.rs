@@ -90,7 +90,7 @@ async fn a_lost_or_damaged_index_is_rebuilt_from_the_payloads() {
         sink.delete(&report.folder.join(&snapshot.manifest().index).unwrap()).await.unwrap();
         assert!(!repository.list(&cx).await.unwrap()[0].is_good());
         let error = restored(&repository, &report).await.unwrap_err();
-        assert!(error.remedy().unwrap().contains("--rebuild-index"), "{error:?}");
+        assert!(error.remedy().unwrap().contains("rebuild_index"), "{error:?}");
 
         let rebuilt = rebuild_index(&repository, &snapshot, &temp, &cx).await.unwrap();
         assert!(rebuilt.frames > 0);

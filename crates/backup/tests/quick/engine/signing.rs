@@ -90,7 +90,7 @@ async fn a_forged_manifest_is_untrusted() {
     let mut manifest = signed.repository.open(&signed.newer.id).await.unwrap().manifest().clone();
     manifest.version = "forged".into();
     signed.put(&signed.newer.folder, MANIFEST, manifest.to_bytes().unwrap()).await;
-    signed.expect_untrusted("does not fit").await;
+    signed.expect_untrusted("does not match").await;
     // Signed with a key of his own, it is no better.
     let forger = job(&evil, &Chunks::new([noise(100, 2)])).keys(self::keys());
     let forged = forger.run(cx).await.unwrap();
