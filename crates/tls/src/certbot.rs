@@ -191,12 +191,14 @@ impl FoundAccount {
             let kind = if self.can_roll_over() { "an RSA key" } else { "a key of an unknown kind" };
             let message = format!("certbot's account at {} has {kind}", self.directory);
             let error = Error::new(ErrorKind::Unsupported, "certbot.account", message);
-            return Err(error.remedy_is(if self.can_roll_over() {
-                "it can be imported with a new key (roll_over); then certbot cannot use it any \
-                 more; otherwise a new account is registered automatically"
+            return Err(if self.can_roll_over() {
+                let remedy = "it can be imported with a new key with `roll_over`; then certbot \
+                              cannot use it any more; otherwise a new account is registered \
+                              automatically";
+                error.remedy_with(remedy, &["roll_over"])
             } else {
-                "a new account is registered automatically"
-            }));
+                error.remedy_is("a new account is registered automatically")
+            });
         };
         if dry_run {
             return Ok(true);

@@ -73,7 +73,7 @@ async fn certbots_rsa_account_gets_a_new_key_and_is_ours() {
     let error = account.install(&lab.store(), false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("RSA"), "{error}");
-    assert!(error.remedy().unwrap().contains("--roll-over"), "{error:?}");
+    assert!(error.remedy().unwrap().contains("roll_over"), "{error:?}");
     assert!(run_certbot(&lab, &proxy.directory(), "a.test.example"));
 
     let options = lab.options(&proxy.directory());
