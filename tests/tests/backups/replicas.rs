@@ -76,7 +76,7 @@ fn a_sink_that_fails_is_exit_3_and_sync_catches_up() {
     assert_eq!(document["result"]["synced"][0]["copied"].as_array().unwrap().len(), 2);
     lab.ok(&["prune"]);
     assert_eq!(lab.snapshots().len(), 1);
-    assert!(lab.ok(&["sync"]).stdout.contains("offsite lacks nothing"));
+    assert!(lab.ok(&["sync"]).stdout.contains("offsite is up to date"));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn where_the_first_sink_is_damaged_another_one_serves_and_it_is_said() {
     let id = snapshot.file_name().unwrap().to_str().unwrap().to_owned();
     let (name, to) = (format!("nightly@{id}"), lab.path("back"));
     let run = lab.ok(&["restore", &name, "--source", "data", "--to", to.to_str().unwrap()]);
-    run.says(&["is damaged in local: taken from offsite"]);
+    run.says(&["is damaged in sink local: using sink offsite"]);
     // The first sink alone is asked for: no way around it.
     let to = lab.path("again");
     lab.run(&["restore", &name, "--sink", "local", "--to", to.to_str().unwrap()]).expect_code(1);

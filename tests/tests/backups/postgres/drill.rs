@@ -63,7 +63,7 @@ fn a_question_that_is_not_answered_with_true_makes_the_snapshot_bad() {
     );
     shop.ok(&["backup"]);
     let run = shop.run(&["drill", "nightly"]).expect_code(1);
-    for words in ["FAILED", "count(*) > 9999", "answers \"f\"", "select nonsense"] {
+    for words in ["FAILED", "count(*) > 9999", "returns \"f\"", "select nonsense"] {
         assert!(run.stdout.contains(words), "no {words:?} in {}", run.stdout);
     }
     assert_eq!(state(&shop), "damaged");

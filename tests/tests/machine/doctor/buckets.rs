@@ -158,7 +158,7 @@ fn the_bucket_s_own_rules_are_read_where_the_key_may_and_the_missing_one_is_name
     assert_eq!(seen(&lab, 0)["state"], "ok");
     let append_only = b2_lab(&server, "sees", "append_only = true");
     let warned = seen(&append_only, 0);
-    assert!(warned["message"].as_str().unwrap().contains("gone 1 days later"), "{warned}");
+    assert!(warned["message"].as_str().unwrap().contains("after 1 days"), "{warned}");
     // A key that may not see them.
     let unseen = seen(&b2_lab(&server, "k", ""), 0);
     assert_eq!(unseen["state"], "skipped");
