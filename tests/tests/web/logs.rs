@@ -101,7 +101,7 @@ fn what_is_asked_wrongly_is_said() {
         (&["logs", "app.log", "--since", "soon"], 2, "write it like"),
         (&["logs", "-e", "-w"], 2, "cannot be used with"),
         (&["logs", "--clean", "7d"], 2, "<FILE>"),
-        (&["logs", "--json", "-f", "app.log"], 2, "no end"),
+        (&["logs", "--json", "-f", "app.log"], 2, "never ends"),
     ] {
         let run = lab.run(arguments).expect_code(code);
         assert!(

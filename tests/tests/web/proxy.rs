@@ -45,7 +45,7 @@ fn sites_are_compared_installed_served_and_kept() {
     let tried = web.lab.ok(&["proxy", "apply", "--dry-run"]);
     assert!(tried.stdout.contains("these would change"), "{}", tried.stdout);
     let checked = web.lab.ok(&["proxy", "check"]);
-    assert!(checked.stdout.contains("takes 1 site, 0 findings"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("accepts 1 site, 0 findings"), "{}", checked.stdout);
     assert!(!web.lab.path("etc/seaworthy").exists(), "nothing is live yet");
 
     let applied = web.lab.ok(&["proxy", "apply", "--json"]).json();
@@ -225,7 +225,7 @@ fn each_bad_input_ends_with_2_and_its_line() {
         ("upstream = \"app\"", "upstream = \"ap\"", 8, "there is no [upstream.ap]"),
         ("127.0.0.0/8", "127.0.0.1/8", 4, "write 127.0.0.0/8"),
         ("[[site.b", "default = true\n[[site.b", 0, ""),
-        ("b.example", "a.example", 12, "a.example is already site.a.hosts[0]"),
+        ("b.example", "a.example", 12, "a.example is already used in site.a.hosts[0]"),
         ("[[site.b", "certificate = \"x\"\n[[site.b", 13, "there is no [certificate.x]"),
         ("\"127.0.0.1:9\"", "{ service = \"x\" }", 10, "no service x with a port"),
         ("hosts", "host", 2, "did you mean \"hosts\"?"),
@@ -254,7 +254,7 @@ fn each_bad_input_ends_with_2_and_its_line() {
     for command in [&["proxy", "check"][..], &["proxy", "apply"], &["proxy", "apply", "--dry-run"]]
     {
         let run = web.lab.run(command).expect_code(2);
-        run.says(&[&place, "fullchain.pem is not there", "issue the certificate first"]);
+        run.says(&[&place, "fullchain.pem does not exist", "issue the certificate first"]);
     }
     let lines = lines.to_string();
     for (line, words) in [
@@ -299,7 +299,7 @@ fn files_of_others_are_never_overwritten() {
     fs::write(&main, &without).unwrap();
     web.lab.run(&["proxy", "apply"]).expect_code(2).says(&["conf.d/*.conf;", "seaworthy.toml:"]);
     fs::rename(&main, web.lab.path("moved")).unwrap();
-    web.lab.run(&["proxy", "check"]).expect_code(2).says(&["nginx.conf is not there"]);
+    web.lab.run(&["proxy", "check"]).expect_code(2).says(&["nginx.conf does not exist"]);
     fs::write(&main, &before).unwrap();
 
     // A folder of somebody else's where ours would go, and a link.
