@@ -213,7 +213,10 @@ fn what_fails_leaves_what_was_there() {
     );
     let (code, said) = server.sh("seaworthy apply");
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("web server: rolled back") && said.contains("services: FAILED"), "{said}");
+    assert!(
+        said.contains("web server: rolled back") && said.contains("services: FAILED"),
+        "{said}"
+    );
     assert_eq!(
         server.ok("readlink /etc/nginx/seaworthy/current /etc/systemd/seaworthy/current"),
         live

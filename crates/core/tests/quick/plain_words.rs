@@ -144,7 +144,7 @@ fn prose(code: &str) -> Vec<(usize, String)> {
             len + 1
         } else if rest.starts_with("'\"'") || rest.starts_with("'\\") {
             // A character that would begin a string.
-            if rest.starts_with("'\\") { 2 + rest[2..].find('\'').unwrap_or(0) } else { 3 }
+            rest.strip_prefix("'\\").map_or(3, |escaped| 2 + escaped.find('\'').unwrap_or(0))
         } else {
             rest.chars().next().map_or(1, char::len_utf8)
         };
